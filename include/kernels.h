@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The arithmetic, as a table of functions that a backend chooses. src/kernels/reference/ is the definition
+ * of truth; every other set must agree with it within the tolerances of tests/kernels/check_kernels.c.
+ *
+ * Dimensions: a map of one image is [channel][time][height][width] float32, contiguous, "time" being 1 where
+ * the input is static. One call works on one image: on the CPU a result never depends on what other images
+ * are worked on, how many, or in which order.
+ *
+ * No function allocates, fails, or keeps anything.
+ */
+#ifndef MEICENSUS_KERNELS_H
+#define MEICENSUS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** A two-dimensional (transposed) convolution; also a linear layer (all maps 1 x 1, kernel 1). */
+struct convolution_shape {
+    int time;
+    int in_channels, in_height, in_width;
+    int out_channels, out_height, out_width;
+    int kernel_height, kernel_width; /**< taps stored in the weight */
+    int stride;
+    int pad_top, pad_left; /**< may be negative where the outer taps never meet the map and were dropped */
+};
+
+struct pool_shape {
+    int n_planes; /**< channels x time */
+    int in_height, in_width, out_height, out_width;
+    int kernel, stride, padding;
+};
+
+/** Constants of a spiking layer; see struct neuron in model.h for the equations. */
+enum neuron_kind { NEURON_LIF, NEURON_LEAKY };
+struct neuron {
+    enum neuron_kind kind;
+    bool decay_input; /**< LIF */
+    bool soft_reset;  /**< LIF: subtract the threshold instead of setting v_reset */
+    float tau;        /**< LIF, > 1, in time steps */
+    float beta;       /**< leaky, in [0, 1] */
+    float threshold;
+    float v_reset; /**< LIF; 0 if soft_reset */
+};
+
+struct kernels {
+    const char *name;
+
+    /** Floats of scratch that the convolution of this shape wants (may be 0). */
+    size_t (*convolution_scratch)(const struct convolution_shape *shape);
+
+    /** out[o][t][y][x] = bias[o] + sum_{c,i,j} weight[o][c][i][j] in[c][t][y*stride + i - pad_top][x*stride + j - pad_left]
+     *  (0 outside). bias may be NULL. */
+    void (*convolution)(const struct convolution_shape *shape, const float *weight, const float *bias,
+                        const float *in, float *out, float *scratch);
+
+    size_t (*transposed_convolution_scratch)(const struct convolution_shape *shape);
+
+    /** out[o][t][y][x] = bias[o] + sum over c, i, j with y = yi*stride + i - pad_top, x = xi*stride + j - pad_left
+     *  of weight[c][o][i][j] in[c][t][yi][xi] (PyTorch's ConvTranspose2d). */
+    void (*transposed_convolution)(const struct convolution_shape *shape, const float *weight, const float *bias,
+                                   const float *in, float *out, float *scratch);
+
+    /** Spikes and membrane over `time` steps of n_channels x n_pixels neurons.
+     *  current [c][t][p]; noise [c][t][p] added to the charged membrane before the threshold, or NULL;
+     *  membrane [c][p], updated in place; spikes [c][t][p], 0 or 1. current_time is 1 (static input) or `time`. */
+    void (*spike)(const struct neuron *neuron, int n_channels, int time, int current_time, int n_pixels,
+                  const float *current, const float *noise, float *membrane, float *spikes);
+
+    /** out = max(in, 0); out may be in. */
+    void (*relu)(size_t n, const float *in, float *out);
+
+    /** out[c][p] = scale[c] in[c][p] + shift[c]; out may be in. n_pixels counts time as well. */
+    void (*scale_shift)(int n_channels, size_t n_pixels, const float *scale, const float *shift, const float *in,
+                        float *out);
+
+    /** out = a + b where one of them may be static: time is 1 or `time` for each. */
+    void (*add)(int n_channels, int time, int n_pixels, const float *a, int a_time, const float *b, int b_time,
+                float *out);
+
+    void (*max_pool)(const struct pool_shape *shape, const float *in, float *out);
+
+    /** Mean over the window, the divisor being kernel x kernel (PyTorch's count_include_pad). */
+    void (*average_pool)(const struct pool_shape *shape, const float *in, float *out);
+
+    /** Bilinear, factor 2, align_corners off. in [n_planes][height][width] -> out [n_planes][2 height][2 width]. */
+    void (*upsample)(int n_planes, int height, int width, const float *in, float *out);
+
+    /** out = tanh(in). */
+    void (*tanh)(size_t n, const float *in, float *out);
+
+    /** out[d][p] = table[index[p]][d]: codebook rows as channels. index holds whole numbers in 0..n_rows-1. */
+    void (*embedding)(int n_rows, int n_channels, int n_pixels, const float *table, const float *index,
+                      float *out);
+
+    /** sums[c] = sum over t and p of in[c][t][p], added in that order in double precision. */
+    void (*channel_sums)(int n_channels, size_t n_values, const float *in, double *sums);
+};
+
+extern const struct kernels kernels_reference;
+extern const struct kernels kernels_openblas;
+
+#endif

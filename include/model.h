@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Networks as data: an architecture file (YAML) and tensors (safetensors) become a list of layers that is
+ * run forward. Subjects and generators are both models.
+ *
+ * Legend: image [channel][height][width] float32; maps inside a model are [channel][time][height][width].
+ */
+#ifndef MEICENSUS_MODEL_H
+#define MEICENSUS_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hash.h"
+#include "kernels.h"
+#include "status.h"
+
+enum model_role { MODEL_SUBJECT, MODEL_GENERATOR };
+
+/** How a generator's latent code [d] of indices 0..n-1 becomes its input. */
+enum latent_kind {
+    LATENT_GRID,     /**< input[i] = low + code[i] * (high - low) / (n - 1) */
+    LATENT_CODEBOOK, /**< input[i] = code[i], an index into a dictionary */
+};
+
+struct latent_space {
+    enum latent_kind kind;
+    int n_dimensions, n_points;
+    double low, high; /**< LATENT_GRID */
+};
+
+/** Shape of a map at one time step. */
+struct map_shape {
+    int channels, height, width;
+};
+
+/** What a job may change of a subject; zero-initialise for "as in the file". */
+struct model_overrides {
+    int timesteps;                /**< 0: as in the file */
+    const struct node *neuron;    /**< mapping with neuron keys, or NULL */
+};
+
+struct model; /* opaque */
+
+/**
+ * Read an architecture file and its tensors, fold batch norms, check every shape.
+ * The model belongs to the caller (model_free). STATUS_BAD_INPUT and STATUS_IO name file, line, layer, tensor.
+ */
+enum status model_load(const char *path, const struct model_overrides *overrides, const struct kernels *kernels,
+                       struct model **model, struct error *error);
+void model_free(struct model *model);
+
+const char *model_name(const struct model *model);
+enum model_role model_role(const struct model *model);
+int model_timesteps(const struct model *model); /**< 1 for a generator and for a network without spikes */
+struct map_shape model_input_shape(const struct model *model);
+const struct latent_space *model_latent(const struct model *model); /**< generator; NULL for a subject */
+
+/** RGB in [0, 1] = value * std + mean per channel: of a generator's output, of a subject's input. */
+const double *model_mean(const struct model *model);
+const double *model_std(const struct model *model);
+
+int model_n_classes(const struct model *model);                  /**< 0 for a generator */
+const char *const *model_class_names(const struct model *model); /**< [n_classes] */
+
+/** SHA-256 of the architecture file and of the tensor file; path of the latter. */
+const char *model_sha256(const struct model *model);
+const char *model_tensors_sha256(const struct model *model);
+const char *model_tensors_path(const struct model *model);
+
+/** Layers, in network order. Index -1 stands for nothing found. */
+int model_n_layers(const struct model *model);
+int model_find_layer(const struct model *model, const char *name);
+const char *model_layer_name(const struct model *model, int layer);
+struct map_shape model_layer_shape(const struct model *model, int layer);
+bool model_layer_is_spiking(const struct model *model, int layer);
+bool model_layer_is_selectable(const struct model *model, int layer); /**< its units can be named in a job: spiking layers, or relu where nothing spikes */
+int model_output_layer(const struct model *model);                    /**< its last layer: class outputs, or the image */
+double model_layer_cost(const struct model *model, int layer);        /**< multiply-adds of one forward pass up to it */
+
+/* ---- running ---- */
+
+/** Buffers of one model for one image at a time; one per thread of execution. Belongs to the caller. */
+struct model_run;
+
+enum status model_run_create(const struct model *model, struct model_run **run, struct error *error);
+void model_run_free(struct model_run *run);
+
+/** Noise of a presentation; all zero for none. See design of trials in trials.h. */
+struct presentation {
+    bool keep_state;            /**< go on from the membranes left by the last presentation */
+    double initial_membrane;    /**< s: v0 = v_reset + s v_threshold N(0,1) */
+    double membrane;            /**< s: s v_threshold N(0,1) added to h at every step */
+    bool input_varies;          /**< the input has `time` frames: [channel][time][height][width] */
+    uint64_t key;               /**< Philox key of the noise */
+    uint32_t trial;             /**< counter word 0 is 1 + trial */
+};
+
+/**
+ * Run layers up to and including `last_layer` (only those it depends on) on one input.
+ * input: image, or latent input [d], or [channel][time][height][width] if presentation->input_varies.
+ * presentation NULL: fresh state, no noise.
+ */
+void model_forward(struct model_run *run, const float *input, int last_layer, const struct presentation *presentation);
+
+/** Output of a layer that the last forward computed: [channel][time][height][width]; *time is 1 if static. */
+const float *model_output(const struct model_run *run, int layer, int *time);
+
+/** For tests and `forward`: compute from a layer's given output onwards, as if `layer` had produced `values`
+ *  [channel][time][height][width] (layers before it are not run). */
+void model_forward_from(struct model_run *run, int layer, const float *values, int last_layer);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Search methods: propose latent codes, learn from scores. They never see a network.
+ *
+ * All are ask/tell. A search is a deterministic function of its problem (with the key) and of the scores
+ * told so far: that is its whole state, so resuming means replaying ask and tell with stored scores.
+ * Scores are always maximised; whoever minimises tells the negative.
+ *
+ * Random numbers: random_words(key, {0, step, draw, 0}); `step` counts asks, `draw` counts within one.
+ *
+ * Adding a method: one file in src/search/ with a `const struct search_method`, one line in
+ * src/search/table.c.
+ */
+#ifndef MEICENSUS_SEARCH_H
+#define MEICENSUS_SEARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keys.h"
+#include "status.h"
+
+/** The space that is searched. */
+struct search_problem {
+    int n_dimensions; /**< d, >= 1: indices in a code */
+    int n_points;     /**< n, >= 2: each index is in 0..n-1 (a power of two for quantised methods) */
+    int64_t budget;   /**< queries the run may use, >= 1; methods may plan with it */
+    uint64_t key;     /**< Philox key of the run */
+};
+
+struct search; /* opaque: each method has its own */
+
+struct search_method {
+    const char *name;
+    const char *summary;       /**< one line, with the source; printed by `list methods` */
+    const struct key *keys;    /**< settings with their defaults, for the job file */
+    size_t settings_size;      /**< bytes of the settings struct that `keys` fills */
+    bool needs_power_of_two;   /**< n_points must be a power of two */
+
+    /** Make a search. `settings` was filled from `keys` and is copied. STATUS_BAD_INPUT says which setting. */
+    enum status (*create)(const struct search_method *method, const struct search_problem *problem,
+                          const void *settings, struct search **search, struct error *error);
+
+    /** How many codes an ask of these settings proposes (constant over a run), >= 1. */
+    int (*batch)(const void *settings);
+
+    /** Propose the next codes [batch][n_dimensions] int32. */
+    void (*ask)(struct search *search, int32_t *codes);
+
+    /** Learn the scores [batch] float32 of the codes last asked, in the same order. Not called for a cut batch. */
+    void (*tell)(struct search *search, const float *scores);
+
+    void (*destroy)(struct search *search);
+};
+
+/** All methods, ended by NULL, in the order of `list methods`. */
+extern const struct search_method *const search_methods[];
+
+/** The method of that name, or NULL. */
+const struct search_method *search_method_find(const char *name);
+
+#endif
