@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+# meicensus: `make help` lists the targets.
+#
+# Variables for the command line:
+#   CC=clang       another compiler
+#   SANITIZE=1     address and undefined-behaviour checks, in build/sanitize
+#   BUILD=DIR      another folder for everything that is built
+#   VERBOSE=1      whole compiler commands instead of one short line a file
+VERSION := 0.1.0
+
+BUILD ?= $(if $(SANITIZE),build/sanitize,build)
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+# ---- Flags ----------------------------------------------------------------------------------------------------
+LIBRARIES    := hdf5-openmpi ompi-c openblas yaml-0.1 libcjson libxxhash libcrypto gsl libpng
+TEST_LIBRARY := cmocka
+
+OPTIMISATION := $(if $(SANITIZE),-O1 -fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer,-O3)
+CFLAGS  := -std=c11 -D_GNU_SOURCE $(OPTIMISATION) -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+           -Werror -ffp-contract=off
+# System headers (-isystem) may warn as they like.
+INCLUDE := -Iinclude $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBRARIES) $(TEST_LIBRARY) 2>/dev/null))
+LINK    := $(filter-out -I%,$(shell pkg-config --libs $(LIBRARIES) 2>/dev/null))
+# The high-level HDF5 library has no pkg-config file; it lies beside the parallel library found above.
+LINK    := $(patsubst -lhdf5,-lhdf5_hl -lhdf5,$(LINK)) -lm
+
+# ---- Files ----------------------------------------------------------------------------------------------------
+OBJECT_DIR       := $(BUILD)/obj
+LIBRARY_SOURCES  := $(wildcard src/*/*.c src/*/*/*.c)
+ANALYSIS_SOURCES := $(filter-out analysis/main.c,$(wildcard analysis/*.c))
+TEST_SOURCES     := $(wildcard tests/modules/test_*.c)
+KERNEL_TESTS     := $(wildcard tests/kernels/*.c)
+
+objects = $(patsubst %.c,$(OBJECT_DIR)/%.o,$(1))
+
+BUILD_INFO        := $(OBJECT_DIR)/build_info.o
+LIBRARY_OBJECTS   := $(call objects,$(LIBRARY_SOURCES)) $(BUILD_INFO)
+ANALYSIS_OBJECTS  := $(call objects,$(ANALYSIS_SOURCES))
+# The analysis shares these few modules with the census program, and nothing else.
+ANALYSIS_SHARED   := $(call objects,$(wildcard src/base/*.c)) $(BUILD_INFO)
+
+TESTS := $(patsubst tests/modules/%.c,$(BUILD)/tests/%,$(TEST_SOURCES))
+TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels)
+
+SHELL_SCRIPTS := $(wildcard .ci/run .setup/*.sh slurm/*.sh slurm/*.sbatch tests/*.sh tests/*/*.sh)
+C_FILES       := $(wildcard include/*.h src/*.c src/*/*.[ch] src/*/*/*.[ch] analysis/*.[ch] tests/*/*.[ch])
+
+.PHONY: all help demo check check-python check-slurm bench format format-check sanitize lint install-packages \
+        clean tests libraries always
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BUILD)/meicensus $(BUILD)/meicensus-analyze  ## both programs (needs no Python)
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 22
+
+# ---- Programs -------------------------------------------------------------------------------------------------
+$(BUILD)/meicensus: $(call objects,src/main.c) $(LIBRARY_OBJECTS)
+	$(link)
+
+$(BUILD)/meicensus-analyze: $(call objects,analysis/main.c) $(ANALYSIS_OBJECTS) $(ANALYSIS_SHARED)
+	$(link)
+
+$(BUILD)/tests/test_analysis: $(ANALYSIS_OBJECTS)
+
+$(BUILD)/tests/test_%: $(OBJECT_DIR)/tests/modules/test_%.o $(LIBRARY_OBJECTS)
+	$(link) -lcmocka
+
+$(BUILD)/tests/check_kernels: $(call objects,$(KERNEL_TESTS)) $(LIBRARY_OBJECTS)
+	$(link) -lcmocka
+
+tests: $(TESTS)
+
+define link
+@mkdir -p $(@D)
+$(call say,link $@)
+$(QUIET)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(LINK)
+endef
+
+# Instruction sets beyond the compiler's default are for these folders only: the rest runs on any CPU.
+$(OBJECT_DIR)/src/kernels/avx2/%.o:   INSTRUCTION_SET := -mavx2 -mfma
+$(OBJECT_DIR)/src/kernels/avx512/%.o: INSTRUCTION_SET := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
+
+$(OBJECT_DIR)/%.o: %.c $(OBJECT_DIR)/flags | libraries
+	@mkdir -p $(@D)
+	$(call say,compile $<)
+	$(QUIET)$(CC) $(CFLAGS) $(INSTRUCTION_SET) $(INCLUDE) -MMD -MP -c -o $@ $<
+
+-include $(patsubst %.o,%.d,$(call objects,src/main.c analysis/main.c $(LIBRARY_SOURCES) $(ANALYSIS_SOURCES) \
+                                   $(TEST_SOURCES) $(KERNEL_TESTS)))
+
+# What a results file says about the program that made it. Written again only when something in it changed.
+REVISION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
+COMPILER := $(shell $(CC) --version 2>/dev/null | head -n 1 | tr -d '"\\')
+
+define build_info
+/* SPDX-License-Identifier: MIT */
+/* Written by the Makefile. */
+#include "build_info.h"
+
+const char build_version[] = "$(VERSION)";
+const char build_code_revision[] = "$(REVISION)";
+const char build_compiler[] = "$(COMPILER)";
+const char build_flags[] = "$(CFLAGS)";
+endef
+
+$(OBJECT_DIR)/build_info.c: always
+	$(call write_if_changed,$(build_info))
+
+$(BUILD_INFO): $(OBJECT_DIR)/build_info.c include/build_info.h | libraries
+	$(QUIET)$(CC) $(CFLAGS) $(INCLUDE) -c -o $@ $<
+
+# Every object is built again when the compiler or its flags change.
+$(OBJECT_DIR)/flags: always
+	$(call write_if_changed,$(COMPILER) $(CFLAGS) $(INCLUDE))
+
+define write_if_changed
+$(shell mkdir -p $(@D))$(file >$@.new,$(1))@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+endef
+
+# ---- Set-up ---------------------------------------------------------------------------------------------------
+missing = $(strip $(shell command -v $(CC) >/dev/null || echo $(CC); \
+                  for name in $(LIBRARIES) $(TEST_LIBRARY); do pkg-config --exists $$name 2>/dev/null || echo $$name; done))
+
+libraries:
+	@$(if $(missing),echo 'Missing: $(missing). Run `make install-packages`.' >&2; exit 1,:)
+
+install-packages:  ## installs what building and testing need (Debian, Ubuntu)
+	@.setup/install_packages.sh build
+
+# ---- Use ------------------------------------------------------------------------------------------------------
+demo: all  ## a small census and its analysis, start to end
+	tests/end_to_end/demo.sh
+
+check:  ## set-up, build, every test that needs no Python and no Slurm
+	@.setup/install_packages.sh build
+	@$(MAKE) --no-print-directory $(parallel) all tests
+	@tests/run_all.sh
+
+check-python:  ## tests against the published Python packages
+	@.setup/install_packages.sh build python
+	@$(MAKE) --no-print-directory $(parallel) all
+	@tests/oracle/check_python.sh
+
+check-slurm:  ## array job, requeue, cancel and gather on a real Slurm on this machine
+	@.setup/install_packages.sh build slurm
+	@$(MAKE) --no-print-directory $(parallel) all
+	@tests/slurm/check_slurm.sh
+
+sanitize:  ## the module and kernel tests with address and undefined-behaviour checks
+	@$(MAKE) --no-print-directory $(parallel) SANITIZE=1 all tests
+	@MEICENSUS_BUILD=build/sanitize tests/run_all.sh --programs-only
+
+bench: $(BUILD)/tests/check_kernels  ## speed of every kernel on this machine
+	$< --bench
+
+format:  ## formats every C file
+	clang-format -i $(C_FILES)
+
+format-check:  ## fails when a C file is not formatted
+	@clang-format --dry-run --Werror $(C_FILES) && echo "format-check: $(words $(C_FILES)) files, all formatted"
+
+lint:  ## cppcheck, a clang build, shellcheck
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+	    --suppress=missingIncludeSystem -Iinclude src analysis
+	@$(MAKE) --no-print-directory $(parallel) CC=clang BUILD=build/clang all tests
+	shellcheck $(SHELL_SCRIPTS)
+	@echo "lint: cppcheck, clang and shellcheck found nothing"
+
+clean:  ## removes everything that was built
+	rm -rf build
+
+# As many compilers as cores, unless the command line chose a number.
+parallel = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+QUIET := $(if $(VERBOSE),,@)
+say    = $(if $(VERBOSE),,@echo '$(1)')
