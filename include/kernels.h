@@ -31,16 +31,24 @@ struct pool_shape {
     int kernel, stride, padding;
 };
 
-/** Constants of a spiking layer; see struct neuron in model.h for the equations. */
+/**
+ * Constants of a spiking layer. The charged membrane h, in float32 and in this order of operations
+ * (SpikingJelly 0.0.0.0.14, LIFNode; snnTorch 0.9.4, Leaky, which is eq. 2-3 of MANGO, arXiv 2401.10748):
+ *   LIF, decay_input:       h = v + (x - (v - v_reset)) / tau
+ *   LIF, hard reset:        h = v - (v - v_reset) / tau + x
+ *   LIF, soft reset:        h = v + (x - v) / tau    or    h = v (1 - 1/tau) + x
+ *   spike s = [h >= threshold];  hard: v = v_reset where it spiked;  soft: v = h - s threshold
+ *   leaky:                  h = (beta v + x) - [v > threshold] threshold;  s = [h > threshold];  v = h
+ */
 enum neuron_kind { NEURON_LIF, NEURON_LEAKY };
 struct neuron {
     enum neuron_kind kind;
     bool decay_input; /**< LIF */
     bool soft_reset;  /**< LIF: subtract the threshold instead of setting v_reset */
-    float tau;        /**< LIF, > 1, in time steps */
-    float beta;       /**< leaky, in [0, 1] */
-    float threshold;
-    float v_reset; /**< LIF; 0 if soft_reset */
+    double tau;       /**< LIF, > 1, in time steps */
+    double beta;      /**< leaky, in [0, 1] */
+    double threshold;
+    double v_reset; /**< LIF; 0 if soft_reset */
 };
 
 struct kernels {

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/** Where the arithmetic runs: the chosen kernel table and the name under which results are filed. */
+#ifndef MEICENSUS_BACKEND_H
+#define MEICENSUS_BACKEND_H
+
+#include "kernels.h"
+#include "status.h"
+
+enum { BACKEND_IDENTITY_CAPACITY = 128 };
+
+struct backend {
+    const struct kernels *kernels;
+    char identity[BACKEND_IDENTITY_CAPACITY]; /**< backend, ISA, BLAS core, precision: "cpu openblas-0.3.21 SkylakeX float32" */
+};
+
+/**
+ * Choose the kernels: "openblas", "reference", or NULL for the fastest. OpenBLAS is set to one thread.
+ * STATUS_BAD_INPUT lists the valid names.
+ */
+enum status backend_open(const char *kernels_name, struct backend *backend, struct error *error);
+
+/** The core OpenBLAS runs for, e.g. "SkylakeX"; it may have been chosen by OPENBLAS_CORETYPE. */
+const char *backend_blas_core(void);
+
+#endif

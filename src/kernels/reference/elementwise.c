@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "elementwise.h"
+
+#include <math.h>
+
+/* ---- spiking neurons ---- */
+
+typedef float charge_function(const struct neuron *neuron, float v, float x);
+
+static inline float charge_decay_input(const struct neuron *n, float v, float x)
+{
+    return v + (x - (v - (float)n->v_reset)) / (float)n->tau;
+}
+
+static inline float charge_hard(const struct neuron *n, float v, float x)
+{
+    return v - (v - (float)n->v_reset) / (float)n->tau + x;
+}
+
+static inline float charge_soft(const struct neuron *n, float v, float x)
+{
+    return v * (float)(1.0 - 1.0 / n->tau) + x;
+}
+
+static inline float charge_leaky(const struct neuron *n, float v, float x)
+{
+    const float reset = v > (float)n->threshold ? (float)n->threshold : 0.0f;
+    return ((float)n->beta * v + x) - reset;
+}
+
+/** One time step of a row of neurons. `charge` is a constant at each call, so that the loop vectorises. */
+static inline void step_lif(const struct neuron *neuron, charge_function *charge, int n, const float *current,
+                            const float *noise, float *membrane, float *spikes)
+{
+    const float threshold = (float)neuron->threshold, v_reset = (float)neuron->v_reset;
+    const float soft = neuron->soft_reset ? 1.0f : 0.0f;
+    for (int p = 0; p < n; p++) {
+        const float h = charge(neuron, membrane[p], current[p]) + (noise == NULL ? 0.0f : noise[p]);
+        const float spike = h >= threshold ? 1.0f : 0.0f;
+        const float reset_to = soft != 0.0f ? h - threshold : v_reset;
+        spikes[p] = spike;
+        membrane[p] = spike != 0.0f ? reset_to : h;
+    }
+}
+
+static inline void step_leaky(const struct neuron *neuron, int n, const float *current, const float *noise,
+                              float *membrane, float *spikes)
+{
+    const float threshold = (float)neuron->threshold;
+    for (int p = 0; p < n; p++) {
+        const float h = charge_leaky(neuron, membrane[p], current[p]) + (noise == NULL ? 0.0f : noise[p]);
+        spikes[p] = h > threshold ? 1.0f : 0.0f;
+        membrane[p] = h;
+    }
+}
+
+static void step(const struct neuron *neuron, int n, const float *current, const float *noise,
+                 float *membrane, float *spikes)
+{
+    if (neuron->kind == NEURON_LEAKY)
+        step_leaky(neuron, n, current, noise, membrane, spikes);
+    else if (neuron->decay_input)
+        step_lif(neuron, charge_decay_input, n, current, noise, membrane, spikes);
+    else if (neuron->soft_reset)
+        step_lif(neuron, charge_soft, n, current, noise, membrane, spikes);
+    else
+        step_lif(neuron, charge_hard, n, current, noise, membrane, spikes);
+}
+
+void elementwise_spike(const struct neuron *neuron, int n_channels, int time, int current_time, int n_pixels,
+                       const float *current, const float *noise, float *membrane, float *spikes)
+{
+    const size_t pixels = (size_t)n_pixels;
+    for (size_t c = 0; c < (size_t)n_channels; c++)
+        for (size_t t = 0; t < (size_t)time; t++) {
+            const size_t row = (c * (size_t)time + t) * pixels;
+            const size_t current_row = current_time == 1 ? c * pixels : row;
+            step(neuron, n_pixels, current + current_row, noise == NULL ? NULL : noise + row,
+                 membrane + c * pixels, spikes + row);
+        }
+}
+
+/* ---- maps ---- */
+
+void elementwise_relu(size_t n, const float *in, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = in[i] > 0.0f ? in[i] : 0.0f;
+}
+
+void elementwise_scale_shift(int n_channels, size_t n_pixels, const float *scale, const float *shift,
+                             const float *in, float *out)
+{
+    for (size_t c = 0; c < (size_t)n_channels; c++)
+        for (size_t p = 0; p < n_pixels; p++)
+            out[c * n_pixels + p] = scale[c] * in[c * n_pixels + p] + shift[c];
+}
+
+void elementwise_add(int n_channels, int time, int n_pixels, const float *a, int a_time, const float *b,
+                     int b_time, float *out)
+{
+    const size_t pixels = (size_t)n_pixels;
+    for (size_t c = 0; c < (size_t)n_channels; c++)
+        for (size_t t = 0; t < (size_t)time; t++) {
+            const float *a_row = a + (c * (size_t)a_time + (a_time == 1 ? 0 : t)) * pixels;
+            const float *b_row = b + (c * (size_t)b_time + (b_time == 1 ? 0 : t)) * pixels;
+            float *out_row = out + (c * (size_t)time + t) * pixels;
+            for (size_t p = 0; p < pixels; p++)
+                out_row[p] = a_row[p] + b_row[p];
+        }
+}
+
+/** Largest value of one window; the window meets the map in at least one place. */
+static float window_max(const struct pool_shape *s, const float *plane, int top, int left)
+{
+    float largest = -INFINITY;
+    for (int y = top < 0 ? 0 : top; y < top + s->kernel && y < s->in_height; y++)
+        for (int x = left < 0 ? 0 : left; x < left + s->kernel && x < s->in_width; x++) {
+            const float value = plane[y * s->in_width + x];
+            largest = value > largest ? value : largest;
+        }
+    return largest;
+}
+
+static float window_mean(const struct pool_shape *s, const float *plane, int top, int left)
+{
+    double sum = 0;
+    for (int y = top < 0 ? 0 : top; y < top + s->kernel && y < s->in_height; y++)
+        for (int x = left < 0 ? 0 : left; x < left + s->kernel && x < s->in_width; x++)
+            sum += (double)plane[y * s->in_width + x];
+    return (float)(sum / (double)(s->kernel * s->kernel));
+}
+
+static inline void pool(const struct pool_shape *s,
+                        float (*window)(const struct pool_shape *, const float *, int, int), const float *in,
+                        float *out)
+{
+    for (int plane = 0; plane < s->n_planes; plane++, in += s->in_height * s->in_width)
+        for (int y = 0; y < s->out_height; y++)
+            for (int x = 0; x < s->out_width; x++)
+                *out++ = window(s, in, y * s->stride - s->padding, x * s->stride - s->padding);
+}
+
+void elementwise_max_pool(const struct pool_shape *shape, const float *in, float *out)
+{
+    pool(shape, window_max, in, out);
+}
+
+void elementwise_average_pool(const struct pool_shape *shape, const float *in, float *out)
+{
+    pool(shape, window_mean, in, out);
+}
+
+/** Source rows (or columns) of output position `to`, and the weight of the second. */
+static void bilinear_source(int to, int size, int *first, int *second, float *weight)
+{
+    const float source = fmaxf(((float)to + 0.5f) * 0.5f - 0.5f, 0.0f);
+    *first = (int)source;
+    *second = *first + 1 < size ? *first + 1 : *first;
+    *weight = source - (float)*first;
+}
+
+void elementwise_upsample(int n_planes, int height, int width, const float *in, float *out)
+{
+    for (int plane = 0; plane < n_planes; plane++, in += height * width)
+        for (int y = 0; y < 2 * height; y++) {
+            int top, bottom;
+            float down;
+            bilinear_source(y, height, &top, &bottom, &down);
+            for (int x = 0; x < 2 * width; x++) {
+                int left, right;
+                float aside;
+                bilinear_source(x, width, &left, &right, &aside);
+                const float above = (1.0f - aside) * in[top * width + left] + aside * in[top * width + right];
+                const float below =
+                    (1.0f - aside) * in[bottom * width + left] + aside * in[bottom * width + right];
+                *out++ = (1.0f - down) * above + down * below;
+            }
+        }
+}
+
+void elementwise_tanh(size_t n, const float *in, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = tanhf(in[i]);
+}
+
+void elementwise_embedding(int n_rows, int n_channels, int n_pixels, const float *table, const float *index,
+                           float *out)
+{
+    for (int p = 0; p < n_pixels; p++) {
+        const int wanted = (int)index[p];
+        const int row = wanted < 0 ? 0 : wanted >= n_rows ? n_rows - 1 : wanted;
+        for (int d = 0; d < n_channels; d++)
+            out[(size_t)d * (size_t)n_pixels + (size_t)p] =
+                table[(size_t)row * (size_t)n_channels + (size_t)d];
+    }
+}
+
+void elementwise_channel_sums(int n_channels, size_t n_values, const float *in, double *sums)
+{
+    for (size_t c = 0; c < (size_t)n_channels; c++) {
+        double sum = 0;
+        for (size_t i = 0; i < n_values; i++)
+            sum += (double)in[c * n_values + i];
+        sums[c] = sum;
+    }
+}
