@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""What an architecture file asks of its tensors: their names, and shapes that fit together."""
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import yaml
+
+from .refusal import Refused
+
+FORMAT = "meicensus model 1"
+BATCH_NORM_VECTORS = ("weight", "bias", "running_mean", "running_var")
+Shape = tuple[int, ...]  # (channels, height, width), or (features,) once flat
+
+
+class Architecture:
+    """One architecture file."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            self.content = yaml.safe_load(path.read_text())
+        except (OSError, yaml.YAMLError) as error:
+            raise Refused(f"{path}: {error}") from error
+        if not isinstance(self.content, dict) or self.content.get("format") != FORMAT:
+            raise Refused(f"{path}: not an architecture file (its first key should be 'format: {FORMAT}')")
+        self.layers: list[dict] = self.content["layers"]
+
+    @property
+    def name(self) -> str:
+        return self.content["name"]
+
+    @property
+    def tensors_path(self) -> Path:
+        return self.path.parent / self.content["tensors"]
+
+    def neuron(self, layer: dict) -> dict:
+        """Constants of a spiking layer: its own, else those of the network."""
+        return layer.get("neuron", self.content.get("neuron", {}))
+
+    def is_unused(self, tensor: str) -> bool:
+        """Whether the file keeps this tensor although no layer reads it."""
+        return any(tensor == prefix or tensor.startswith(prefix + ".") for prefix in self.content.get("unused_tensors", []))
+
+    def spiking_layers(self) -> Iterator[dict]:
+        return (layer for layer in self.layers if layer["kind"] == "spiking")
+
+    def input_shape(self) -> Shape:
+        latent, image = self.content.get("latent"), self.content.get("input")
+        return (latent["dimensions"],) if latent else (image["channels"], image["height"], image["width"])
+
+    def read_tensors(self, state: dict[str, torch.Tensor]) -> set[str]:
+        """Names of the tensors that the layers read; refuses a missing tensor or a shape that does not fit."""
+        used: set[str] = set()
+        shapes: dict[str, Shape] = {}
+        shape = self.input_shape()
+        for layer in self.layers:
+            inputs = layer.get("inputs", [layer["from"]] if "from" in layer else [])
+            before = [shapes[name] for name in inputs] or [shape]
+            tensors = _LayerTensors(self.path, layer, state)
+            shape = shapes[layer["name"]] = _SHAPES[layer["kind"]](layer, before, tensors)
+            used |= tensors.used
+        return used
+
+
+class _LayerTensors:
+    """The tensors of one layer; remembers which were read."""
+
+    def __init__(self, path: Path, layer: dict, state: dict[str, torch.Tensor]):
+        self.path, self.layer, self.state = path, layer, state
+        self.used: set[str] = set()
+
+    def shape(self, suffix: str) -> Shape | None:
+        name = f"{self.layer.get('prefix', self.layer['name'])}.{suffix}"
+        if name not in self.state:
+            return None
+        self.used.add(name)
+        return tuple(self.state[name].shape)
+
+    def expect(self, suffix: str, expected: tuple[int | None, ...]) -> Shape:
+        """Shape of a tensor that must be there; None in `expected` is any size."""
+        shape = self.shape(suffix)
+        if shape is None:
+            self.refuse(suffix, "is missing")
+        if len(shape) != len(expected) or any(e is not None and e != s for e, s in zip(expected, shape)):
+            wanted = " x ".join("any" if e is None else str(e) for e in expected)
+            self.refuse(suffix, f"has the shape {' x '.join(map(str, shape)) or 'of a single number'}, expected {wanted}")
+        return shape
+
+    def optional_bias(self, n_channels: int) -> None:
+        if self.shape("bias") is not None:
+            self.expect("bias", (n_channels,))
+
+    def refuse(self, suffix: str, fault: str) -> None:
+        name = f"{self.layer.get('prefix', self.layer['name'])}.{suffix}"
+        raise Refused(f"{name} {fault} ({self.path}: layer {self.layer['name']}, {self.layer['kind']})")
+
+
+def _window(layer: dict, size: int, kernel: int) -> int:
+    return (size + 2 * layer["padding"] - kernel) // layer["stride"] + 1
+
+
+def _convolution(layer: dict, before: list[Shape], tensors: _LayerTensors) -> Shape:
+    channels, height, width = before[0]
+    out, _, kernel_height, kernel_width = tensors.expect("weight", (None, channels, None, None))
+    tensors.optional_bias(out)
+    return out, _window(layer, height, kernel_height), _window(layer, width, kernel_width)
+
+
+def _transposed_convolution(layer: dict, before: list[Shape], tensors: _LayerTensors) -> Shape:
+    channels, height, width = before[0]
+    _, out, kernel_height, kernel_width = tensors.expect("weight", (channels, None, None, None))
+    tensors.optional_bias(out)
+    return out, *((size - 1) * layer["stride"] - 2 * layer["padding"] + kernel
+                  for size, kernel in ((height, kernel_height), (width, kernel_width)))
+
+
+def _linear(layer: dict, before: list[Shape], tensors: _LayerTensors) -> Shape:
+    out, _ = tensors.expect("weight", (None, _n_values(before[0])))
+    tensors.optional_bias(out)
+    return (out,)
+
+
+def _batch_norm(_: dict, before: list[Shape], tensors: _LayerTensors) -> Shape:
+    for suffix in BATCH_NORM_VECTORS:
+        tensors.expect(suffix, (before[0][0],))
+    return before[0]
+
+
+def _max_pool(layer: dict, before: list[Shape], _: _LayerTensors) -> Shape:
+    channels, *sizes = before[0]
+    return channels, *(_window(layer, size, layer["kernel"]) for size in sizes)
+
+
+def _embedding(layer: dict, _: list[Shape], tensors: _LayerTensors) -> Shape:
+    return tensors.expect("weight", (None, None))[1], layer["height"], layer["width"]
+
+
+def _unflatten(layer: dict, before: list[Shape], _: _LayerTensors) -> Shape:
+    return _n_values(before[0]) // (layer["height"] * layer["width"]), layer["height"], layer["width"]
+
+
+def _n_values(shape: Shape) -> int:
+    return int(torch.Size(shape).numel())
+
+
+def _same(_: dict, before: list[Shape], __: _LayerTensors) -> Shape:
+    return before[0]
+
+
+_SHAPES = {
+    "convolution": _convolution,
+    "transposed_convolution": _transposed_convolution,
+    "linear": _linear,
+    "batch_norm": _batch_norm,
+    "max_pool": _max_pool,
+    "embedding": _embedding,
+    "unflatten": _unflatten,
+    "flatten": lambda _, before, __: (_n_values(before[0]),),
+    "global_mean": lambda _, before, __: (before[0][0], 1, 1),
+    "upsample": lambda _, before, __: (before[0][0], 2 * before[0][1], 2 * before[0][2]),
+    "spiking": _same,
+    "relu": _same,
+    "tanh": _same,
+    "add": _same,
+}
