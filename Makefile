@@ -17,7 +17,8 @@ endif
 LIBRARIES    := hdf5-openmpi ompi-c openblas yaml-0.1 libcjson libxxhash libcrypto gsl libpng
 TEST_LIBRARY := cmocka
 
-OPTIMISATION := $(if $(SANITIZE),-O1 -fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer,-O3)
+SANITIZERS   := -O1 -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+OPTIMISATION := $(if $(SANITIZE),$(SANITIZERS),-O3)
 CFLAGS  := -std=c11 -D_GNU_SOURCE $(OPTIMISATION) -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Werror -ffp-contract=off
 # System headers (-isystem) may warn as they like.
@@ -152,7 +153,8 @@ check-slurm:  ## array job, requeue, cancel and gather on a real Slurm on this m
 
 sanitize:  ## the module and kernel tests with address and undefined-behaviour checks
 	@$(MAKE) --no-print-directory $(parallel) SANITIZE=1 all tests
-	@MEICENSUS_BUILD=build/sanitize tests/run_all.sh --programs-only
+	@LSAN_OPTIONS=suppressions=tests/known_leaks.txt:print_suppressions=0 \
+	    tests/run_all.sh $(TESTS:build/%=build/sanitize/%)
 
 bench: $(BUILD)/tests/check_kernels  ## speed of every kernel on this machine
 	$< --bench
@@ -167,7 +169,7 @@ lint:  ## cppcheck, a clang build, shellcheck
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem -Iinclude src analysis
 	@$(MAKE) --no-print-directory $(parallel) CC=clang BUILD=build/clang all tests
-	shellcheck $(SHELL_SCRIPTS)
+	shellcheck -x $(SHELL_SCRIPTS)
 	@echo "lint: cppcheck, clang and shellcheck found nothing"
 
 clean:  ## removes everything that was built
