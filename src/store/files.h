@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/** Making names durable: an fsync of a file does not cover its entry in the folder. */
+#ifndef MEICENSUS_FILES_H
+#define MEICENSUS_FILES_H
+
+#include "status.h"
+
+/** fsync of a folder / of the folder that holds `path`. STATUS_IO names it. */
+enum status folder_sync(const char *folder, struct error *error);
+enum status folder_of_file_sync(const char *path, struct error *error);
+
+/** fsync of a file by its path. */
+enum status file_sync(const char *path, struct error *error);
+
+#endif
