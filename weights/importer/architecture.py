@@ -24,7 +24,17 @@ class Architecture:
             raise Refused(f"{path}: {error}") from error
         if not isinstance(self.content, dict) or self.content.get("format") != FORMAT:
             raise Refused(f"{path}: not an architecture file (its first key should be 'format: {FORMAT}')")
+        self._check_keys()
         self.layers: list[dict] = self.content["layers"]
+
+    def _check_keys(self) -> None:
+        missing = [key for key in ("name", "tensors", "layers") if key not in self.content]
+        missing += ["latent or input"] * ("latent" not in self.content and "input" not in self.content)
+        if missing:
+            raise Refused(f"{self.path}: misses {', '.join(missing)}")
+        for number, layer in enumerate(self.content["layers"], 1):
+            if not isinstance(layer, dict) or "name" not in layer or layer.get("kind") not in _SHAPES:
+                raise Refused(f"{self.path}: layer {number} has no name or an unknown kind: {layer}")
 
     @property
     def name(self) -> str:
@@ -55,10 +65,14 @@ class Architecture:
         shapes: dict[str, Shape] = {}
         shape = self.input_shape()
         for layer in self.layers:
-            inputs = layer.get("inputs", [layer["from"]] if "from" in layer else [])
-            before = [shapes[name] for name in inputs] or [shape]
             tensors = _LayerTensors(self.path, layer, state)
-            shape = shapes[layer["name"]] = _SHAPES[layer["kind"]](layer, before, tensors)
+            try:
+                inputs = layer.get("inputs", [layer["from"]] if "from" in layer else [])
+                before = [shapes[name] for name in inputs] or [shape]
+                shape = shapes[layer["name"]] = _SHAPES[layer["kind"]](layer, before, tensors)
+            except (KeyError, ValueError, TypeError, IndexError) as error:
+                raise Refused(f"{self.path}: layer {layer['name']}: a key or an earlier layer is missing, or its input "
+                              f"has the wrong number of dimensions ({type(error).__name__}: {error})") from error
             used |= tensors.used
         return used
 
@@ -148,6 +162,12 @@ def _same(_: dict, before: list[Shape], __: _LayerTensors) -> Shape:
     return before[0]
 
 
+def _add(_: dict, before: list[Shape], __: _LayerTensors) -> Shape:
+    if before[0] != before[1]:
+        raise ValueError(f"inputs of the shapes {before[0]} and {before[1]}")
+    return before[0]
+
+
 _SHAPES = {
     "convolution": _convolution,
     "transposed_convolution": _transposed_convolution,
@@ -162,5 +182,5 @@ _SHAPES = {
     "spiking": _same,
     "relu": _same,
     "tanh": _same,
-    "add": _same,
+    "add": _add,
 }

@@ -30,7 +30,7 @@ def read_state(path: Path, group: str | None = None, entry: str | None = None, s
     elif group is not None:
         raise Refused(f"{path}: --group is for HDF5 files, and this is none")
     elif path.suffix == ".safetensors":
-        state = safetensors.torch.load_file(path)
+        state = read_safetensors(path)
     else:
         state = unwrap(path, read_pickle(path), entry)
     return rename(path, state, strip_prefix)
@@ -46,6 +46,13 @@ def read_pickle(path: Path) -> object:
         reason = str(error).strip().split("\n")[0]
         raise Refused(f"{path}: not a file of tensors that PyTorch reads without running code from it "
                       f"({type(error).__name__}: {reason}); save the network's state_dict()") from error
+
+
+def read_safetensors(path: Path) -> State:
+    try:
+        return safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise Refused(f"{path}: {error}") from error
 
 
 def read_hdf5(path: Path, group: str | None) -> State:
