@@ -101,6 +101,9 @@ struct kernels {
     void (*embedding)(int n_rows, int n_channels, int n_pixels, const float *table, const float *index,
                       float *out);
 
+    /** out[c][p][t] = in[c][t][p]: maps become features and back. */
+    void (*swap_time)(int n_channels, int time, int n_pixels, const float *in, float *out);
+
     /** sums[c] = sum over t and p of in[c][t][p], added in that order in double precision. */
     void (*channel_sums)(int n_channels, size_t n_values, const float *in, double *sums);
 };

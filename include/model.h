@@ -16,6 +16,8 @@
 #include "kernels.h"
 #include "status.h"
 
+struct node;
+
 enum model_role { MODEL_SUBJECT, MODEL_GENERATOR };
 
 /** How a generator's latent code [d] of indices 0..n-1 becomes its input. */
@@ -37,18 +39,19 @@ struct map_shape {
 
 /** What a job may change of a subject; zero-initialise for "as in the file". */
 struct model_overrides {
-    int timesteps;                /**< 0: as in the file */
-    const struct node *neuron;    /**< mapping with neuron keys, or NULL */
+    int timesteps;             /**< 0: as in the file */
+    const struct node *neuron; /**< mapping with neuron keys (e.g. `{tau: 3.0}`), or NULL */
 };
 
 struct model; /* opaque */
 
 /**
  * Read an architecture file and its tensors, fold batch norms, check every shape.
- * The model belongs to the caller (model_free). STATUS_BAD_INPUT and STATUS_IO name file, line, layer, tensor.
+ * The model belongs to the caller (model_free). STATUS_BAD_INPUT and STATUS_IO name file, line, layer,
+ * tensor.
  */
-enum status model_load(const char *path, const struct model_overrides *overrides, const struct kernels *kernels,
-                       struct model **model, struct error *error);
+enum status model_load(const char *path, const struct model_overrides *overrides,
+                       const struct kernels *kernels, struct model **model, struct error *error);
 void model_free(struct model *model);
 
 const char *model_name(const struct model *model);
@@ -75,9 +78,12 @@ int model_find_layer(const struct model *model, const char *name);
 const char *model_layer_name(const struct model *model, int layer);
 struct map_shape model_layer_shape(const struct model *model, int layer);
 bool model_layer_is_spiking(const struct model *model, int layer);
-bool model_layer_is_selectable(const struct model *model, int layer); /**< its units can be named in a job: spiking layers, or relu where nothing spikes */
-int model_output_layer(const struct model *model);                    /**< its last layer: class outputs, or the image */
-double model_layer_cost(const struct model *model, int layer);        /**< multiply-adds of one forward pass up to it */
+bool model_layer_is_selectable(
+    const struct model *model,
+    int layer); /**< its units can be named in a job: spiking layers, or relu where nothing spikes */
+int model_output_layer(const struct model *model); /**< its last layer: class outputs, or the image */
+double model_layer_cost(const struct model *model,
+                        int layer); /**< multiply-adds of one forward pass up to it */
 
 /* ---- running ---- */
 
@@ -89,12 +95,12 @@ void model_run_free(struct model_run *run);
 
 /** Noise of a presentation; all zero for none. See design of trials in trials.h. */
 struct presentation {
-    bool keep_state;            /**< go on from the membranes left by the last presentation */
-    double initial_membrane;    /**< s: v0 = v_reset + s v_threshold N(0,1) */
-    double membrane;            /**< s: s v_threshold N(0,1) added to h at every step */
-    bool input_varies;          /**< the input has `time` frames: [channel][time][height][width] */
-    uint64_t key;               /**< Philox key of the noise */
-    uint32_t trial;             /**< counter word 0 is 1 + trial */
+    bool keep_state;         /**< go on from the membranes left by the last presentation */
+    double initial_membrane; /**< s: v0 = v_reset + s v_threshold N(0,1) */
+    double membrane;         /**< s: s v_threshold N(0,1) added to h at every step */
+    bool input_varies;       /**< the input has `time` frames: [channel][time][height][width] */
+    uint64_t key;            /**< Philox key of the noise */
+    uint32_t trial;          /**< counter word 0 is 1 + trial */
 };
 
 /**
@@ -102,13 +108,23 @@ struct presentation {
  * input: image, or latent input [d], or [channel][time][height][width] if presentation->input_varies.
  * presentation NULL: fresh state, no noise.
  */
-void model_forward(struct model_run *run, const float *input, int last_layer, const struct presentation *presentation);
+void model_forward(struct model_run *run, const float *input, int last_layer,
+                   const struct presentation *presentation);
 
 /** Output of a layer that the last forward computed: [channel][time][height][width]; *time is 1 if static. */
 const float *model_output(const struct model_run *run, int layer, int *time);
 
-/** For tests and `forward`: compute from a layer's given output onwards, as if `layer` had produced `values`
- *  [channel][time][height][width] (layers before it are not run). */
-void model_forward_from(struct model_run *run, int layer, const float *values, int last_layer);
+/**
+ * Give a layer its output, [channel][time][height][width] with time = model_timesteps: later forwards take it
+ * as it is and do not run what only it depends on. NULL takes the gift back.
+ */
+void model_give_output(struct model_run *run, int layer, const float *values);
+
+/**
+ * Activations after a forward that computed `layer`. Channel: mean over time, height and width (of spikes: in
+ * [0, 1]). Neuron: mean over time. Both are sums in double precision, rounded once.
+ */
+float model_channel_activation(const struct model_run *run, int layer, int channel);
+float model_neuron_activation(const struct model_run *run, int layer, int channel, int y, int x);
 
 #endif

@@ -197,6 +197,14 @@ void elementwise_embedding(int n_rows, int n_channels, int n_pixels, const float
     }
 }
 
+void elementwise_swap_time(int n_channels, int time, int n_pixels, const float *in, float *out)
+{
+    for (int c = 0; c < n_channels; c++, in += time * n_pixels)
+        for (int p = 0; p < n_pixels; p++)
+            for (int t = 0; t < time; t++)
+                *out++ = in[t * n_pixels + p];
+}
+
 void elementwise_channel_sums(int n_channels, size_t n_values, const float *in, double *sums)
 {
     for (size_t c = 0; c < (size_t)n_channels; c++) {

@@ -21,6 +21,7 @@ void elementwise_upsample(int n_planes, int height, int width, const float *in, 
 void elementwise_tanh(size_t n, const float *in, float *out);
 void elementwise_embedding(int n_rows, int n_channels, int n_pixels, const float *table, const float *index,
                            float *out);
+void elementwise_swap_time(int n_channels, int time, int n_pixels, const float *in, float *out);
 void elementwise_channel_sums(int n_channels, size_t n_values, const float *in, double *sums);
 
 /** The slots of struct kernels that these fill. */
@@ -28,6 +29,6 @@ void elementwise_channel_sums(int n_channels, size_t n_values, const float *in, 
     .spike = elementwise_spike, .relu = elementwise_relu, .scale_shift = elementwise_scale_shift,            \
     .add = elementwise_add, .max_pool = elementwise_max_pool, .average_pool = elementwise_average_pool,      \
     .upsample = elementwise_upsample, .tanh = elementwise_tanh, .embedding = elementwise_embedding,          \
-    .channel_sums = elementwise_channel_sums
+    .swap_time = elementwise_swap_time, .channel_sums = elementwise_channel_sums
 
 #endif

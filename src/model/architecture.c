@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* The `layers:` list of an architecture file: names, wiring, shapes, tensors. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "model_private.h"
+
+/** Keys that every layer has; the rest of its mapping belongs to its kind. */
+static const char *const common_names[] = {"name", "kind", "from", "inputs", "prefix", NULL};
+
+static bool is_common(const char *name)
+{
+    for (int i = 0; common_names[i] != NULL; i++)
+        if (strcmp(name, common_names[i]) == 0)
+            return true;
+    return false;
+}
+
+static int find_layer(const struct model *model, int n_layers, const char *name)
+{
+    for (int i = 0; i < n_layers; i++)
+        if (strcmp(model->layers[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static enum status read_kind(struct layer *layer, const struct node *node, struct error *error)
+{
+    const struct node *kind_node = node_find(node, "kind");
+    const char *kind;
+    const char *names[64];
+    if (kind_node == NULL)
+        return node_error(node, error, "layer '%s' has no 'kind'", layer->name);
+    TRY(node_text(kind_node, "kind", &kind, error));
+    size_t n = 0;
+    for (; layer_kinds[n] != NULL; n++) {
+        names[n] = layer_kinds[n]->name;
+        if (strcmp(kind, layer_kinds[n]->name) == 0)
+            layer->kind = layer_kinds[n];
+    }
+    names[n] = NULL;
+    if (layer->kind != NULL)
+        return STATUS_OK;
+    const char *nearest = nearest_name(kind, names);
+    return node_error(kind_node, error, "layer '%s': unknown kind '%s'%s%s%s", layer->name, kind,
+                      nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
+                      nearest == NULL ? "" : "'?");
+}
+
+/** Settings of the kind: its mapping without the common names. */
+static enum status read_settings(struct layer *layer, const struct node *node, struct error *error)
+{
+    struct node own = *node;
+    enum status status = STATUS_OK;
+    own.n_items = 0;
+    own.items = NULL;
+    own.names = NULL;
+    own.name_lines = NULL;
+    TRY_CLEANUP(MEMORY_ALLOCATE(own.items, node->n_items, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(own.names, node->n_items, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(own.name_lines, node->n_items, error));
+    for (size_t i = 0; i < node->n_items; i++)
+        if (!is_common(node->names[i])) {
+            own.items[own.n_items] = node->items[i];
+            own.name_lines[own.n_items] = node->name_lines[i];
+            own.names[own.n_items++] = node->names[i];
+        }
+    if (layer->kind->settings_size > 0)
+        TRY_CLEANUP(
+            memory_allocate(&layer->settings, 1, layer->kind->settings_size, "layer settings", error));
+    status = keys_read(layer->kind->keys, &own, layer->name, layer->settings, error);
+cleanup:
+    free(own.items);
+    free(own.names);
+    free(own.name_lines);
+    return status;
+}
+
+static enum status connect(const struct model *model, struct layer *layer, int own_index, int slot,
+                           const struct node *source, struct error *error)
+{
+    const char *name;
+    TRY(node_text(source, "from", &name, error));
+    layer->inputs[slot] = find_layer(model, own_index, name);
+    if (layer->inputs[slot] < 0 && strcmp(name, "input") != 0)
+        return node_error(source, error, "layer '%s': its input '%s' is not a layer above it", layer->name,
+                          name);
+    return STATUS_OK;
+}
+
+static enum status read_wiring(const struct model *model, struct layer *layer, int own_index,
+                               const struct node *node, struct error *error)
+{
+    const struct node *from = node_find(node, "from"), *inputs = node_find(node, "inputs");
+    layer->n_inputs = layer->kind->n_inputs;
+    if (layer->n_inputs == 1) {
+        if (inputs != NULL)
+            return node_error(inputs, error, "layer '%s' has one input: use 'from'", layer->name);
+        layer->inputs[0] = own_index - 1;
+        return from == NULL ? STATUS_OK : connect(model, layer, own_index, 0, from, error);
+    }
+    if (from != NULL || inputs == NULL || inputs->kind != NODE_LIST ||
+        inputs->n_items != (size_t)layer->n_inputs)
+        return node_error(node, error, "layer '%s' needs 'inputs: [A, B]', two layers above it", layer->name);
+    for (int i = 0; i < layer->n_inputs; i++)
+        TRY(connect(model, layer, own_index, i, inputs->items[i], error));
+    return STATUS_OK;
+}
+
+static enum status read_names(const struct model *model, struct layer *layer, int own_index,
+                              const struct node *node, struct error *error)
+{
+    const struct node *name_node = node->kind == NODE_MAPPING ? node_find(node, "name") : NULL;
+    const struct node *prefix_node = node->kind == NODE_MAPPING ? node_find(node, "prefix") : NULL;
+    const char *name, *prefix;
+    if (name_node == NULL)
+        return node_error(node, error, "a layer needs a mapping with 'name' and 'kind'");
+    TRY(node_text(name_node, "name", &name, error));
+    if (name[0] == '\0' || strlen(name) > 128 || strchr(name, '/') != NULL || strcmp(name, "input") == 0)
+        return node_error(name_node, error, "'%s' cannot be the name of a layer", name);
+    if (find_layer(model, own_index, name) >= 0)
+        return node_error(name_node, error, "a layer named '%s' is already there", name);
+    TRY(memory_copy_text(&layer->name, name, error));
+    prefix = name;
+    if (prefix_node != NULL)
+        TRY(node_text(prefix_node, "prefix", &prefix, error));
+    return memory_copy_text(&layer->prefix, prefix, error);
+}
+
+static enum status read_layer(struct model *model, int index, const struct node *node,
+                              const struct node *neuron, const struct node *neuron_override,
+                              const struct tensor_file *tensors, struct error *error)
+{
+    struct layer *layer = &model->layers[index];
+    layer->node = node;
+    layer->spiking_index = -1;
+    TRY(read_names(model, layer, index, node, error));
+    TRY(read_kind(layer, node, error));
+    TRY(read_settings(layer, node, error));
+    TRY(read_wiring(model, layer, index, node, error));
+    for (int i = 0; i < layer->n_inputs; i++)
+        layer->in[i] = layer->inputs[i] == MODEL_INPUT ? model->input : model->layers[layer->inputs[i]].out;
+    if (layer->kind->is_spiking) {
+        layer->spiking_index = model->n_spiking++;
+        const struct node *own = node_find(node, "neuron");
+        TRY(neuron_read(neuron_override, own != NULL ? own : neuron, &layer->neuron, error));
+    }
+    TRY(layer->kind->prepare(layer, tensors, error));
+    if (map_values(layer->out) > (size_t)1 << 26)
+        return node_error(node, error, "layer '%s': a map of %zu values is too large", layer->name,
+                          map_values(layer->out));
+    return STATUS_OK;
+}
+
+static int count_users(const struct model *model, int index)
+{
+    int n = 0;
+    for (int i = 0; i < model->n_layers; i++)
+        for (int j = 0; j < model->layers[i].n_inputs; j++)
+            n += model->layers[i].inputs[j] == index;
+    return n;
+}
+
+/** A batch norm whose input nothing else uses becomes part of the convolution before it. */
+static enum status fold_batch_norm(struct model *model, struct layer *layer,
+                                   const struct tensor_file *tensors, struct error *error)
+{
+    const int source = layer->inputs[0];
+    if (layer->kind != &layer_batch_norm || source < 0 || !layer_can_fold(&model->layers[source]) ||
+        count_users(model, source) != 1)
+        return STATUS_OK;
+    double *scale = NULL, *shift = NULL;
+    enum status status = batch_norm_constants(layer, tensors, &scale, &shift, error);
+    if (status == STATUS_OK)
+        status = layer_fold(&model->layers[source], scale, shift, error);
+    layer->passes_through = status == STATUS_OK;
+    free(scale);
+    free(shift);
+    return status;
+}
+
+/** Every tensor of the file must be somebody's: a layer's, or listed under `unused_tensors` by its prefix. */
+static enum status check_all_used(const struct model *model, const struct node *root,
+                                  const struct tensor_file *tensors, struct error *error)
+{
+    const struct node *unused = node_find(root, "unused_tensors");
+    for (size_t i = 0; i < tensors->n_tensors; i++) {
+        const char *name = tensors->tensors[i].name;
+        const char *last_dot = strrchr(name, '.');
+        const size_t length = last_dot == NULL ? strlen(name) : (size_t)(last_dot - name);
+        bool known = false;
+        for (int j = 0; j < model->n_layers && !known; j++)
+            known = strlen(model->layers[j].prefix) == length &&
+                    strncmp(model->layers[j].prefix, name, length) == 0;
+        for (size_t j = 0; unused != NULL && j < unused->n_items && !known; j++)
+            known = unused->items[j]->text != NULL &&
+                    strncmp(unused->items[j]->text, name, strlen(unused->items[j]->text)) == 0;
+        if (!known)
+            return error_set(error, STATUS_BAD_INPUT,
+                             "%s: tensor '%s' belongs to no layer of the architecture; list its prefix under "
+                             "'unused_tensors' if that is meant",
+                             tensors->path, name);
+    }
+    return STATUS_OK;
+}
+
+enum status architecture_read_layers(struct model *model, const struct node *root,
+                                     const struct node *neuron_override, const struct tensor_file *tensors,
+                                     struct error *error)
+{
+    const struct node *list = node_find(root, "layers"), *neuron = node_find(root, "neuron");
+    if (list == NULL || list->kind != NODE_LIST || list->n_items == 0 || list->n_items > 10000)
+        return node_error(root, error, "'layers' must be a list of 1 to 10000 layers");
+    TRY(MEMORY_ALLOCATE(model->layers, list->n_items, error));
+    for (size_t i = 0; i < list->n_items; i++) {
+        model->n_layers = (int)i + 1;
+        TRY(read_layer(model, (int)i, list->items[i], neuron, neuron_override, tensors, error));
+    }
+    for (int i = 0; i < model->n_layers; i++)
+        TRY(fold_batch_norm(model, &model->layers[i], tensors, error));
+    return check_all_used(model, root, tensors, error);
+}
