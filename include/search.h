@@ -6,7 +6,11 @@
  * told so far: that is its whole state, so resuming means replaying ask and tell with stored scores.
  * Scores are always maximised; whoever minimises tells the negative.
  *
- * Random numbers: random_words(key, {0, step, draw, 0}); `step` counts asks, `draw` counts within one.
+ * Ask and tell alternate. Only the last batch of a run, when the budget cuts it, is asked and never told; a
+ * larger budget replays the run and gets the same batch from that ask.
+ *
+ * Random numbers: random_words(key, {0, step, draw, 0}); `step` counts asks from 1 (0: the creation of the
+ * search), `draw` counts within one.
  *
  * Adding a method: one file in src/search/ with a `const struct search_method`, one line in
  * src/search/table.c.
@@ -33,12 +37,13 @@ struct search; /* opaque: each method has its own */
 
 struct search_method {
     const char *name;
-    const char *summary;       /**< one line, with the source; printed by `list methods` */
-    const struct key *keys;    /**< settings with their defaults, for the job file */
-    size_t settings_size;      /**< bytes of the settings struct that `keys` fills */
-    bool needs_power_of_two;   /**< n_points must be a power of two */
+    const char *summary;     /**< one line, with the source; printed by `list methods` */
+    const struct key *keys;  /**< settings with their defaults, for the job file */
+    size_t settings_size;    /**< bytes of the settings struct that `keys` fills */
+    bool needs_power_of_two; /**< n_points must be a power of two */
 
-    /** Make a search. `settings` was filled from `keys` and is copied. STATUS_BAD_INPUT says which setting. */
+    /** Make a search. `settings` was filled from `keys` and is copied. STATUS_BAD_INPUT says which setting.
+     */
     enum status (*create)(const struct search_method *method, const struct search_problem *problem,
                           const void *settings, struct search **search, struct error *error);
 
@@ -48,7 +53,10 @@ struct search_method {
     /** Propose the next codes [batch][n_dimensions] int32. */
     void (*ask)(struct search *search, int32_t *codes);
 
-    /** Learn the scores [batch] float32 of the codes last asked, in the same order. Not called for a cut batch. */
+    /**
+     * Learn the scores [batch] float32 of the codes last asked, in the same order. Not called for a cut
+     * batch. A score that is not a number counts as lower than any other.
+     */
     void (*tell)(struct search *search, const float *scores);
 
     void (*destroy)(struct search *search);
@@ -59,5 +67,12 @@ extern const struct search_method *const search_methods[];
 
 /** The method of that name, or NULL. */
 const struct search_method *search_method_find(const char *name);
+
+/**
+ * The settings of a method from a mapping of the job file; NULL: all defaults. `section` is for messages, as
+ * for keys_read. The caller frees *settings with free(), not before the document that `mapping` belongs to.
+ */
+enum status search_settings_read(const struct search_method *method, const struct node *mapping,
+                                 const char *section, void **settings, struct error *error);
 
 #endif

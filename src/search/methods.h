@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/** The rows of the table of search methods, one declaration a method, and what all of them check. */
+#ifndef MEICENSUS_SEARCH_METHODS_H
+#define MEICENSUS_SEARCH_METHODS_H
+
+#include "search.h"
+
+extern const struct search_method search_tt;
+extern const struct search_method search_tt_s;
+extern const struct search_method search_tt_b;
+extern const struct search_method search_tt_exp;
+extern const struct search_method search_tt_plain;
+extern const struct search_method search_one_plus_one;
+extern const struct search_method search_random;
+
+/**
+ * STATUS_BAD_INPUT where the space has no dimension or no choice, or where its points are not a power of two
+ * and the method needs that. Every `create` calls it first.
+ */
+enum status search_problem_check(const struct search_method *method, const struct search_problem *problem,
+                                 struct error *error);
+
+#endif

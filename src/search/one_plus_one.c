@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * (1+1) evolution strategy with the one-fifth rule: one child a step, all coordinates moved by sigma N(0,1).
+ *
+ * A code is represented by real numbers, one a dimension, N(0,1) in n equal bins (bins.h). The first code
+ * asked is the starting point, 0 everywhere. A child starts from the best point by the archive's pessimistic
+ * estimate (archive.h; among equals the later told) and is moved to the centres of its bins before it is
+ * asked. Sigma starts at 1 and is doubled by a loss below the best before it, multiplied by 0.84 by one above
+ * it, kept by an equal one. The loss is the negative score.
+ *
+ * Source: Nevergrad 1.0.12, `OnePlusOne` (Gaussian mutation) on `TransitionChoice`.
+ */
+#include "search.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "archive.h"
+#include "bins.h"
+#include "draws.h"
+#include "memory.h"
+#include "methods.h"
+
+static const double SIGMA_UP = 2.0, SIGMA_DOWN = 0.84;
+static const double LARGEST_LOSS = 5e20; /* stands for larger ones and for what is not a number */
+
+struct search {
+    struct search_problem problem;
+    struct bins bins;
+    struct archive archive;
+    uint32_t step;
+    double sigma;
+    double previous_best_loss;
+    double *moves; /* [n_dimensions] */
+    int32_t *code; /* [n_dimensions], as last asked */
+};
+
+static const struct key one_plus_one_keys[] = {{0}};
+
+static int one_plus_one_batch(const void *settings)
+{
+    (void)settings;
+    return 1;
+}
+
+static void one_plus_one_destroy(struct search *search)
+{
+    bins_release(&search->bins);
+    archive_release(&search->archive);
+    free(search->moves);
+    free(search->code);
+    free(search);
+}
+
+static enum status one_plus_one_allocate(struct search *search, struct error *error)
+{
+    size_t n_dimensions = (size_t)search->problem.n_dimensions;
+    TRY(bins_prepare(&search->bins, search->problem.n_points, error));
+    TRY(archive_prepare(&search->archive, search->problem.n_dimensions, error));
+    TRY(MEMORY_ALLOCATE(search->moves, n_dimensions, error));
+    return MEMORY_ALLOCATE(search->code, n_dimensions, error);
+}
+
+static enum status one_plus_one_create(const struct search_method *method,
+                                       const struct search_problem *problem, const void *settings,
+                                       struct search **search, struct error *error)
+{
+    (void)settings;
+    TRY(search_problem_check(method, problem, error));
+    struct search *made;
+    TRY(MEMORY_ALLOCATE(made, 1, error));
+    made->problem = *problem;
+    made->sigma = 1;
+    made->previous_best_loss = INFINITY;
+    enum status status = one_plus_one_allocate(made, error);
+    if (status != STATUS_OK) {
+        one_plus_one_destroy(made);
+        return status;
+    }
+    *search = made;
+    return STATUS_OK;
+}
+
+static void one_plus_one_ask(struct search *search, int32_t *codes)
+{
+    const struct archive *archive = &search->archive;
+    int n_dimensions = search->problem.n_dimensions;
+    bool from_start = search->step == 0 || archive->best.is_start;
+    struct draws draws = draws_begin(search->problem.key, ++search->step);
+    if (search->step > 1)
+        draws_normals(&draws, search->moves, n_dimensions);
+    for (int i = 0; i < n_dimensions; i++) {
+        double parent = from_start ? 0 : search->bins.centres[archive->best_code[i]];
+        codes[i] = search->code[i] = bins_index(&search->bins, parent + search->sigma * search->moves[i]);
+    }
+}
+
+static void one_plus_one_tell(struct search *search, const float *scores)
+{
+    double loss = -(double)scores[0];
+    loss = loss < LARGEST_LOSS ? fmax(loss, -LARGEST_LOSS) : LARGEST_LOSS;
+    archive_add(&search->archive, search->code, search->step == 1, loss);
+    if (loss != search->previous_best_loss)
+        search->sigma *= loss < search->previous_best_loss ? SIGMA_UP : SIGMA_DOWN;
+    search->previous_best_loss = search->archive.best.mean;
+}
+
+const struct search_method search_one_plus_one = {
+    .name = "one_plus_one",
+    .summary = "(1+1) evolution strategy with the one-fifth rule (Nevergrad 1.0.12, OnePlusOne)",
+    .keys = one_plus_one_keys,
+    .settings_size = 0,
+    .needs_power_of_two = false,
+    .create = one_plus_one_create,
+    .batch = one_plus_one_batch,
+    .ask = one_plus_one_ask,
+    .tell = one_plus_one_tell,
+    .destroy = one_plus_one_destroy,
+};

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Uniform random codes: the baseline that every other method has to beat.
+ *
+ * A code is drawn index by index, each uniform on 0..n-1, independent of all others; nothing is learned.
+ * Source: Nevergrad 1.0.12, `RandomSearch`, which samples a `TransitionChoice` uniformly.
+ */
+#include "search.h"
+
+#include <stdlib.h>
+
+#include "draws.h"
+#include "memory.h"
+#include "methods.h"
+#include "random.h"
+
+struct random_settings {
+    long long batch;
+};
+
+struct search {
+    struct search_problem problem;
+    int batch;
+    uint32_t step;
+};
+
+static const struct key random_keys[] = {
+    {"batch", KEY_INTEGER, offsetof(struct random_settings, batch), 1, 10000, "10", "queries", NULL,
+     "codes that are proposed at once"},
+    {0},
+};
+
+static int random_batch(const void *settings)
+{
+    return (int)((const struct random_settings *)settings)->batch;
+}
+
+static enum status random_create(const struct search_method *method, const struct search_problem *problem,
+                                 const void *settings, struct search **search, struct error *error)
+{
+    TRY(search_problem_check(method, problem, error));
+    struct search *made;
+    TRY(MEMORY_ALLOCATE(made, 1, error));
+    made->problem = *problem;
+    made->batch = random_batch(settings);
+    *search = made;
+    return STATUS_OK;
+}
+
+static void random_ask(struct search *search, int32_t *codes)
+{
+    size_t n_indices = (size_t)search->batch * (size_t)search->problem.n_dimensions;
+    struct draws draws = draws_begin(search->problem.key, ++search->step);
+    for (size_t i = 0; i < n_indices; i++)
+        codes[i] = (int32_t)random_below(draws_word(&draws), (uint32_t)search->problem.n_points);
+}
+
+static void random_tell(struct search *search, const float *scores)
+{
+    (void)search;
+    (void)scores;
+}
+
+static void random_destroy(struct search *search)
+{
+    free(search);
+}
+
+const struct search_method search_random = {
+    .name = "random",
+    .summary = "uniform random codes (Nevergrad 1.0.12, RandomSearch)",
+    .keys = random_keys,
+    .settings_size = sizeof(struct random_settings),
+    .needs_power_of_two = false,
+    .create = random_create,
+    .batch = random_batch,
+    .ask = random_ask,
+    .tell = random_tell,
+    .destroy = random_destroy,
+};
