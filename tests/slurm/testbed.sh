@@ -186,7 +186,7 @@ JobCompLoc=$dir/log/jobcomp.log
 MailProg=/bin/true
 
 NodeName=$names NodeAddr=127.0.0.1 Port=$ports CPUs=$cpus_per_node State=UNKNOWN
-PartitionName=test Nodes=ALL Default=YES MaxTime=60 DefaultTime=10
+PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=10
 END
 }
 
