@@ -144,7 +144,7 @@ check:  ## set-up, build, every test that needs no Python and no Slurm
 check-python:  ## tests against the published Python packages
 	@.setup/install_packages.sh build python
 	@$(MAKE) --no-print-directory $(parallel) all
-	@tests/oracle/check_python.sh
+	@tests/python/check_python.sh
 
 check-slurm:  ## array job, requeue, cancel and gather on a real Slurm on this machine
 	@.setup/install_packages.sh build slurm

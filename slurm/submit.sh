@@ -15,4 +15,4 @@ for ((offset = 0; offset < shards; offset += largest)); do
     echo "array_$offset=\$(OFFSET=$offset sbatch --parsable --array=0-$last slurm/census.sbatch $job)"
     ids+=":\$array_$offset"
 done
-echo "sbatch --dependency=afterok$ids slurm/gather.sbatch $dir"
+echo "sbatch --dependency=afterok$ids --kill-on-invalid-dep=yes slurm/gather.sbatch $dir"

@@ -45,9 +45,12 @@ run() {
     status=$?
     cat "$output"
     read -r p f s <<<"$(count "$output")"
-    if [ "$status" -ne 0 ]; then
-        echo "FAIL $program: ended with status $status$([ "$status" = 124 ] && echo " after $limit_s s")"
-        [ "$f" -gt 0 ] || f=1
+    if [ "$status" = 124 ]; then
+        echo "FAIL $program: not done after $limit_s s"
+        f=$((f + 1))
+    elif [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+        echo "FAIL $program: ended with status $status"
+        f=1
     elif [ $((p + f + s)) -eq 0 ]; then
         echo "FAIL $program: reported no test"
         f=1
