@@ -3,7 +3,8 @@
  * YAML files as trees whose every node knows its file and line (libyaml underneath).
  *
  * Refused, with file and line: syntax errors, duplicate keys in one mapping, anchors and aliases, explicit
- * tags, more than one document, more than 64 levels, files above 16 MiB, non-scalar keys.
+ * tags, more than one document or none, more than 64 levels, files above 16 MiB, more than 1,000,000 values,
+ * keys that are no scalar, empty or above 200 bytes, control characters and NUL.
  */
 #ifndef MEICENSUS_DOCUMENT_H
 #define MEICENSUS_DOCUMENT_H
@@ -38,17 +39,28 @@ const struct node *document_root(const struct document *document);
 void document_free(struct document *document);
 
 /** Set `path` (dotted, e.g. "trials.count"; list elements by number) to the YAML value `value`: `--set`.
- *  Every mapping on the way is made where it is missing; the key tables then judge the name. */
+ *  Every mapping on the way is made where it is missing; the key tables then judge the name. A refused call
+ *  changes nothing. What was read from the document before stays valid until document_free. */
 enum status document_set(struct document *document, const char *path, const char *value, struct error *error);
 
 /** The value of `name` in a mapping, or NULL. */
 const struct node *node_find(const struct node *mapping, const char *name);
 
+/**
+ * `rest` becomes `mapping` without the entries named in `names` (ended by NULL); values are shared with the
+ * document. The caller frees rest->items, rest->names and rest->name_lines (node_release).
+ */
+enum status node_without(const struct node *mapping, const char *const *names, struct node *rest,
+                         struct error *error);
+void node_release(struct node *rest);
+
 /** error_set with "file:line: " in front. */
 enum status node_error(const struct node *node, struct error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/** Whole-text conversions: no trailing junk, no overflow, finite. `name` is the key in the message. */
+/** Whole-text conversions: no trailing junk, no overflow, finite. `name` is the key in the message.
+ *  Integers are plain decimal digits (not 1e4, 0x10, 010); numbers and booleans are unquoted; booleans are
+ *  true or false; a text is not empty, ~ or null unless quoted. */
 enum status node_integer(const struct node *node, const char *name, long long minimum, long long maximum,
                          long long *value, struct error *error);
 enum status node_real(const struct node *node, const char *name, double minimum, double maximum, double *value,

@@ -36,9 +36,10 @@ struct key {
 /** A table is an array ended by a key whose name is NULL. */
 
 /**
- * Fill `settings` from a mapping (NULL: all defaults). Refuses unknown keys (line, nearest valid name),
+ * Fill `settings` from a mapping (NULL, or `section:` with nothing behind it: all defaults). Refuses unknown keys (line, nearest valid name),
  * missing required keys, wrong types, trailing junk, values out of range (with the range).
- * `section` is the dotted place for messages, e.g. "methods.tt_b".
+ * `section` is the dotted place for messages, e.g. "methods.tt_b"; "" for a whole file.
+ * STATUS_INTERNAL: the table itself is wrong (a default out of range; a KEY_NODE with a default other than "").
  */
 enum status keys_read(const struct key *table, const struct node *mapping, const char *section, void *settings,
                       struct error *error);
