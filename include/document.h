@@ -63,8 +63,8 @@ enum status node_error(const struct node *node, struct error *error, const char 
  *  true or false; a text is not empty, ~ or null unless quoted. */
 enum status node_integer(const struct node *node, const char *name, long long minimum, long long maximum,
                          long long *value, struct error *error);
-enum status node_real(const struct node *node, const char *name, double minimum, double maximum, double *value,
-                      struct error *error);
+enum status node_real(const struct node *node, const char *name, double minimum, double maximum,
+                      double *value, struct error *error);
 enum status node_boolean(const struct node *node, const char *name, bool *value, struct error *error);
 enum status node_text(const struct node *node, const char *name, const char **value, struct error *error);
 
