@@ -53,6 +53,7 @@ struct results_group {
     const double *mean, *std; /**< [sizes.channels] RGB = mei * std + mean */
     const char *how_to_read;  /**< how the latent indices become the generator's input */
     int32_t latent_points;
+    const char *latent_kind; /**< "grid" or "codebook" */
 };
 
 struct results_incarnation {

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "memory.h"
@@ -38,4 +40,20 @@ enum status folder_of_file_sync(const char *path, struct error *error)
     enum status status = folder_sync(dirname(copy), error);
     free(copy);
     return status;
+}
+
+enum status file_publish(const char *part, const char *path, struct error *error)
+{
+    TRY(file_sync(part, error));
+    if (rename(part, path) != 0)
+        return error_set_errno(error, STATUS_IO, "%s: cannot be renamed to %s", part, path);
+    return folder_of_file_sync(path, error);
+}
+
+enum status file_part_name(const char *path, char **part, struct error *error)
+{
+    size_t n_bytes = strlen(path) + sizeof ".part";
+    TRY(MEMORY_ALLOCATE(*part, n_bytes, error));
+    snprintf(*part, n_bytes, "%s.part", path);
+    return STATUS_OK;
 }

@@ -12,4 +12,10 @@ enum status folder_of_file_sync(const char *path, struct error *error);
 /** fsync of a file by its path. */
 enum status file_sync(const char *path, struct error *error);
 
+/** Make `part` durable, give it the name `path`, make the name durable. */
+enum status file_publish(const char *part, const char *path, struct error *error);
+
+/** "<path>.part"; the caller frees it. */
+enum status file_part_name(const char *path, char **part, struct error *error);
+
 #endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include "hdf5_arrays.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "files.h"
+#include "hdf5_calls.h"
+#include "memory.h"
+
+/* Deflate packs 1032 to 1 at best: a dataset that claims more bytes than this times its file is no honest
+ * one. */
+enum { PACKING_LIMIT = 1100, CHUNK_BYTES = 1 << 20 };
+
+/* ---- reading ---- */
+
+struct source {
+    const char *path, *dataset;
+    hid_t file, id, space;
+    struct error *error;
+};
+
+static enum status refuse(const struct source *source, const char *what)
+{
+    return error_set(source->error, STATUS_BAD_INPUT, "%s: dataset %s: %s", source->path, source->dataset,
+                     what);
+}
+
+static enum status file_size(const char *path, size_t *n_bytes, struct error *error)
+{
+    struct stat information;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0 || fstat(descriptor, &information) != 0) {
+        enum status status = error_set_errno(error, STATUS_IO, "%s: cannot be read", path);
+        if (descriptor >= 0)
+            close(descriptor);
+        return status;
+    }
+    close(descriptor);
+    if (!S_ISREG(information.st_mode))
+        return error_set(error, STATUS_BAD_INPUT, "%s: is no regular file", path);
+    *n_bytes = (size_t)information.st_size;
+    return STATUS_OK;
+}
+
+static enum status read_shape(const struct source *source, struct hdf5_array *array)
+{
+    hsize_t shape[H5S_MAX_RANK];
+    array->n_dimensions = H5Sget_simple_extent_ndims(source->space);
+    if (H5Sget_simple_extent_type(source->space) != H5S_SIMPLE || array->n_dimensions < 1 ||
+        array->n_dimensions > HDF5_ARRAY_MAX_RANK)
+        return refuse(source, "expected an array of 1 to 8 dimensions");
+    H5Sget_simple_extent_dims(source->space, shape, NULL);
+    array->n_values = 1;
+    for (int i = 0; i < array->n_dimensions; i++) {
+        if (shape[i] == 0)
+            return refuse(source, "is empty");
+        if (__builtin_mul_overflow(array->n_values, shape[i], &array->n_values) ||
+            array->n_values > INT64_MAX / 8)
+            return refuse(source, "is larger than any file");
+        array->shape[i] = (int64_t)shape[i];
+    }
+    return STATUS_OK;
+}
+
+static enum status check_type(const struct source *source, size_t *element_bytes)
+{
+    hid_t type = H5Dget_type(source->id);
+    const H5T_class_t class = H5Tget_class(type);
+    *element_bytes = H5Tget_size(type);
+    H5Tclose(type);
+    return class == H5T_INTEGER || class == H5T_FLOAT
+               ? STATUS_OK
+               : refuse(source, "expected integers or floating-point numbers");
+}
+
+/* Values that lie in other files, which the writer of this one may have no right to show, are not followed.
+ */
+static enum status check_storage(const struct source *source)
+{
+    hid_t creation = H5Dget_create_plist(source->id);
+    const bool own = H5Pget_layout(creation) != H5D_VIRTUAL && H5Pget_external_count(creation) <= 0;
+    H5Pclose(creation);
+    return own ? STATUS_OK : refuse(source, "its values lie in another file");
+}
+
+static herr_t refuse_external_link(const char *parent_file, const char *parent_group, const char *child_file,
+                                   const char *child_object, unsigned int *flags, hid_t access, void *context)
+{
+    (void)parent_file, (void)parent_group, (void)child_file, (void)child_object;
+    (void)flags, (void)access, (void)context;
+    return -1;
+}
+
+static hid_t open_dataset(hid_t file, const char *name)
+{
+    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_elink_cb(access, refuse_external_link, NULL);
+    hid_t dataset = H5Dopen2(file, name, access);
+    H5Pclose(access);
+    return dataset;
+}
+
+static enum status read_values(const struct source *source, size_t file_bytes, struct hdf5_array *array)
+{
+    size_t element_bytes;
+    TRY(check_type(source, &element_bytes));
+    TRY(check_storage(source));
+    TRY(read_shape(source, array));
+    if (array->n_values / PACKING_LIMIT > file_bytes / element_bytes)
+        return refuse(source, "claims more values than a file of this length can hold");
+    TRY(MEMORY_ALLOCATE(array->values, array->n_values, source->error));
+    if (H5Dread(source->id, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, array->values) < 0)
+        return hdf5_error(source->error, STATUS_BAD_INPUT, source->path, "a dataset cannot be read");
+    return STATUS_OK;
+}
+
+static enum status open_and_read(struct source *source, size_t file_bytes, struct hdf5_array *array)
+{
+    if (H5Fis_hdf5(source->path) <= 0)
+        return error_set(source->error, STATUS_BAD_INPUT, "%s: is no HDF5 file", source->path);
+    source->file = hdf5_open_alone(source->path, H5F_ACC_RDONLY);
+    if (source->file < 0)
+        return hdf5_error(source->error, STATUS_BAD_INPUT, source->path, "cannot be opened as HDF5");
+    source->id = open_dataset(source->file, source->dataset);
+    if (source->id < 0)
+        return refuse(source, "no such dataset");
+    source->space = H5Dget_space(source->id);
+    return read_values(source, file_bytes, array);
+}
+
+enum status hdf5_array_read(const char *path, const char *dataset, struct hdf5_array *array,
+                            struct error *error)
+{
+    struct source source = {.path = path,
+                            .dataset = dataset,
+                            .file = H5I_INVALID_HID,
+                            .id = H5I_INVALID_HID,
+                            .space = H5I_INVALID_HID,
+                            .error = error};
+    size_t file_bytes = 0;
+    hdf5_prepare();
+    *array = (struct hdf5_array){.values = NULL};
+    TRY(file_size(path, &file_bytes, error));
+    enum status status = open_and_read(&source, file_bytes, array);
+    H5Sclose(source.space);
+    H5Dclose(source.id);
+    H5Fclose(source.file);
+    if (status != STATUS_OK)
+        hdf5_array_free(array);
+    return status;
+}
+
+void hdf5_array_free(struct hdf5_array *array)
+{
+    free(array->values);
+    *array = (struct hdf5_array){.values = NULL};
+}
+
+/* ---- writing ---- */
+
+struct hdf5_arrays {
+    hid_t file;
+    char *path, *part;
+};
+
+enum status hdf5_arrays_create(const char *path, struct hdf5_arrays **arrays, struct error *error)
+{
+    struct hdf5_arrays *made = NULL;
+    enum status status;
+    hdf5_prepare();
+    TRY(MEMORY_ALLOCATE(made, 1, error));
+    made->file = H5I_INVALID_HID;
+    TRY_CLEANUP(memory_copy_text(&made->path, path, error));
+    TRY_CLEANUP(file_part_name(path, &made->part, error));
+    hid_t access = hdf5_access_alone();
+    made->file = H5Fcreate(made->part, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    H5Pclose(access);
+    if (made->file < 0)
+        status = hdf5_error(error, STATUS_IO, made->part, "cannot be created");
+cleanup:
+    if (status == STATUS_OK)
+        *arrays = made;
+    else
+        hdf5_arrays_discard(made);
+    return status;
+}
+
+static bool write_values(hid_t dataset, enum record_type type, const void *values)
+{
+    hid_t memory_type = hdf5_memory_type(type, 0);
+    bool done = H5Dwrite(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0;
+    H5Tclose(memory_type);
+    return done;
+}
+
+enum status hdf5_arrays_add(struct hdf5_arrays *arrays, const char *name, enum record_type type,
+                            int n_dimensions, const int64_t *shape, const void *values, const char *units,
+                            const char *description, struct error *error)
+{
+    hsize_t extents[HDF5_ARRAY_MAX_RANK], chunk[HDF5_ARRAY_MAX_RANK];
+    if (type == RECORD_TEXT || n_dimensions < 1 || n_dimensions > HDF5_ARRAY_MAX_RANK)
+        return error_set(error, STATUS_INTERNAL, "%s: array %s: not an array of numbers of 1 to 8 dimensions",
+                         arrays->path, name);
+    for (int i = 0; i < n_dimensions; i++) {
+        if (shape[i] < 1)
+            return error_set(error, STATUS_INTERNAL, "%s: array %s: dimension %d has %lld elements",
+                             arrays->path, name, i, (long long)shape[i]);
+        extents[i] = (hsize_t)shape[i];
+    }
+    hdf5_choose_chunk(n_dimensions, extents, record_type_bytes(type), CHUNK_BYTES, chunk);
+    hid_t file_type = hdf5_file_type(type, 0);
+    hid_t dataset = hdf5_create_array(arrays->file, name, file_type, n_dimensions, extents, chunk,
+                                      /*compressed=*/true);
+    bool done = dataset >= 0 && write_values(dataset, type, values) &&
+                hdf5_set_text(dataset, "units", units) && hdf5_set_text(dataset, "description", description);
+    H5Dclose(dataset);
+    H5Tclose(file_type);
+    return done ? STATUS_OK : hdf5_error(error, STATUS_IO, arrays->part, name);
+}
+
+enum status hdf5_arrays_set_text(struct hdf5_arrays *arrays, const char *object, const char *name,
+                                 const char *text, struct error *error)
+{
+    hid_t target = H5Oopen(arrays->file, object, H5P_DEFAULT);
+    bool done = target >= 0 && hdf5_set_text(target, name, text);
+    H5Oclose(target);
+    return done ? STATUS_OK : hdf5_error(error, STATUS_IO, arrays->part, name);
+}
+
+enum status hdf5_arrays_set_number(struct hdf5_arrays *arrays, const char *object, const char *name,
+                                   double value, struct error *error)
+{
+    hid_t target = H5Oopen(arrays->file, object, H5P_DEFAULT);
+    bool done = target >= 0 && hdf5_set_numbers(target, name, RECORD_FLOAT64, 0, &value);
+    H5Oclose(target);
+    return done ? STATUS_OK : hdf5_error(error, STATUS_IO, arrays->part, name);
+}
+
+enum status hdf5_arrays_publish(struct hdf5_arrays *arrays, struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (H5Fclose(arrays->file) < 0)
+        status = hdf5_error(error, STATUS_IO, arrays->part, "cannot be closed");
+    arrays->file = H5I_INVALID_HID;
+    if (status == STATUS_OK)
+        status = file_publish(arrays->part, arrays->path, error);
+    hdf5_arrays_discard(arrays);
+    return status;
+}
+
+void hdf5_arrays_discard(struct hdf5_arrays *arrays)
+{
+    if (arrays == NULL)
+        return;
+    H5Fclose(arrays->file);
+    if (arrays->part != NULL)
+        unlink(arrays->part); /* gone already once published */
+    free(arrays->part);
+    free(arrays->path);
+    free(arrays);
+}
