@@ -86,7 +86,14 @@ void tensor_train_randomise(struct tensor_train *train, struct draws *draws)
 
 /* ---- Small vectors ---- */
 
-static float dot(const float *a, const float *b, int n)
+/*
+ * Every preset has rank 5. With the rank a constant the compiler unrolls these short loops and a search is
+ * twice as fast, so the functions below take it as an argument and are inlined twice.
+ */
+enum { USUAL_RANK = 5 };
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE float dot(const float *a, const float *b, int n)
 {
     float sum = 0;
     for (int i = 0; i < n; i++)
@@ -95,14 +102,14 @@ static float dot(const float *a, const float *b, int n)
 }
 
 /* y = matrix x */
-static void multiply(float *y, const float *matrix, const float *x, int n)
+INLINE void multiply(float *y, const float *matrix, const float *x, int n)
 {
     for (int row = 0; row < n; row++)
         y[row] = dot(matrix + (ptrdiff_t)row * n, x, n);
 }
 
 /* y = x matrix */
-static void multiply_from_left(float *y, const float *x, const float *matrix, int n)
+INLINE void multiply_from_left(float *y, const float *x, const float *matrix, int n)
 {
     for (int column = 0; column < n; column++)
         y[column] = x[0] * matrix[column];
@@ -112,21 +119,21 @@ static void multiply_from_left(float *y, const float *x, const float *matrix, in
     }
 }
 
-static void add_multiple(float *y, float factor, const float *x, int n)
+INLINE void add_multiple(float *y, float factor, const float *x, int n)
 {
     for (int i = 0; i < n; i++)
         y[i] += factor * x[i];
 }
 
 /* matrix += factor x y^T */
-static void add_outer(float *matrix, float factor, const float *x, const float *y, int n)
+INLINE void add_outer(float *matrix, float factor, const float *x, const float *y, int n)
 {
     for (int row = 0; row < n; row++)
         add_multiple(matrix + (ptrdiff_t)row * n, factor * x[row], y, n);
 }
 
 /* Make a unit vector; returns the former length, or 0 where there was none and (1, 0, ...) stands in. */
-static float normalise(float *vector, int n)
+INLINE float normalise(float *vector, int n)
 {
     float length = sqrtf(dot(vector, vector, n));
     if (!(length > SMALLEST_LENGTH && length <= 1 / SMALLEST_LENGTH)) {
@@ -141,7 +148,7 @@ static float normalise(float *vector, int n)
 }
 
 /* Turn the gradient by a unit vector into the gradient by the vector of that length it was made from. */
-static void normalise_gradient(float *gradient, const float *unit, float length, int n)
+INLINE void normalise_gradient(float *gradient, const float *unit, float length, int n)
 {
     float along = dot(gradient, unit, n);
     float scale = length > 0 ? 1 / length : 0;
@@ -151,9 +158,8 @@ static void normalise_gradient(float *gradient, const float *unit, float length,
 
 /* ---- Probabilities ---- */
 
-void tensor_train_update(struct tensor_train *train)
+INLINE void update(struct tensor_train *train, int rank)
 {
-    int rank = train->rank;
     for (int mode = train->n_modes - 1; mode >= 0; mode--) {
         float *interface = train->right + (ptrdiff_t)mode * rank;
         memset(interface, 0, (size_t)rank * sizeof *interface);
@@ -164,6 +170,14 @@ void tensor_train_update(struct tensor_train *train)
         }
         train->right_norm[mode] = normalise(interface, rank);
     }
+}
+
+void tensor_train_update(struct tensor_train *train)
+{
+    if (train->rank == USUAL_RANK)
+        update(train, USUAL_RANK);
+    else
+        update(train, train->rank);
 }
 
 /* The first index whose cumulative weight exceeds a uniform share of the total; any index if all are zero. */
@@ -180,9 +194,9 @@ static int choose(double *weight, int n, double uniform)
     return chosen;
 }
 
-void tensor_train_sample(struct tensor_train *train, struct draws *draws, int n_samples, int32_t *indices)
+INLINE void sample_indices(struct tensor_train *train, struct draws *draws, int n_samples, int32_t *indices,
+                           int rank)
 {
-    int rank = train->rank;
     for (int sample = 0; sample < n_samples; sample++)
         memcpy(train->left + (ptrdiff_t)sample * rank, train->right + (ptrdiff_t)train->n_modes * rank,
                (size_t)rank * sizeof *train->left);
@@ -202,11 +216,18 @@ void tensor_train_sample(struct tensor_train *train, struct draws *draws, int n_
     }
 }
 
+void tensor_train_sample(struct tensor_train *train, struct draws *draws, int n_samples, int32_t *indices)
+{
+    if (train->rank == USUAL_RANK)
+        sample_indices(train, draws, n_samples, indices, USUAL_RANK);
+    else
+        sample_indices(train, draws, n_samples, indices, train->rank);
+}
+
 /* ---- Gradient ---- */
 
-static void sweep_right(struct tensor_train *train, const int32_t *indices)
+INLINE void sweep_right(struct tensor_train *train, const int32_t *indices, int rank)
 {
-    int rank = train->rank;
     memcpy(train->left, train->right + (ptrdiff_t)train->n_modes * rank, (size_t)rank * sizeof *train->left);
     for (int mode = 0; mode < train->n_modes; mode++) {
         float *left = train->left + (ptrdiff_t)mode * rank;
@@ -219,10 +240,9 @@ static void sweep_right(struct tensor_train *train, const int32_t *indices)
  * The log-probability of one mode is log |w_chosen| - log sum_i |w_i| with w_i = left . towards_i: add its
  * gradient by w_i, times `share`, to those by the towards_i and by left.
  */
-static void add_mode_gradient(struct tensor_train *train, int mode, int chosen, float share,
-                              float *left_gradient)
+INLINE void add_mode_gradient(struct tensor_train *train, int mode, int chosen, float share,
+                              float *left_gradient, int rank)
 {
-    int rank = train->rank;
     const float *left = train->left + (ptrdiff_t)mode * rank;
     double total = 0;
     for (int index = 0; index < train->mode_size; index++) {
@@ -243,9 +263,9 @@ static void add_mode_gradient(struct tensor_train *train, int mode, int chosen, 
 }
 
 /* One sample, from the last mode to the first: through its left vectors. */
-static void sweep_left(struct tensor_train *train, const int32_t *indices, float share, float *gradient)
+INLINE void sweep_left(struct tensor_train *train, const int32_t *indices, float share, float *gradient,
+                       int rank)
 {
-    int rank = train->rank;
     float *product_gradient = train->vector, *left_gradient = train->vector + rank;
     memset(left_gradient, 0, (size_t)rank * sizeof *left_gradient);
     for (int mode = train->n_modes - 1; mode >= 0; mode--) {
@@ -255,14 +275,13 @@ static void sweep_left(struct tensor_train *train, const int32_t *indices, float
         normalise_gradient(product_gradient, left + rank, train->left_norm[mode], rank);
         add_outer(gradient + (core - train->cores), 1, left, product_gradient, rank);
         multiply(left_gradient, core, product_gradient, rank);
-        add_mode_gradient(train, mode, indices[mode], share, left_gradient);
+        add_mode_gradient(train, mode, indices[mode], share, left_gradient, rank);
     }
 }
 
 /* All samples, from the first mode to the last: through the interfaces. */
-static void sweep_interfaces(struct tensor_train *train, float *gradient)
+INLINE void sweep_interfaces(struct tensor_train *train, float *gradient, int rank)
 {
-    int rank = train->rank;
     float *sum_gradient = train->vector, *next = train->vector + rank;
     memset(sum_gradient, 0, (size_t)rank * sizeof *sum_gradient);
     for (int mode = 0; mode < train->n_modes; mode++) {
@@ -281,18 +300,27 @@ static void sweep_interfaces(struct tensor_train *train, float *gradient)
     }
 }
 
+INLINE void sum_gradients(struct tensor_train *train, const int32_t *indices, int n_samples, float *gradient,
+                          int rank)
+{
+    for (int sample = 0; sample < n_samples; sample++) {
+        const int32_t *chosen = indices + (ptrdiff_t)sample * train->n_modes;
+        sweep_right(train, chosen, rank);
+        sweep_left(train, chosen, 1.0F / (float)n_samples, gradient, rank);
+    }
+    sweep_interfaces(train, gradient, rank);
+}
+
 void tensor_train_gradient(struct tensor_train *train, const int32_t *indices, int n_samples, float *gradient)
 {
     size_t n_parameters = tensor_train_n_parameters(train);
     memset(gradient, 0, n_parameters * sizeof *gradient);
     memset(train->towards_gradient, 0,
            vector_offset(train, train->n_modes, 0) * sizeof *train->towards_gradient);
-    for (int sample = 0; sample < n_samples; sample++) {
-        const int32_t *chosen = indices + (ptrdiff_t)sample * train->n_modes;
-        sweep_right(train, chosen);
-        sweep_left(train, chosen, 1.0F / (float)n_samples, gradient);
-    }
-    sweep_interfaces(train, gradient);
+    if (train->rank == USUAL_RANK)
+        sum_gradients(train, indices, n_samples, gradient, USUAL_RANK);
+    else
+        sum_gradients(train, indices, n_samples, gradient, train->rank);
     for (size_t i = 0; i < n_parameters; i++)
         gradient[i] = fabsf(gradient[i]) < 1e18F ? gradient[i] : 0; /* its square must be finite too */
 }
