@@ -9,14 +9,6 @@
 /** Keys that every layer has; the rest of its mapping belongs to its kind. */
 static const char *const common_names[] = {"name", "kind", "from", "inputs", "prefix", NULL};
 
-static bool is_common(const char *name)
-{
-    for (int i = 0; common_names[i] != NULL; i++)
-        if (strcmp(name, common_names[i]) == 0)
-            return true;
-    return false;
-}
-
 static int find_layer(const struct model *model, int n_layers, const char *name)
 {
     for (int i = 0; i < n_layers; i++)
@@ -51,29 +43,12 @@ static enum status read_kind(struct layer *layer, const struct node *node, struc
 /** Settings of the kind: its mapping without the common names. */
 static enum status read_settings(struct layer *layer, const struct node *node, struct error *error)
 {
-    struct node own = *node;
-    enum status status = STATUS_OK;
-    own.n_items = 0;
-    own.items = NULL;
-    own.names = NULL;
-    own.name_lines = NULL;
-    TRY_CLEANUP(MEMORY_ALLOCATE(own.items, node->n_items, error));
-    TRY_CLEANUP(MEMORY_ALLOCATE(own.names, node->n_items, error));
-    TRY_CLEANUP(MEMORY_ALLOCATE(own.name_lines, node->n_items, error));
-    for (size_t i = 0; i < node->n_items; i++)
-        if (!is_common(node->names[i])) {
-            own.items[own.n_items] = node->items[i];
-            own.name_lines[own.n_items] = node->name_lines[i];
-            own.names[own.n_items++] = node->names[i];
-        }
+    struct node own;
     if (layer->kind->settings_size > 0)
-        TRY_CLEANUP(
-            memory_allocate(&layer->settings, 1, layer->kind->settings_size, "layer settings", error));
-    status = keys_read(layer->kind->keys, &own, layer->name, layer->settings, error);
-cleanup:
-    free(own.items);
-    free(own.names);
-    free(own.name_lines);
+        TRY(memory_allocate(&layer->settings, 1, layer->kind->settings_size, "layer settings", error));
+    TRY(node_without(node, common_names, &own, error));
+    enum status status = keys_read(layer->kind->keys, &own, layer->name, layer->settings, error);
+    node_release(&own);
     return status;
 }
 

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Who does what: a job file becomes a plan of runs, workers do them in lockstep batches, journals keep them,
+ * gather makes the results file of them.
+ *
+ * Legend: group = (subject, generator, method); unit = what is maximised; run = one search for one unit and
+ * replicate of a group; shard = the runs r with r mod n_shards = shard, r being the run's place in the plan.
+ */
+#ifndef MEICENSUS_CAMPAIGN_H
+#define MEICENSUS_CAMPAIGN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "backend.h"
+#include "document.h"
+#include "model.h"
+#include "record.h"
+#include "results.h"
+#include "search.h"
+#include "status.h"
+
+/* ---- job files (job.c) ---- */
+
+struct job_subject {
+    const char *name, *model;
+    long long timesteps; /**< 0: as in the model file */
+    const struct node *neuron;
+};
+
+struct job_generator {
+    const char *name, *model;
+};
+
+struct job_method {
+    const char *name; /**< in the results; the method's own name unless the job gives another */
+    const struct search_method *method;
+    void *settings; /**< filled from method->keys */
+};
+
+struct job_trials {
+    long long count;
+    int noise;    /**< index into noise_kinds (trials.h) */
+    double scale; /**< the noise kind's default if the job does not say */
+};
+
+struct job_stop {
+    bool at_bound;
+    bool has_target;
+    double target;
+    long long no_improvement; /**< queries; 0: never */
+    double seconds;           /**< of one lockstep batch; 0: never */
+};
+
+/** One entry of `searches`; list nodes are resolved by the plan. */
+struct job_search {
+    const struct node *subjects, *generators, *methods, *layers, *select;
+    int unit; /**< enum unit_kind */
+    long long sample, budget, replicates;
+    bool minimise;
+    const struct node *node;
+};
+
+struct job {
+    struct document *document;
+    const char *path;
+    const char *results; /**< folder */
+    const char *kernels; /**< NULL: the fastest */
+    long long seed, shards, batch;
+    bool trace;
+    struct job_trials trials;
+    struct job_stop stop;
+    int n_subjects, n_generators, n_methods, n_searches;
+    struct job_subject *subjects;
+    struct job_generator *generators;
+    struct job_method *methods;
+    struct job_search *searches;
+};
+
+/** Read and check a job file; `set` lists n_set texts "key=value" (--set). The caller frees it with job_free.
+ */
+enum status job_read(const char *path, const char *const *set, int n_set, struct job **job,
+                     struct error *error);
+
+/** As job_read, from the text of a job with all --set already in it (run.json); `name` stands for the file.
+ */
+enum status job_read_text(const char *text, const char *name, struct job **job, struct error *error);
+void job_free(struct job *job);
+
+/** Every setting in use, as YAML; the same job gives the same text. Keys that results do not depend on
+ *  (results, batch) are left out unless `all`. */
+void job_echo(const struct job *job, bool all, FILE *out);
+
+/** jobs/example.yaml: every key with meaning, unit and default. */
+void job_document(FILE *out);
+
+/* ---- plans (plan.c) ---- */
+
+struct unit {
+    int layer; /**< of the model */
+    enum unit_kind kind;
+    int channel, y, x; /**< channel: class index of a UNIT_CLASS; y, x: -1 unless UNIT_NEURON */
+};
+
+struct plan_subject {
+    struct model *model;
+    int64_t n_units;
+    struct unit *units; /**< sorted: layer, kind, channel, y, x; no duplicates */
+};
+
+struct plan_group {
+    int subject, generator, method; /**< indices into the job's lists */
+    bool minimise;
+    int replicates;
+    int64_t n_units;
+    int64_t *units; /**< rows of the subject's unit table, rising */
+    struct record_layout layout;
+};
+
+struct run {
+    int32_t group, replicate;
+    int64_t unit; /**< row of the subject's unit table */
+    uint64_t key;
+};
+
+struct plan {
+    const struct job *job;
+    struct plan_subject *subjects;
+    struct model **generators;
+    int n_groups;
+    struct plan_group *groups;
+    int64_t n_runs;
+    struct run *runs; /**< sorted: group, unit, replicate */
+    int64_t *by_key;  /**< run numbers by rising key */
+};
+
+/** Load the models and lay out all runs. The plan keeps a reference to `job`. */
+enum status plan_make(const struct job *job, const struct backend *backend, struct plan **plan,
+                      struct error *error);
+void plan_free(struct plan *plan);
+
+/** Number of the run with that key, or -1. */
+int64_t plan_find(const struct plan *plan, uint64_t key);
+
+/** Runs of a shard. */
+int64_t plan_shard_runs(const struct plan *plan, int shard);
+
+/** "spiking_resnet18/vq_vae/tt_b/layer4.1.sn2/7": a run for messages. */
+enum { RUN_NAME_CAPACITY = 320 };
+void plan_run_name(const struct plan *plan, int64_t run, char name[RUN_NAME_CAPACITY]);
+
+/** Index among the selectable layers of the subject (0 = first); -1 for class outputs. */
+int plan_layer_index(const struct model *model, int layer);
+
+/* ---- doing it (run.c, gather.c): collective over all ranks ---- */
+
+struct run_options {
+    const char *job;        /**< path of the job file */
+    const char *const *set; /**< [n_set] "key=value" */
+    int n_set;
+    int shard;
+    bool has_shard;
+};
+
+/**
+ * Do the runs of one shard that its journals do not have yet; starts and ends MPI itself. Collective.
+ * STATUS_STOPPED after a signal. On a fault only rank 0 has a message; the others' is empty.
+ */
+enum status campaign_run(const struct run_options *options, struct error *error);
+
+/**
+ * Write `<folder>/results.h5` (or `output`, unless NULL) from the journals; starts and ends MPI itself.
+ * Collective. STATUS_INCOMPLETE lists what is missing, unless `partial`.
+ */
+enum status campaign_gather(const char *folder, const char *output, bool partial, struct error *error);
+
+/** Print how far each shard is. Not collective. */
+enum status campaign_status(const char *folder, struct error *error);
+
+/** Print runs, queries, estimated seconds and bytes, in all and per shard. Not collective. */
+enum status campaign_print_plan(const struct job *job, struct error *error);
+
+#endif

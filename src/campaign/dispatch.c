@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "dispatch.h"
+
+#include <stdlib.h>
+
+#include "memory.h"
+
+/** A pending run with what it is sorted by. */
+struct pending {
+    int layer;
+    int64_t run;
+};
+
+static int run_layer(const struct plan *plan, int64_t run)
+{
+    const struct run *r = &plan->runs[run];
+    return plan->subjects[plan->groups[r->group].subject].units[r->unit].layer;
+}
+
+/** Deepest layer first: their queries cost most, and the short ones fill the gaps at the end. */
+static int pending_compare(const void *a, const void *b)
+{
+    const struct pending *x = a, *y = b;
+    if (x->layer != y->layer)
+        return y->layer - x->layer;
+    return (x->run > y->run) - (x->run < y->run);
+}
+
+enum status dispatch_make(const struct plan *plan, int shard, const struct ledger *ledger,
+                          struct dispatch *dispatch, struct error *error)
+{
+    struct pending *list = NULL;
+    const size_t most = (size_t)plan_shard_runs(plan, shard);
+    *dispatch = (struct dispatch){.plan = plan};
+    TRY(MEMORY_ALLOCATE(dispatch->pending, most, error));
+    TRY(MEMORY_ALLOCATE(list, most, error));
+    size_t n = 0;
+    for (int64_t r = shard; r < plan->n_runs; r += plan->job->shards)
+        if (ledger->entries[r].record == NULL)
+            list[n++] = (struct pending){run_layer(plan, r), r};
+    qsort(list, n, sizeof *list, pending_compare);
+    for (size_t i = 0; i < n; i++) {
+        dispatch->pending[i] = list[i].run;
+        dispatch->n_queries += plan->groups[plan->runs[list[i].run].group].layout.sizes.budget;
+    }
+    dispatch->n_pending = (int64_t)n;
+    free(list);
+    return STATUS_OK;
+}
+
+int dispatch_take(struct dispatch *dispatch, int n_workers, int64_t *runs)
+{
+    const struct plan *plan = dispatch->plan;
+    const int64_t left = dispatch->n_pending - dispatch->next;
+    int64_t most = (left + 2 * n_workers - 1) / (2 * n_workers);
+    most = most > plan->job->batch ? plan->job->batch : most;
+    int n = 0;
+    while (n < most) {
+        const int64_t run = dispatch->pending[dispatch->next];
+        if (n > 0 && (plan->runs[run].group != plan->runs[runs[0]].group ||
+                      run_layer(plan, run) != run_layer(plan, runs[0])))
+            break;
+        runs[n++] = run;
+        dispatch->next++;
+    }
+    return n;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/** The work list of a shard: runs not yet finished, in batches of one group and layer, deepest layers first.
+ */
+#ifndef MEICENSUS_DISPATCH_H
+#define MEICENSUS_DISPATCH_H
+
+#include "campaign.h"
+#include "ledger.h"
+
+struct dispatch {
+    const struct plan *plan;
+    int64_t *pending; /**< run numbers in the order of handing out */
+    int64_t n_pending, next;
+    int64_t n_queries; /**< at most, of all pending runs */
+};
+
+/** List the runs of the shard that the ledger has no record of. The caller frees `pending`. */
+enum status dispatch_make(const struct plan *plan, int shard, const struct ledger *ledger,
+                          struct dispatch *dispatch, struct error *error);
+
+/**
+ * Take the next batch: at most the job's batch, and towards the end less, so that `n_workers` finish
+ * together. Returns how many run numbers stand in `runs` (room for job->batch); 0: nothing left.
+ */
+int dispatch_take(struct dispatch *dispatch, int n_workers, int64_t *runs);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/** From a latent code to an image to an activation: one generator and one subject of a plan. */
+#ifndef MEICENSUS_EVALUATOR_H
+#define MEICENSUS_EVALUATOR_H
+
+#include "campaign.h"
+
+struct evaluator; /* opaque */
+
+/** Buffers for one (subject, generator) pair of the plan; belongs to the caller. */
+enum status evaluator_create(const struct plan *plan, int subject, int generator,
+                             struct evaluator **evaluator, struct error *error);
+void evaluator_free(struct evaluator *evaluator);
+
+/**
+ * The image of a code [d], as the subject gets it: [channel][height][width] float32, normalised; valid until
+ * the next call. The generator's map to RGB and the subject's from it cancel where they are equal.
+ */
+const float *evaluator_image(struct evaluator *evaluator, const int32_t *code);
+
+/** Activation of `unit` for an image shown once from a fresh state. */
+float evaluator_activation(struct evaluator *evaluator, const struct unit *unit, const float *image);
+
+/** The subject's buffers, for trials. */
+struct model_run *evaluator_subject(struct evaluator *evaluator);
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+#include "folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cJSON.h>
+
+#include "build_info.h"
+#include "clock.h"
+#include "memory.h"
+
+#define RUN_FILE   "run.json"
+#define RUN_FORMAT "meicensus campaign"
+
+enum { RUN_FORMAT_VERSION = 1 };
+
+enum status folder_path(const char *folder, const char *name, char path[FOLDER_PATH_CAPACITY],
+                        struct error *error)
+{
+    if (snprintf(path, FOLDER_PATH_CAPACITY, "%s/%s", folder, name) >= FOLDER_PATH_CAPACITY)
+        return error_set(error, STATUS_BAD_INPUT, "%s: the path is too long", folder);
+    return STATUS_OK;
+}
+
+/* ---- facts ---- */
+
+static enum status echo_text(const struct job *job, bool all, char **text, struct error *error)
+{
+    char *written = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&written, &length);
+    if (stream == NULL)
+        return error_set_errno(error, STATUS_INTERNAL, "the job cannot be written to memory");
+    job_echo(job, all, stream);
+    fclose(stream);
+    enum status status = memory_copy_text(text, written, error);
+    free(written);
+    return status;
+}
+
+static void list_model(FILE *stream, const char *name, const char *path, const struct model *model)
+{
+    fprintf(stream, "%s  %s: %s\n", model_sha256(model), name, path);
+    fprintf(stream, "%s  %s: %s\n", model_tensors_sha256(model), name, model_tensors_path(model));
+}
+
+static enum status list_weights(const struct plan *plan, char **text, struct error *error)
+{
+    char *written = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&written, &length);
+    if (stream == NULL)
+        return error_set_errno(error, STATUS_INTERNAL, "the weights cannot be listed in memory");
+    for (int i = 0; i < plan->job->n_subjects; i++)
+        list_model(stream, plan->job->subjects[i].name, plan->job->subjects[i].model,
+                   plan->subjects[i].model);
+    for (int i = 0; i < plan->job->n_generators; i++)
+        list_model(stream, plan->job->generators[i].name, plan->job->generators[i].model,
+                   plan->generators[i]);
+    fclose(stream);
+    enum status status = memory_copy_text(text, written, error);
+    free(written);
+    return status;
+}
+
+static enum status make_digest(struct folder_facts *facts, struct error *error)
+{
+    char *all = NULL;
+    const size_t length = strlen(facts->settings) + strlen(facts->weights) + strlen(facts->program_version) +
+                          strlen(facts->code_revision) + 4;
+    TRY(MEMORY_ALLOCATE(all, length, error));
+    snprintf(all, length, "%s\n%s\n%s\n%s", facts->settings, facts->weights, facts->program_version,
+             facts->code_revision);
+    enum status status = hash_bytes_sha256(all, strlen(all), facts->digest, error);
+    free(all);
+    return status;
+}
+
+enum status folder_facts_make(const struct plan *plan, struct folder_facts *facts, struct error *error)
+{
+    *facts = (struct folder_facts){.shards = plan->job->shards, .n_runs = plan->n_runs};
+    TRY(echo_text(plan->job, true, &facts->job, error));
+    TRY(echo_text(plan->job, false, &facts->settings, error));
+    TRY(list_weights(plan, &facts->weights, error));
+    TRY(memory_copy_text(&facts->program_version, build_version, error));
+    TRY(memory_copy_text(&facts->code_revision, build_code_revision, error));
+    return make_digest(facts, error);
+}
+
+void folder_facts_free(struct folder_facts *facts)
+{
+    free(facts->job);
+    free(facts->settings);
+    free(facts->program_version);
+    free(facts->code_revision);
+    free(facts->weights);
+    *facts = (struct folder_facts){0};
+}
+
+/* ---- run.json ---- */
+
+static enum status read_whole(const char *path, char **text, struct error *error)
+{
+    enum { LARGEST = 1 << 26 };
+    FILE *stream = fopen(path, "rb");
+    if (stream == NULL)
+        return error_set_errno(error, errno == ENOENT ? STATUS_BAD_INPUT : STATUS_IO,
+                               "%s: not the folder of a campaign", path);
+    struct stat information;
+    enum status status = STATUS_OK;
+    if (fstat(fileno(stream), &information) != 0 || information.st_size > LARGEST)
+        status = error_set(error, STATUS_BAD_INPUT, "%s: too large to be a campaign's", path);
+    if (status == STATUS_OK)
+        status = MEMORY_ALLOCATE(*text, (size_t)information.st_size + 1, error);
+    if (status == STATUS_OK &&
+        fread(*text, 1, (size_t)information.st_size, stream) != (size_t)information.st_size)
+        status = error_set_errno(error, STATUS_IO, "%s: cannot be read", path);
+    fclose(stream);
+    return status;
+}
+
+static enum status take_text(const char *path, const cJSON *root, const char *name, char **text,
+                             struct error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, name);
+    if (!cJSON_IsString(item))
+        return error_set(error, STATUS_DAMAGED, "%s: '%s' is missing: the file is damaged", path, name);
+    return memory_copy_text(text, item->valuestring, error);
+}
+
+static enum status take_number(const char *path, const cJSON *root, const char *name, int64_t *value,
+                               struct error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, name);
+    if (!cJSON_IsNumber(item) || item->valuedouble < 0 || item->valuedouble > 0x1p53)
+        return error_set(error, STATUS_DAMAGED, "%s: '%s' is missing: the file is damaged", path, name);
+    *value = (int64_t)item->valuedouble;
+    return STATUS_OK;
+}
+
+static enum status take_facts(const char *path, const cJSON *root, struct folder_facts *facts,
+                              struct error *error)
+{
+    const cJSON *format = cJSON_GetObjectItemCaseSensitive(root, "format");
+    char digest[SHA256_TEXT_CAPACITY];
+    char *stored = NULL;
+    if (!cJSON_IsString(format) || strcmp(format->valuestring, RUN_FORMAT) != 0)
+        return error_set(error, STATUS_BAD_INPUT, "%s: not a campaign's run.json", path);
+    TRY(take_text(path, root, "job", &facts->job, error));
+    TRY(take_text(path, root, "settings", &facts->settings, error));
+    TRY(take_text(path, root, "program_version", &facts->program_version, error));
+    TRY(take_text(path, root, "code_revision", &facts->code_revision, error));
+    TRY(take_text(path, root, "weights", &facts->weights, error));
+    TRY(take_number(path, root, "shards", &facts->shards, error));
+    TRY(take_number(path, root, "n_runs", &facts->n_runs, error));
+    TRY(take_text(path, root, "digest", &stored, error));
+    snprintf(digest, sizeof digest, "%.64s", stored);
+    free(stored);
+    TRY(make_digest(facts, error));
+    return strcmp(digest, facts->digest) == 0
+               ? STATUS_OK
+               : error_set(error, STATUS_DAMAGED,
+                           "%s: its digest does not match its content: the file is damaged", path);
+}
+
+enum status folder_facts_read(const char *folder, struct folder_facts *facts, struct error *error)
+{
+    char path[FOLDER_PATH_CAPACITY];
+    char *text = NULL;
+    *facts = (struct folder_facts){0};
+    TRY(folder_path(folder, RUN_FILE, path, error));
+    TRY(read_whole(path, &text, error));
+    cJSON *root = cJSON_Parse(text);
+    free(text);
+    if (root == NULL)
+        return error_set(error, STATUS_DAMAGED, "%s: not JSON: the file is damaged", path);
+    enum status status = take_facts(path, root, facts, error);
+    cJSON_Delete(root);
+    if (status != STATUS_OK)
+        folder_facts_free(facts);
+    return status;
+}
+
+static enum status facts_text(const struct folder_facts *facts, char **text, struct error *error)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "format", RUN_FORMAT);
+    cJSON_AddNumberToObject(root, "format_version", RUN_FORMAT_VERSION);
+    cJSON_AddStringToObject(root, "program_version", facts->program_version);
+    cJSON_AddStringToObject(root, "code_revision", facts->code_revision);
+    cJSON_AddStringToObject(root, "digest", facts->digest);
+    cJSON_AddNumberToObject(root, "shards", (double)facts->shards);
+    cJSON_AddNumberToObject(root, "n_runs", (double)facts->n_runs);
+    cJSON_AddStringToObject(root, "weights", facts->weights);
+    cJSON_AddStringToObject(root, "settings", facts->settings);
+    cJSON_AddStringToObject(root, "job", facts->job);
+    *text = cJSON_Print(root);
+    cJSON_Delete(root);
+    return *text == NULL ? error_set(error, STATUS_INTERNAL, "run.json: out of memory") : STATUS_OK;
+}
+
+static enum status write_durable(int file, const char *path, const char *text, struct error *error)
+{
+    const size_t length = strlen(text);
+    for (size_t done = 0; done < length;) {
+        const ssize_t n = write(file, text + done, length - done);
+        if (n < 0 && errno != EINTR)
+            return error_set_errno(error, STATUS_IO, "%s: cannot be written", path);
+        done += n < 0 ? 0 : (size_t)n;
+    }
+    if (fsync(file) != 0)
+        return error_set_errno(error, STATUS_IO, "%s: cannot be made durable", path);
+    return STATUS_OK;
+}
+
+/** Publish run.json under its name only when it is whole, and only if no other start was first: link(2). */
+static enum status publish_facts(const char *path, const struct folder_facts *facts, bool *was_first,
+                                 struct error *error)
+{
+    char temporary[FOLDER_PATH_CAPACITY + 32];
+    char *text = NULL;
+    TRY(facts_text(facts, &text, error));
+    snprintf(temporary, sizeof temporary, "%s.%ld.part", path, (long)getpid());
+    const int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    enum status status = file < 0 ? error_set_errno(error, STATUS_IO, "%s: cannot be created", temporary)
+                                  : write_durable(file, temporary, text, error);
+    free(text);
+    if (file >= 0)
+        close(file);
+    *was_first = false;
+    if (status == STATUS_OK) {
+        *was_first = link(temporary, path) == 0;
+        if (!*was_first && errno != EEXIST)
+            status = error_set_errno(error, STATUS_IO, "%s: cannot be created", path);
+    }
+    unlink(temporary);
+    return status;
+}
+
+/** The first line in which two texts differ; both ends are zero-terminated copies of limited length. */
+static void first_difference(const char *a, const char *b, char line_a[128], char line_b[128])
+{
+    while (*a != '\0' && *b != '\0') {
+        const size_t n = strcspn(a, "\n"), m = strcspn(b, "\n");
+        if (n != m || strncmp(a, b, n) != 0)
+            break;
+        a += n + (a[n] == '\n');
+        b += m + (b[m] == '\n');
+    }
+    a += strspn(a, " ");
+    b += strspn(b, " ");
+    snprintf(line_a, 128, "%.*s", (int)strcspn(a, "\n"), a);
+    snprintf(line_b, 128, "%.*s", (int)strcspn(b, "\n"), b);
+}
+
+static enum status compare_texts(const char *folder, const char *what, const char *there, const char *here,
+                                 struct error *error)
+{
+    char line_there[128], line_here[128];
+    if (strcmp(there, here) == 0)
+        return STATUS_OK;
+    first_difference(there, here, line_there, line_here);
+    return error_set(
+        error, STATUS_MISMATCH,
+        "%s holds a campaign with %s: there '%s', here '%s'; name another folder with 'results', or go on "
+        "with what the campaign was started with",
+        folder, what, line_there, line_here);
+}
+
+static enum status compare_facts(const char *folder, const struct folder_facts *facts, struct error *error)
+{
+    struct folder_facts there;
+    TRY(folder_facts_read(folder, &there, error));
+    enum status status = compare_texts(folder, "another job", there.settings, facts->settings, error);
+    if (status == STATUS_OK)
+        status = compare_texts(folder, "other weights", there.weights, facts->weights, error);
+    if (status == STATUS_OK)
+        status = compare_texts(folder, "another version of meicensus", there.program_version,
+                               facts->program_version, error);
+    if (status == STATUS_OK)
+        status = compare_texts(folder, "another code revision of meicensus", there.code_revision,
+                               facts->code_revision, error);
+    folder_facts_free(&there);
+    return status;
+}
+
+static enum status make_folder(const char *path, struct error *error)
+{
+    char part[FOLDER_PATH_CAPACITY];
+    const size_t length = strlen(path);
+    if (length == 0 || length >= sizeof part)
+        return error_set(error, STATUS_BAD_INPUT, "'results' is empty or too long");
+    for (size_t i = 1; i <= length; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        snprintf(part, sizeof part, "%.*s", (int)i, path);
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return error_set_errno(error, STATUS_IO, "%s: the folder cannot be made", part);
+    }
+    return STATUS_OK;
+}
+
+enum status folder_prepare(const char *folder, const struct folder_facts *facts, struct error *error)
+{
+    char path[FOLDER_PATH_CAPACITY], journals[FOLDER_PATH_CAPACITY];
+    bool was_first = false;
+    TRY(folder_path(folder, RUN_FILE, path, error));
+    TRY(folder_path(folder, "journal", journals, error));
+    TRY(make_folder(journals, error));
+    if (access(path, F_OK) != 0)
+        TRY(publish_facts(path, facts, &was_first, error));
+    return was_first ? STATUS_OK : compare_facts(folder, facts, error);
+}
+
+/* ---- locks ---- */
+
+static void tell_holder(int file)
+{
+    char text[256], host[128] = "?", date[CLOCK_DATE_CAPACITY];
+    gethostname(host, sizeof host - 1);
+    clock_date(date);
+    const int length =
+        snprintf(text, sizeof text, "process %ld on %s since %s\n", (long)getpid(), host, date);
+    if (ftruncate(file, 0) != 0 || pwrite(file, text, (size_t)length, 0) != length)
+        return; /* the lock holds all the same; only its holder stays unnamed */
+}
+
+enum status folder_lock(const char *folder, int shard, double seconds, int *lock, struct error *error)
+{
+    char name[64], path[FOLDER_PATH_CAPACITY], holder[200] = "";
+    snprintf(name, sizeof name, "shard.%d.lock", shard);
+    TRY(folder_path(folder, name, path, error));
+    const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0)
+        return error_set_errno(error, STATUS_IO, "%s: cannot be opened", path);
+    const double until = clock_seconds() + seconds;
+    while (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS)
+            break; /* a file system without locks: two starts then do the same work twice, with equal results
+                    */
+        if (clock_seconds() > until) {
+            if (pread(file, holder, sizeof holder - 1, 0) > 0)
+                holder[strcspn(holder, "\n")] = '\0';
+            close(file);
+            return error_set(error, STATUS_INCOMPLETE, "%s: shard %d is already being worked on by %s",
+                             folder, shard, holder[0] == '\0' ? "another start" : holder);
+        }
+        clock_sleep(0.1);
+    }
+    tell_holder(file);
+    *lock = file;
+    return STATUS_OK;
+}
+
+void folder_unlock(int lock)
+{
+    if (lock >= 0)
+        close(lock);
+}
+
+enum status folder_replace(const char *path, const char *text, struct error *error)
+{
+    char temporary[FOLDER_PATH_CAPACITY + 32];
+    snprintf(temporary, sizeof temporary, "%s.%ld.part", path, (long)getpid());
+    FILE *stream = fopen(temporary, "wb");
+    if (stream == NULL)
+        return error_set_errno(error, STATUS_IO, "%s: cannot be created", temporary);
+    const bool written = fputs(text, stream) >= 0;
+    if (fclose(stream) != 0 || !written || rename(temporary, path) != 0) {
+        unlink(temporary);
+        return error_set_errno(error, STATUS_IO, "%s: cannot be written", path);
+    }
+    return STATUS_OK;
+}

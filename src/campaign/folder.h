@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The results folder of a campaign:
+ *   run.json            what the campaign is; written once, with the first start
+ *   journal/            one journal per worker process (journal.h)
+ *   progress.<k>.json   how far shard k is, replaced every few seconds
+ *   shard.<k>.lock      held while shard k is being worked on
+ *   results.h5          made by gather
+ */
+#ifndef MEICENSUS_FOLDER_H
+#define MEICENSUS_FOLDER_H
+
+#include "campaign.h"
+#include "hash.h"
+
+enum { FOLDER_PATH_CAPACITY = 4096 };
+
+/** What run.json says. Texts belong to it; free with folder_facts_free. */
+struct folder_facts {
+    char *job;      /**< the job with every setting, as YAML */
+    char *settings; /**< what results depend on */
+    char *program_version, *code_revision;
+    char *weights;                     /**< one line a file: "sha256  name" */
+    char digest[SHA256_TEXT_CAPACITY]; /**< of settings, weights and code */
+    int64_t shards, n_runs;
+};
+
+/** What the campaign of this plan is. */
+enum status folder_facts_make(const struct plan *plan, struct folder_facts *facts, struct error *error);
+
+/** Read run.json of a folder. STATUS_BAD_INPUT if the folder is not a campaign's. */
+enum status folder_facts_read(const char *folder, struct folder_facts *facts, struct error *error);
+void folder_facts_free(struct folder_facts *facts);
+
+/**
+ * Make the folder and run.json, or compare with the run.json that is there.
+ * STATUS_MISMATCH names the first difference: job, code version or weights.
+ */
+enum status folder_prepare(const char *folder, const struct folder_facts *facts, struct error *error);
+
+/** `<folder>/<name>`, or STATUS_BAD_INPUT if too long. */
+enum status folder_path(const char *folder, const char *name, char path[FOLDER_PATH_CAPACITY],
+                        struct error *error);
+
+/**
+ * Hold the shard, or STATUS_INCOMPLETE naming host and process that hold it, after waiting `seconds` for them
+ * to end. *lock is given to folder_unlock; the system also frees it when the process dies.
+ */
+enum status folder_lock(const char *folder, int shard, double seconds, int *lock, struct error *error);
+void folder_unlock(int lock);
+
+/** Write a small text file so that readers see the old or the new one, never a part. Not made durable. */
+enum status folder_replace(const char *path, const char *text, struct error *error);
+
+#endif

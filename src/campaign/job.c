@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/* Job files: the key tables of every section, reading, echo, manual. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "campaign.h"
+#include "keys.h"
+#include "memory.h"
+#include "trials.h"
+
+/* ---- key tables ---- */
+
+struct job_settings {
+    const char *results, *kernels;
+    long long seed, shards, batch;
+    bool trace;
+    const struct node *subjects, *generators, *methods, *searches, *trials, *stop;
+};
+
+#define JOB_KEY(name, type, low, high, fallback, unit, choices, text)                                        \
+    {                                                                                                        \
+#name, type, offsetof(struct job_settings, name), low, high, fallback, unit, choices, text           \
+    }
+
+static const struct key job_keys[] = {
+    JOB_KEY(
+        results, KEY_TEXT, 0, 0, NULL, "", NULL,
+        "folder for journals and results.h5, made if missing (paths are relative to the working directory)"),
+    JOB_KEY(seed, KEY_INTEGER, 0, 9007199254740991, "0", "1", NULL,
+            "with the run's names it makes the random key of every run"),
+    JOB_KEY(shards, KEY_INTEGER, 1, 1000000, "1", "1", NULL, "array tasks; frozen with the first start"),
+    JOB_KEY(batch, KEY_INTEGER, 1, 4096, "10", "runs", NULL,
+            "runs that a worker advances together; results do not depend on it on the CPU"),
+    JOB_KEY(kernels, KEY_TEXT, 0, 0, "", "", NULL, "openblas or reference; the fastest if absent"),
+    JOB_KEY(trace, KEY_BOOLEAN, 0, 0, "false", "", NULL,
+            "store the score of every query in the results file, too"),
+    JOB_KEY(subjects, KEY_NODE, 0, 0, "", "", NULL, "networks under study: name: {model, ...}"),
+    JOB_KEY(generators, KEY_NODE, 0, 0, "", "", NULL, "image generators: name: {model}"),
+    JOB_KEY(methods, KEY_NODE, 0, 0, "", "", NULL, "search methods: name: {settings}"),
+    JOB_KEY(searches, KEY_NODE, 0, 0, "", "", NULL, "what is searched: a list of combinations"),
+    JOB_KEY(trials, KEY_NODE, 0, 0, "", "", NULL, "repeated presentations of every finished MEI"),
+    JOB_KEY(stop, KEY_NODE, 0, 0, "", "", NULL, "when a search ends before its budget"),
+    {0}};
+
+#define SUBJECT_KEY(name, type, low, high, fallback, unit, choices, text)                                    \
+    {                                                                                                        \
+#name, type, offsetof(struct job_subject, name), low, high, fallback, unit, choices, text            \
+    }
+
+static const struct key subject_keys[] = {
+    SUBJECT_KEY(model, KEY_TEXT, 0, 0, NULL, "", NULL, "model file"),
+    SUBJECT_KEY(timesteps, KEY_INTEGER, 0, 100000, "0", "time steps", NULL,
+                "presentations of the image in a query; 0: as in the model file"),
+    SUBJECT_KEY(neuron, KEY_NODE, 0, 0, "", "", NULL,
+                "neuron constants that differ from the model file's, e.g. {tau: 3.0}"),
+    {0}};
+
+static const struct key generator_keys[] = {
+    {"model", KEY_TEXT, offsetof(struct job_generator, model), 0, 0, NULL, "", NULL, "model file"}, {0}};
+
+struct trial_settings {
+    long long count;
+    int noise;
+    double scale;
+};
+
+#define TRIAL_KEY(name, type, low, high, fallback, unit, choices, text)                                      \
+    {                                                                                                        \
+#name, type, offsetof(struct trial_settings, name), low, high, fallback, unit, choices, text         \
+    }
+
+static const struct key trial_keys[] = {
+    TRIAL_KEY(count, KEY_INTEGER, 1, 1000000, "100", "presentations", NULL, "repeated presentations"),
+    TRIAL_KEY(noise, KEY_CHOICE, 0, 0, "carry_over", "", noise_names, "what differs between them"),
+    TRIAL_KEY(scale, KEY_REAL, -1, 1000, "-1", "1", NULL,
+              "strength of the noise; -1: the default of its kind"),
+    {0}};
+
+struct stop_settings {
+    bool at_bound;
+    const struct node *target;
+    long long no_improvement;
+    double seconds;
+};
+
+#define STOP_KEY(name, type, low, high, fallback, unit, choices, text)                                       \
+    {                                                                                                        \
+#name, type, offsetof(struct stop_settings, name), low, high, fallback, unit, choices, text          \
+    }
+
+static const struct key stop_keys[] = {
+    STOP_KEY(at_bound, KEY_BOOLEAN, 0, 0, "true", "", NULL,
+             "stop where a spiking unit cannot go further: at 1 (at 0 when minimising)"),
+    STOP_KEY(target, KEY_NODE, 0, 0, "", "1", NULL, "stop once the activation has reached this number"),
+    STOP_KEY(no_improvement, KEY_INTEGER, 0, 9007199254740991, "0", "queries", NULL,
+             "stop after so many queries without improvement; 0: never"),
+    STOP_KEY(seconds, KEY_REAL, 0, 1e9, "0", "s", NULL,
+             "stop after this wall time (such results cannot be repeated exactly); 0: never"),
+    {0}};
+
+static const char *const unit_kinds[] = {"channel", "neuron", "class", NULL};
+
+#define SEARCH_KEY(name, type, low, high, fallback, unit, choices, text)                                     \
+    {                                                                                                        \
+#name, type, offsetof(struct job_search, name), low, high, fallback, unit, choices, text             \
+    }
+
+static const struct key search_keys[] = {
+    SEARCH_KEY(subjects, KEY_NODE, 0, 0, "", "", NULL, "names; all if absent"),
+    SEARCH_KEY(generators, KEY_NODE, 0, 0, "", "", NULL, "names; all if absent"),
+    SEARCH_KEY(methods, KEY_NODE, 0, 0, "", "", NULL, "names; all if absent"),
+    {"unit", KEY_CHOICE, offsetof(struct job_search, unit), 0, 0, "channel", "", unit_kinds,
+     "what is maximised: a channel (mean over time, height, width), a single neuron, a class output"},
+    SEARCH_KEY(layers, KEY_NODE, 0, 0, "", "", NULL, "layer names (see `list layers`); all if absent"),
+    SEARCH_KEY(select, KEY_NODE, 0, 0, "", "", NULL,
+               "channels or classes: [0, 3, 5-9]; neurons: [[channel, y, x], ...]; all if absent"),
+    SEARCH_KEY(sample, KEY_INTEGER, 0, 9007199254740991, "0", "units", NULL,
+               "take only so many of the selected units of each layer, evenly spread; 0: all"),
+    SEARCH_KEY(budget, KEY_INTEGER, 1, 1000000000, NULL, "queries", NULL, "images a search may show"),
+    SEARCH_KEY(replicates, KEY_INTEGER, 1, 100000, "1", "1", NULL, "independent searches of each unit"),
+    SEARCH_KEY(minimise, KEY_BOOLEAN, 0, 0, "false", "", NULL, "find the most inhibiting image instead"),
+    {0}};
+
+/* ---- reading ---- */
+
+static enum status check_name(const struct node *mapping, size_t i, const char *section, struct error *error)
+{
+    const char *name = mapping->names[i];
+    const size_t length = strlen(name);
+    if (length > 0 && length <= 64 &&
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == length &&
+        name[0] != '.')
+        return STATUS_OK;
+    return error_set(error, STATUS_BAD_INPUT,
+                     "%s:%d: '%s' in '%s' cannot be a name: use up to 64 letters, digits, '_', '-', '.'",
+                     mapping->file, mapping->name_lines[i], name, section);
+}
+
+static enum status check_section(const struct job *job, const struct node *node, const char *name,
+                                 enum node_kind kind, struct error *error)
+{
+    const char *expected = kind == NODE_MAPPING ? "a mapping (name: {..})" : "a list (- {..})";
+    if (node == NULL)
+        return error_set(error, STATUS_BAD_INPUT, "%s: '%s' is missing: expected %s", job->path, name,
+                         expected);
+    if (node->kind != kind || node->n_items == 0)
+        return node_error(node, error, "'%s' must be %s with at least one entry", name, expected);
+    for (size_t i = 0; kind == NODE_MAPPING && i < node->n_items; i++)
+        TRY(check_name(node, i, name, error));
+    return STATUS_OK;
+}
+
+static enum status read_subjects(struct job *job, const struct node *node, struct error *error)
+{
+    TRY(check_section(job, node, "subjects", NODE_MAPPING, error));
+    TRY(MEMORY_ALLOCATE(job->subjects, node->n_items, error));
+    for (size_t i = 0; i < node->n_items; i++) {
+        TRY(keys_read(subject_keys, node->items[i], node->names[i], &job->subjects[i], error));
+        job->subjects[i].name = node->names[i];
+        job->n_subjects++;
+    }
+    return STATUS_OK;
+}
+
+static enum status read_generators(struct job *job, const struct node *node, struct error *error)
+{
+    TRY(check_section(job, node, "generators", NODE_MAPPING, error));
+    TRY(MEMORY_ALLOCATE(job->generators, node->n_items, error));
+    for (size_t i = 0; i < node->n_items; i++) {
+        TRY(keys_read(generator_keys, node->items[i], node->names[i], &job->generators[i], error));
+        job->generators[i].name = node->names[i];
+        job->n_generators++;
+    }
+    return STATUS_OK;
+}
+
+static enum status unknown_method(const struct node *node, const char *name, struct error *error)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (; search_methods[n] != NULL && n < 63; n++)
+        names[n] = search_methods[n]->name;
+    names[n] = NULL;
+    const char *nearest = nearest_name(name, names);
+    return node_error(node, error, "unknown method '%s'%s%s%s (see `meicensus list methods`)", name,
+                      nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
+                      nearest == NULL ? "" : "'?");
+}
+
+/** `name: {settings}`, or `name: {method: NAME, settings}` to use a method under another name. */
+static enum status read_method(struct job_method *method, const char *name, const struct node *mapping,
+                               struct error *error)
+{
+    static const char *const own_names[] = {"method", NULL};
+    struct node settings;
+    TRY(node_without(mapping, own_names, &settings, error));
+    const struct node *named = node_find(mapping, "method");
+    const char *method_name = name;
+    enum status status = named == NULL ? STATUS_OK : node_text(named, "method", &method_name, error);
+    method->name = name;
+    if (status == STATUS_OK) {
+        method->method = search_method_find(method_name);
+        status = method->method == NULL
+                     ? unknown_method(named == NULL ? mapping : named, method_name, error)
+                     : search_settings_read(method->method, &settings, name, &method->settings, error);
+    }
+    node_release(&settings);
+    return status;
+}
+
+static enum status read_methods(struct job *job, const struct node *node, struct error *error)
+{
+    TRY(check_section(job, node, "methods", NODE_MAPPING, error));
+    TRY(MEMORY_ALLOCATE(job->methods, node->n_items, error));
+    for (size_t i = 0; i < node->n_items; i++) {
+        job->n_methods++;
+        TRY(read_method(&job->methods[i], node->names[i], node->items[i], error));
+    }
+    return STATUS_OK;
+}
+
+static enum status read_searches(struct job *job, const struct node *node, struct error *error)
+{
+    char section[64];
+    TRY(check_section(job, node, "searches", NODE_LIST, error));
+    TRY(MEMORY_ALLOCATE(job->searches, node->n_items, error));
+    for (size_t i = 0; i < node->n_items; i++) {
+        snprintf(section, sizeof section, "searches[%zu]", i);
+        TRY(keys_read(search_keys, node->items[i], section, &job->searches[i], error));
+        job->searches[i].node = node->items[i];
+        job->n_searches++;
+    }
+    return STATUS_OK;
+}
+
+static enum status read_trials(struct job *job, const struct node *node, struct error *error)
+{
+    struct trial_settings settings;
+    TRY(keys_read(trial_keys, node, "trials", &settings, error));
+    if (settings.scale < 0 && settings.scale != -1)
+        return node_error(node, error, "'trials.scale' is %g, expected 0 or more (or -1 for the default)",
+                          settings.scale);
+    job->trials =
+        (struct job_trials){settings.count, settings.noise,
+                            settings.scale < 0 ? noise_default_scale(settings.noise) : settings.scale};
+    return STATUS_OK;
+}
+
+static enum status read_stop(struct job *job, const struct node *node, struct error *error)
+{
+    struct stop_settings settings;
+    TRY(keys_read(stop_keys, node, "stop", &settings, error));
+    job->stop = (struct job_stop){settings.at_bound, settings.target != NULL, 0, settings.no_improvement,
+                                  settings.seconds};
+    return settings.target == NULL
+               ? STATUS_OK
+               : node_real(settings.target, "stop.target", -1e30, 1e30, &job->stop.target, error);
+}
+
+static enum status read_job(struct job *job, struct error *error)
+{
+    struct job_settings settings;
+    const struct node *root = document_root(job->document);
+    if (root == NULL || root->kind != NODE_MAPPING)
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%s: not a job file (expected keys such as 'results:'; see jobs/example.yaml)",
+                         job->path);
+    TRY(keys_read(job_keys, root, "", &settings, error));
+    job->results = settings.results;
+    job->kernels = settings.kernels;
+    job->seed = settings.seed;
+    job->shards = settings.shards;
+    job->batch = settings.batch;
+    job->trace = settings.trace;
+    TRY(read_subjects(job, settings.subjects, error));
+    TRY(read_generators(job, settings.generators, error));
+    TRY(read_methods(job, settings.methods, error));
+    TRY(read_searches(job, settings.searches, error));
+    TRY(read_trials(job, settings.trials, error));
+    return read_stop(job, settings.stop, error);
+}
+
+static enum status apply_set(struct document *document, const char *text, struct error *error)
+{
+    char path[512];
+    const char *equals = strchr(text, '=');
+    if (equals == NULL || equals == text || (size_t)(equals - text) >= sizeof path)
+        return error_set(error, STATUS_USAGE, "--set %s: expected key=value", text);
+    memcpy(path, text, (size_t)(equals - text));
+    path[equals - text] = '\0';
+    return document_set(document, path, equals + 1, error);
+}
+
+/** Takes the document over. */
+static enum status job_from_document(struct document *document, const char *path, const char *const *set,
+                                     int n_set, struct job **result, struct error *error)
+{
+    struct job *job = NULL;
+    enum status status = MEMORY_ALLOCATE(job, 1, error);
+    if (status != STATUS_OK) {
+        document_free(document);
+        return status;
+    }
+    job->document = document;
+    job->path = path;
+    for (int i = 0; i < n_set && status == STATUS_OK; i++)
+        status = apply_set(document, set[i], error);
+    if (status == STATUS_OK)
+        status = read_job(job, error);
+    if (status != STATUS_OK) {
+        job_free(job);
+        return status;
+    }
+    *result = job;
+    return STATUS_OK;
+}
+
+enum status job_read(const char *path, const char *const *set, int n_set, struct job **job,
+                     struct error *error)
+{
+    struct document *document = NULL;
+    TRY(document_read_file(path, &document, error));
+    return job_from_document(document, path, set, n_set, job, error);
+}
+
+enum status job_read_text(const char *text, const char *name, struct job **job, struct error *error)
+{
+    struct document *document = NULL;
+    TRY(document_read_text(text, name, &document, error));
+    return job_from_document(document, name, NULL, 0, job, error);
+}
+
+void job_free(struct job *job)
+{
+    if (job == NULL)
+        return;
+    for (int i = 0; i < job->n_methods; i++)
+        free(job->methods[i].settings);
+    free(job->subjects);
+    free(job->generators);
+    free(job->methods);
+    free(job->searches);
+    document_free(job->document);
+    free(job);
+}
+
+/* ---- echo ---- */
+
+static void echo_trials(const struct job *job, FILE *out)
+{
+    const struct trial_settings settings = {job->trials.count, job->trials.noise, job->trials.scale};
+    fprintf(out, "trials:\n");
+    keys_echo(trial_keys, &settings, 2, out);
+}
+
+static void echo_stop(const struct job *job, FILE *out)
+{
+    fprintf(out, "stop:\n  at_bound: %s\n", job->stop.at_bound ? "true" : "false");
+    if (job->stop.has_target)
+        fprintf(out, "  target: %.17g\n", job->stop.target);
+    fprintf(out, "  no_improvement: %lld\n  seconds: %.17g\n", job->stop.no_improvement, job->stop.seconds);
+}
+
+void job_echo(const struct job *job, bool all, FILE *out)
+{
+    if (all)
+        fprintf(out, "results: '%s'\nbatch: %lld\n", job->results, job->batch);
+    fprintf(out, "seed: %lld\nshards: %lld\ntrace: %s\n", job->seed, job->shards,
+            job->trace ? "true" : "false");
+    if (job->kernels != NULL)
+        fprintf(out, "kernels: %s\n", job->kernels);
+    fprintf(out, "subjects:\n");
+    for (int i = 0; i < job->n_subjects; i++) {
+        fprintf(out, "  %s:\n", job->subjects[i].name);
+        keys_echo(subject_keys, &job->subjects[i], 4, out);
+    }
+    fprintf(out, "generators:\n");
+    for (int i = 0; i < job->n_generators; i++) {
+        fprintf(out, "  %s:\n", job->generators[i].name);
+        keys_echo(generator_keys, &job->generators[i], 4, out);
+    }
+    fprintf(out, "methods:\n");
+    for (int i = 0; i < job->n_methods; i++) {
+        fprintf(out, "  %s:\n    method: %s\n", job->methods[i].name, job->methods[i].method->name);
+        keys_echo(job->methods[i].method->keys, job->methods[i].settings, 4, out);
+    }
+    fprintf(out, "searches:\n");
+    for (int i = 0; i < job->n_searches; i++) {
+        fprintf(out, "  -\n");
+        keys_echo(search_keys, &job->searches[i], 4, out);
+    }
+    echo_trials(job, out);
+    echo_stop(job, out);
+}
+
+/* ---- manual ---- */
+
+static void document_methods(FILE *out)
+{
+    fprintf(
+        out,
+        "\nmethods:\n  # name: {settings}; `name: {method: tt_b, ...}` uses a method under another name\n");
+    for (size_t i = 0; search_methods[i] != NULL; i++) {
+        const struct search_method *method = search_methods[i];
+        fprintf(out, "\n  # %s\n", method->summary);
+        fprintf(out, method->keys[0].name == NULL ? "  %s: {}\n" : "  %s:\n", method->name);
+        keys_document(method->keys, 4, out);
+    }
+}
+
+static void document_noises(FILE *out)
+{
+    fprintf(out, "  # kinds of noise, default scale:\n");
+    for (int i = 0; noise_names[i] != NULL; i++)
+        fprintf(out, "  #   %-17s %-5g %s\n", noise_names[i], noise_default_scale(i), noise_description(i));
+}
+
+void job_document(FILE *out)
+{
+    static const char *const sections[] = {"subjects", "generators", "methods", "searches",
+                                           "trials",   "stop",       NULL};
+    struct key top[sizeof job_keys / sizeof *job_keys] = {{0}};
+    size_t n = 0;
+    for (size_t i = 0; job_keys[i].name != NULL; i++)
+        if (strcmp(sections[0], job_keys[i].name) == 0)
+            break;
+        else
+            top[n++] = job_keys[i];
+    fprintf(out, "# Every key of a job file, with its meaning, unit, range and default.\n"
+                 "# Printed by `meicensus list keys`. Paths are relative to the working directory.\n");
+    keys_document(top, 0, out);
+    fprintf(out, "\nsubjects:\n  spiking_resnet18:\n");
+    keys_document(subject_keys, 4, out);
+    fprintf(out, "\ngenerators:\n  vq_vae:\n");
+    keys_document(generator_keys, 4, out);
+    document_methods(out);
+    fprintf(out, "\nsearches:\n  -\n");
+    keys_document(search_keys, 4, out);
+    fprintf(out, "\ntrials:\n");
+    document_noises(out);
+    keys_document(trial_keys, 2, out);
+    fprintf(out, "\nstop:\n");
+    keys_document(stop_keys, 2, out);
+}

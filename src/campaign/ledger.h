@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * What the journals know about the runs of a plan: which are finished, which were left on the way. Built by
+ * reading all journals of a folder; the journals stay mapped while the ledger lives.
+ */
+#ifndef MEICENSUS_LEDGER_H
+#define MEICENSUS_LEDGER_H
+
+#include "campaign.h"
+#include "journal.h"
+
+/** The latest words on one run. */
+struct ledger_entry {
+    const void *record;               /**< finished: the record that counts; else NULL */
+    size_t file;                      /**< its journal */
+    struct journal_progress progress; /**< unfinished: the furthest execution */
+    const float *scores;
+    const struct journal_incarnation *incarnation; /**< of record or scores; NULL: nothing known */
+};
+
+struct ledger {
+    struct journal_folder *journals;
+    struct ledger_entry *entries; /**< [plan->n_runs] */
+    struct journal_counts counts;
+    int64_t n_finished, n_failed, n_silent; /**< runs */
+    int64_t n_duplicates;                   /**< further records of finished runs */
+};
+
+/**
+ * Read `<folder>/journal` (shard -1: of all shards). STATUS_DAMAGED: a damaged journal, or two records of one
+ * run with equal identity and unequal bytes; STATUS_MISMATCH: a journal of another job (`digest`).
+ * The caller frees it with ledger_close, also after a failure.
+ */
+enum status ledger_open(const struct plan *plan, const char *folder, int shard, const char *digest,
+                        struct ledger *ledger, struct error *error);
+void ledger_close(struct ledger *ledger);
+
+#endif

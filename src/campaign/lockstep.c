@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include "lockstep.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "hash.h"
+#include "memory.h"
+#include "run_record.h"
+#include "seen_codes.h"
+
+/** One run on its way. */
+struct active_run {
+    const struct run *run;
+    const struct unit *unit;
+    const struct search_method *method;
+    struct search *search;
+    int batch;      /**< codes an ask */
+    int32_t *codes; /**< [batch][d] */
+    float *scores;  /**< [budget]: every query so far */
+    struct seen_codes *seen;
+    struct replay replay;
+    struct run_outcome outcome;
+    void *record;
+    bool finished;
+    int64_t n_told;
+    uint64_t told_hash; /**< of the codes of the n_told queries */
+};
+
+struct lockstep {
+    const struct plan *plan;
+    const struct plan_group *group;
+    struct evaluator *evaluator;
+    const struct lockstep_watch *watch;
+    int n_runs;
+    struct active_run *runs;
+    double started;
+};
+
+static enum status start_search(const struct lockstep *lockstep, struct active_run *active,
+                                struct error *error)
+{
+    const struct plan *plan = lockstep->plan;
+    const struct job_method *method = &plan->job->methods[lockstep->group->method];
+    const struct latent_space *latent = model_latent(plan->generators[lockstep->group->generator]);
+    const struct search_problem problem = {latent->n_dimensions, latent->n_points,
+                                           lockstep->group->layout.sizes.budget, active->run->key};
+    if (active->search != NULL)
+        active->method->destroy(active->search);
+    active->search = NULL;
+    active->n_told = 0;
+    active->told_hash = 0;
+    active->outcome =
+        (struct run_outcome){.best_code = active->outcome.best_code, .activation_searched = NAN};
+    seen_codes_clear(active->seen);
+    return method->method->create(method->method, &problem, method->settings, &active->search, error);
+}
+
+static enum status start_run(const struct lockstep *lockstep, struct active_run *active, int64_t run_index,
+                             const struct replay *replay, struct error *error)
+{
+    const struct plan *plan = lockstep->plan;
+    const struct job_method *method = &plan->job->methods[lockstep->group->method];
+    const struct record_sizes *sizes = &lockstep->group->layout.sizes;
+    active->run = &plan->runs[run_index];
+    active->unit = &plan->subjects[lockstep->group->subject].units[active->run->unit];
+    active->method = method->method;
+    active->batch = method->method->batch(method->settings);
+    active->replay = *replay;
+    TRY(MEMORY_ALLOCATE(active->codes, (size_t)active->batch * (size_t)sizes->dimensions, error));
+    TRY(MEMORY_ALLOCATE(active->scores, (size_t)sizes->budget, error));
+    TRY(memory_allocate(&active->record, 1, lockstep->group->layout.n_bytes, "record", error));
+    TRY(seen_codes_create(&active->seen, error));
+    TRY(MEMORY_ALLOCATE(active->outcome.best_code, (size_t)sizes->dimensions, error));
+    struct error method_error = {0};
+    if (start_search(lockstep, active, &method_error) != STATUS_OK) {
+        run_record_failed(&lockstep->group->layout, active->run->key, method_error.message, active->record);
+        active->finished = true;
+    }
+    return STATUS_OK;
+}
+
+/** Is `a` a better activation than `b` in the direction of the group? */
+static bool is_better(const struct plan_group *group, float a, float b)
+{
+    return isnan(b) || (group->minimise ? a < b : a > b);
+}
+
+/** Score of one code: from the replay, from an equal code earlier in the run, or shown to the subject. */
+static float score_code(const struct lockstep *lockstep, struct active_run *active, const int32_t *code)
+{
+    struct run_outcome *outcome = &active->outcome;
+    const size_t bytes = sizeof *code * (size_t)lockstep->group->layout.sizes.dimensions;
+    float score;
+    if (seen_codes_find(active->seen, code, bytes, &score))
+        return score;
+    outcome->evaluations++;
+    if (outcome->queries < active->replay.n_scores)
+        score = active->replay.scores[outcome->queries];
+    else
+        score = evaluator_activation(lockstep->evaluator, active->unit,
+                                     evaluator_image(lockstep->evaluator, code));
+    seen_codes_add(active->seen, code, bytes, score);
+    return score;
+}
+
+static void take_score(const struct lockstep *lockstep, struct active_run *active, const int32_t *code,
+                       float score)
+{
+    struct run_outcome *outcome = &active->outcome;
+    const size_t n = (size_t)lockstep->group->layout.sizes.dimensions;
+    active->scores[outcome->queries++] = score;
+    outcome->codes_hash = hash_continue(outcome->codes_hash, code, sizeof *code * n);
+    outcome->any_activity = outcome->any_activity || score > 0;
+    if (!is_better(lockstep->group, score, outcome->activation_searched))
+        return;
+    outcome->activation_searched = score;
+    outcome->best_query = outcome->queries;
+    memcpy(outcome->best_code, code, sizeof *code * n);
+}
+
+static enum stop_reason check_stop(const struct lockstep *lockstep, const struct active_run *active)
+{
+    const struct job_stop *stop = &lockstep->plan->job->stop;
+    const struct run_outcome *outcome = &active->outcome;
+    const struct model *subject = lockstep->plan->subjects[lockstep->group->subject].model;
+    const bool minimise = lockstep->group->minimise;
+    const float best = outcome->activation_searched;
+    if (stop->at_bound && model_layer_is_spiking(subject, active->unit->layer) &&
+        best == (minimise ? 0.0f : 1.0f))
+        return STOP_BOUND;
+    if (stop->has_target && (minimise ? (double)best <= stop->target : (double)best >= stop->target))
+        return STOP_TARGET;
+    if (outcome->queries >= lockstep->group->layout.sizes.budget)
+        return STOP_BUDGET;
+    if (stop->no_improvement > 0 && outcome->queries - outcome->best_query >= stop->no_improvement)
+        return STOP_NO_IMPROVEMENT;
+    if (stop->seconds > 0 && clock_seconds() - lockstep->started > stop->seconds)
+        return STOP_WALL_TIME;
+    return STOP_NONE;
+}
+
+/** Tell a whole batch; a minimising search is told the negative, as methods only ever maximise. */
+static void tell_batch(const struct lockstep *lockstep, struct active_run *active)
+{
+    float *scores = active->scores + active->outcome.queries - active->batch;
+    const float sign = lockstep->group->minimise ? -1.0f : 1.0f;
+    for (int i = 0; i < active->batch; i++)
+        scores[i] *= sign;
+    active->method->tell(active->search, scores);
+    for (int i = 0; i < active->batch; i++)
+        scores[i] *= sign;
+    active->n_told = active->outcome.queries;
+    active->told_hash = active->outcome.codes_hash;
+}
+
+/** Codes that do not repeat the earlier execution's make its scores worthless: start again without them. */
+static enum status check_replay(const struct lockstep *lockstep, struct active_run *active,
+                                struct error *error)
+{
+    if (active->replay.n_scores == 0 || active->n_told != active->replay.n_scores)
+        return STATUS_OK;
+    if (active->told_hash == active->replay.codes_hash)
+        return STATUS_OK;
+    active->replay.n_scores = 0;
+    return start_search(lockstep, active, error);
+}
+
+/** One ask and tell of one run. */
+static enum status advance(const struct lockstep *lockstep, struct active_run *active, struct error *error)
+{
+    const int64_t n_dimensions = lockstep->group->layout.sizes.dimensions;
+    active->method->ask(active->search, active->codes);
+    const int64_t before = active->outcome.queries;
+    for (int i = 0; i < active->batch && active->outcome.stop_reason == STOP_NONE; i++) {
+        const int32_t *code = active->codes + i * n_dimensions;
+        take_score(lockstep, active, code, score_code(lockstep, active, code));
+        active->outcome.stop_reason = check_stop(lockstep, active);
+    }
+    if (lockstep->watch != NULL)
+        lockstep->watch->count_queries(lockstep->watch->context, active->outcome.queries - before);
+    if (active->outcome.stop_reason != STOP_NONE)
+        return STATUS_OK;
+    tell_batch(lockstep, active);
+    return check_replay(lockstep, active, error);
+}
+
+static bool should_stop(const struct lockstep *lockstep)
+{
+    return lockstep->watch != NULL && lockstep->watch->should_stop(lockstep->watch->context);
+}
+
+static bool is_searching(const struct active_run *active)
+{
+    return !active->finished && active->outcome.stop_reason == STOP_NONE;
+}
+
+/** Search until every run has stopped, or somebody wants to leave. */
+static enum status search_all(struct lockstep *lockstep, struct error *error)
+{
+    bool searching = true;
+    while (searching && !should_stop(lockstep)) {
+        searching = false;
+        for (int i = 0; i < lockstep->n_runs; i++) {
+            if (!is_searching(&lockstep->runs[i]))
+                continue;
+            TRY(advance(lockstep, &lockstep->runs[i], error));
+            searching = true;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status finish_all(struct lockstep *lockstep, struct error *error)
+{
+    int n_searched = 0;
+    for (int i = 0; i < lockstep->n_runs; i++)
+        n_searched += !lockstep->runs[i].finished;
+    const double seconds_search = (clock_seconds() - lockstep->started) / (n_searched > 0 ? n_searched : 1);
+    for (int i = 0; i < lockstep->n_runs; i++) {
+        struct active_run *active = &lockstep->runs[i];
+        if (active->finished || is_searching(active))
+            continue;
+        active->outcome.seconds_search = seconds_search;
+        TRY(run_record_fill(lockstep->plan, lockstep->evaluator, active->run, &active->outcome,
+                            active->scores, lockstep->watch, active->record, &active->finished, error));
+    }
+    return STATUS_OK;
+}
+
+static enum status do_runs(struct lockstep *lockstep, const int64_t *runs, const struct replay *replays,
+                           struct error *error)
+{
+    TRY(MEMORY_ALLOCATE(lockstep->runs, (size_t)lockstep->n_runs, error));
+    for (int i = 0; i < lockstep->n_runs; i++)
+        TRY(start_run(lockstep, &lockstep->runs[i], runs[i], &replays[i], error));
+    TRY(search_all(lockstep, error));
+    return finish_all(lockstep, error);
+}
+
+enum status lockstep_run(const struct plan *plan, struct evaluator *evaluator, const int64_t *runs,
+                         int n_runs, const struct replay *replays, const struct lockstep_watch *watch,
+                         struct lockstep **result, struct error *error)
+{
+    struct lockstep *lockstep = NULL;
+    TRY(MEMORY_ALLOCATE(lockstep, 1, error));
+    *lockstep = (struct lockstep){.plan = plan,
+                                  .group = &plan->groups[plan->runs[runs[0]].group],
+                                  .evaluator = evaluator,
+                                  .watch = watch,
+                                  .n_runs = n_runs,
+                                  .started = clock_seconds()};
+    enum status status = do_runs(lockstep, runs, replays, error);
+    if (status != STATUS_OK) {
+        lockstep_free(lockstep);
+        return status;
+    }
+    *result = lockstep;
+    return STATUS_OK;
+}
+
+/** A run that stopped searching but was not shown again counts as told up to its last whole batch. */
+struct lockstep_result lockstep_result(const struct lockstep *lockstep, int i)
+{
+    const struct active_run *active = &lockstep->runs[i];
+    return (struct lockstep_result){active->finished, active->record, active->n_told, active->told_hash,
+                                    active->scores};
+}
+
+void lockstep_free(struct lockstep *lockstep)
+{
+    if (lockstep == NULL)
+        return;
+    for (int i = 0; lockstep->runs != NULL && i < lockstep->n_runs; i++) {
+        struct active_run *active = &lockstep->runs[i];
+        if (active->search != NULL)
+            active->method->destroy(active->search);
+        seen_codes_free(active->seen);
+        free(active->codes);
+        free(active->scores);
+        free(active->record);
+        free(active->outcome.best_code);
+    }
+    free(lockstep->runs);
+    free(lockstep);
+}

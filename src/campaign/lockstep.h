@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The loop itself: a batch of runs of one group advanced in lockstep. Ask all, generate, show, tell all,
+ * until every run has a reason to stop; then show each MEI again and fill its record.
+ */
+#ifndef MEICENSUS_LOCKSTEP_H
+#define MEICENSUS_LOCKSTEP_H
+
+#include "campaign.h"
+#include "evaluator.h"
+
+/** Scores of an earlier, unfinished execution of a run under the same identity. */
+struct replay {
+    int64_t n_scores;
+    uint64_t codes_hash; /**< after that many queries */
+    const float *scores; /**< [n_scores] */
+};
+
+/** Who watches the loop. Called between rounds; both may be called often. */
+struct lockstep_watch {
+    void *context;
+    /** true: leave as soon as possible. */
+    bool (*should_stop)(void *context);
+    /** Queries done since the last call. */
+    void (*count_queries)(void *context, int64_t n_queries);
+};
+
+/** What became of a run. */
+struct lockstep_result {
+    bool finished; /**< else: stopped on the way; n_told, codes_hash and scores tell how far */
+    void *record;  /**< finished: buffer of the group's layout */
+    int64_t n_told;
+    uint64_t codes_hash;
+    const float *scores; /**< [n_told] */
+};
+
+struct lockstep; /* opaque */
+
+/**
+ * Do `n_runs` runs (numbers in the plan, all of one group). replays [n_runs]; n_scores 0 where there is none.
+ * Afterwards lockstep_result tells about each. A run whose method fails is finished with status RUN_FAILED.
+ * The evaluator must belong to the group's subject and generator.
+ */
+enum status lockstep_run(const struct plan *plan, struct evaluator *evaluator, const int64_t *runs,
+                         int n_runs, const struct replay *replays, const struct lockstep_watch *watch,
+                         struct lockstep **lockstep, struct error *error);
+
+struct lockstep_result lockstep_result(const struct lockstep *lockstep, int i);
+void lockstep_free(struct lockstep *lockstep);
+
+#endif

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT */
+/* From a job to the sorted list of its runs. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "campaign.h"
+#include "hash.h"
+#include "memory.h"
+#include "trials.h"
+#include "units.h"
+
+/** One (group, unit) that an entry of `searches` asks for. */
+struct wish {
+    int group;
+    struct unit unit;
+};
+
+struct wish_list {
+    struct wish *items;
+    size_t n_items, capacity;
+};
+
+/** Index of `name` in a list of structs that begin with a name; -1 if it is not there. */
+static int find_name(const void *items, int n_items, size_t size, const char *name)
+{
+    for (int i = 0; i < n_items; i++)
+        if (strcmp(*(const char *const *)((const char *)items + (size_t)i * size), name) == 0)
+            return i;
+    return -1;
+}
+
+/** chosen[i] = whether the list node (or its absence: all) names item i. */
+static enum status choose(const struct node *node, const char *what, const void *items, int n_items,
+                          size_t size, bool *chosen, struct error *error)
+{
+    for (int i = 0; i < n_items; i++)
+        chosen[i] = node == NULL;
+    if (node == NULL)
+        return STATUS_OK;
+    if (node->kind != NODE_LIST || node->n_items == 0)
+        return node_error(node, error, "'%s' must be a list of names from the section of that name", what);
+    for (size_t i = 0; i < node->n_items; i++) {
+        const char *name;
+        TRY(node_text(node->items[i], what, &name, error));
+        const int index = find_name(items, n_items, size, name);
+        if (index < 0)
+            return node_error(node->items[i], error, "'%s' is not in the section '%s' of the job", name,
+                              what);
+        if (chosen[index])
+            return node_error(node->items[i], error, "'%s' is named twice", name);
+        chosen[index] = true;
+    }
+    return STATUS_OK;
+}
+
+/* ---- models ---- */
+
+static enum status load_models(struct plan *plan, const struct backend *backend, struct error *error)
+{
+    const struct job *job = plan->job;
+    TRY(MEMORY_ALLOCATE(plan->subjects, (size_t)job->n_subjects, error));
+    TRY(MEMORY_ALLOCATE(plan->generators, (size_t)job->n_generators, error));
+    for (int i = 0; i < job->n_subjects; i++) {
+        const struct model_overrides overrides = {(int)job->subjects[i].timesteps, job->subjects[i].neuron};
+        TRY(model_load(job->subjects[i].model, &overrides, backend->kernels, &plan->subjects[i].model,
+                       error));
+        if (model_role(plan->subjects[i].model) != MODEL_SUBJECT)
+            return error_set(error, STATUS_BAD_INPUT, "%s: subject '%s': %s is a generator", job->path,
+                             job->subjects[i].name, job->subjects[i].model);
+    }
+    for (int i = 0; i < job->n_generators; i++) {
+        TRY(model_load(job->generators[i].model, NULL, backend->kernels, &plan->generators[i], error));
+        if (model_role(plan->generators[i]) != MODEL_GENERATOR)
+            return error_set(error, STATUS_BAD_INPUT, "%s: generator '%s': %s is a subject", job->path,
+                             job->generators[i].name, job->generators[i].model);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_image_size(const struct job *job, const struct plan *plan, int subject,
+                                    int generator, struct error *error)
+{
+    const struct model *maker = plan->generators[generator];
+    const struct map_shape made = model_layer_shape(maker, model_output_layer(maker));
+    const struct map_shape wanted = model_input_shape(plan->subjects[subject].model);
+    if (made.channels == wanted.channels && made.height == wanted.height && made.width == wanted.width)
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_BAD_INPUT,
+        "%s: generator '%s' makes images of %d x %d x %d (channels x height x width), subject '%s' takes "
+        "%d x %d x %d",
+        job->path, job->generators[generator].name, made.channels, made.height, made.width,
+        job->subjects[subject].name, wanted.channels, wanted.height, wanted.width);
+}
+
+/* ---- groups ---- */
+
+static int find_group(const struct plan *plan, int subject, int generator, int method)
+{
+    for (int i = 0; i < plan->n_groups; i++)
+        if (plan->groups[i].subject == subject && plan->groups[i].generator == generator &&
+            plan->groups[i].method == method)
+            return i;
+    return -1;
+}
+
+static enum status check_method(const struct job *job, const struct latent_space *latent, int generator,
+                                int method, struct error *error)
+{
+    const int n = latent->n_points;
+    if (job->methods[method].method->needs_power_of_two && (n & (n - 1)) != 0)
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%s: method '%s' needs a power of two as number of points, generator '%s' has %d",
+                         job->path, job->methods[method].name, job->generators[generator].name, n);
+    return STATUS_OK;
+}
+
+static enum status make_group(struct plan *plan, const struct job_search *search, int subject, int generator,
+                              int method, struct plan_group *group, struct error *error)
+{
+    const struct job *job = plan->job;
+    const struct latent_space *latent = model_latent(plan->generators[generator]);
+    const struct map_shape image = model_input_shape(plan->subjects[subject].model);
+    int64_t queries[RECORD_HISTORY_MAX];
+    TRY(check_image_size(job, plan, subject, generator, error));
+    TRY(check_method(job, latent, generator, method, error));
+    const struct record_sizes sizes = {.dimensions = latent->n_dimensions,
+                                       .channels = image.channels,
+                                       .height = image.height,
+                                       .width = image.width,
+                                       .history = record_history_queries(search->budget, queries),
+                                       .budget = search->budget,
+                                       .trials = trials_count(&job->trials),
+                                       .classes = model_n_classes(plan->subjects[subject].model)};
+    *group = (struct plan_group){.subject = subject,
+                                 .generator = generator,
+                                 .method = method,
+                                 .minimise = search->minimise,
+                                 .replicates = (int)search->replicates};
+    return record_layout_make(&sizes, &group->layout, error);
+}
+
+/** The group of a combination; entries that share one must agree in budget, replicates and direction. */
+static enum status use_group(struct plan *plan, const struct job_search *search, int subject, int generator,
+                             int method, int *index, struct error *error)
+{
+    *index = find_group(plan, subject, generator, method);
+    if (*index < 0) {
+        *index = plan->n_groups++;
+        return make_group(plan, search, subject, generator, method, &plan->groups[*index], error);
+    }
+    const struct plan_group *group = &plan->groups[*index];
+    if (group->layout.sizes.budget == search->budget && group->replicates == search->replicates &&
+        group->minimise == search->minimise)
+        return STATUS_OK;
+    return node_error(
+        search->node, error,
+        "%s/%s/%s is searched above with another budget, number of replicates or direction; give the "
+        "method a second name in 'methods' (name: {method: %s})",
+        plan->job->subjects[subject].name, plan->job->generators[generator].name,
+        plan->job->methods[method].name, plan->job->methods[method].method->name);
+}
+
+static enum status add_wishes(struct wish_list *wishes, int group, const struct unit_list *units,
+                              struct error *error)
+{
+    for (size_t i = 0; i < units->n_items; i++) {
+        TRY(memory_grow((void **)&wishes->items, &wishes->capacity, wishes->n_items, sizeof *wishes->items,
+                        error));
+        wishes->items[wishes->n_items++] = (struct wish){group, units->items[i]};
+    }
+    return STATUS_OK;
+}
+
+/** All combinations of one `searches` entry for one subject. */
+static enum status add_subject_search(struct plan *plan, const struct job_search *search, int subject,
+                                      const bool *generators, const bool *methods, struct wish_list *wishes,
+                                      struct error *error)
+{
+    struct unit_list units = {0};
+    enum status status = units_select(search, plan->subjects[subject].model, &units, error);
+    for (int g = 0; g < plan->job->n_generators; g++)
+        for (int m = 0; m < plan->job->n_methods; m++) {
+            int group;
+            if (status != STATUS_OK || !generators[g] || !methods[m])
+                continue;
+            status = use_group(plan, search, subject, g, m, &group, error);
+            if (status == STATUS_OK)
+                status = add_wishes(wishes, group, &units, error);
+        }
+    free(units.items);
+    return status;
+}
+
+static enum status add_search(struct plan *plan, const struct job_search *search, struct wish_list *wishes,
+                              struct error *error)
+{
+    const struct job *job = plan->job;
+    bool *subjects = NULL, *generators = NULL, *methods = NULL;
+    enum status status = STATUS_OK;
+    TRY_CLEANUP(MEMORY_ALLOCATE(subjects, (size_t)job->n_subjects, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(generators, (size_t)job->n_generators, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(methods, (size_t)job->n_methods, error));
+    TRY_CLEANUP(choose(search->subjects, "subjects", job->subjects, job->n_subjects, sizeof *job->subjects,
+                       subjects, error));
+    TRY_CLEANUP(choose(search->generators, "generators", job->generators, job->n_generators,
+                       sizeof *job->generators, generators, error));
+    TRY_CLEANUP(choose(search->methods, "methods", job->methods, job->n_methods, sizeof *job->methods,
+                       methods, error));
+    for (int i = 0; i < job->n_subjects; i++)
+        if (subjects[i])
+            TRY_CLEANUP(add_subject_search(plan, search, i, generators, methods, wishes, error));
+cleanup:
+    free(subjects);
+    free(generators);
+    free(methods);
+    return status;
+}
+
+/* ---- units and runs ---- */
+
+/** Position in a list like search_methods that later additions do not change: the order of the names. */
+static int group_compare(const void *a, const void *b)
+{
+    const struct plan_group *g = a, *h = b;
+    const int differences[] = {g->subject - h->subject, g->generator - h->generator, g->method - h->method};
+    for (size_t i = 0; i < sizeof differences / sizeof *differences; i++)
+        if (differences[i] != 0)
+            return differences[i];
+    return 0;
+}
+
+static int wish_compare(const void *a, const void *b)
+{
+    const struct wish *v = a, *w = b;
+    return v->group != w->group ? v->group - w->group : unit_compare(&v->unit, &w->unit);
+}
+
+static enum status make_unit_table(struct plan *plan, int subject, const struct wish_list *wishes,
+                                   struct error *error)
+{
+    struct unit_list list = {0};
+    for (size_t i = 0; i < wishes->n_items; i++) {
+        if (plan->groups[wishes->items[i].group].subject != subject)
+            continue;
+        TRY(memory_grow((void **)&list.items, &list.capacity, list.n_items, sizeof *list.items, error));
+        list.items[list.n_items++] = wishes->items[i].unit;
+    }
+    units_normalise(&list);
+    plan->subjects[subject].units = list.items;
+    plan->subjects[subject].n_units = (int64_t)list.n_items;
+    return STATUS_OK;
+}
+
+static int64_t unit_row(const struct plan_subject *subject, const struct unit *unit)
+{
+    const struct unit *found =
+        bsearch(unit, subject->units, (size_t)subject->n_units, sizeof *subject->units, unit_compare);
+    return found - subject->units;
+}
+
+/** The wishes of one group, sorted and without duplicates, become its units. */
+static enum status fill_group(struct plan *plan, int index, const struct wish *wishes, size_t n,
+                              struct error *error)
+{
+    struct plan_group *group = &plan->groups[index];
+    TRY(MEMORY_ALLOCATE(group->units, n, error));
+    for (size_t i = 0; i < n; i++) {
+        const int64_t row = unit_row(&plan->subjects[group->subject], &wishes[i].unit);
+        if (group->n_units == 0 || group->units[group->n_units - 1] != row)
+            group->units[group->n_units++] = row;
+    }
+    return STATUS_OK;
+}
+
+static uint64_t run_key(const struct plan *plan, const struct run *run)
+{
+    const struct plan_group *group = &plan->groups[run->group];
+    const struct plan_subject *subject = &plan->subjects[group->subject];
+    const struct unit *unit = &subject->units[run->unit];
+    char text[768];
+    const char *layer = unit->kind == UNIT_CLASS ? "class" : model_layer_name(subject->model, unit->layer);
+    int length = snprintf(
+        text, sizeof text, "%lld/%s/%s/%s/%s/%d/%d/%d/%d", plan->job->seed,
+        plan->job->subjects[group->subject].name, plan->job->generators[group->generator].name,
+        plan->job->methods[group->method].name, layer, unit->channel, unit->y, unit->x, run->replicate);
+    return hash_bytes(text, (size_t)length);
+}
+
+static enum status make_runs(struct plan *plan, struct error *error)
+{
+    for (int g = 0; g < plan->n_groups; g++)
+        plan->n_runs += plan->groups[g].n_units * plan->groups[g].replicates;
+    TRY(MEMORY_ALLOCATE(plan->runs, (size_t)plan->n_runs, error));
+    int64_t r = 0;
+    for (int g = 0; g < plan->n_groups; g++)
+        for (int64_t u = 0; u < plan->groups[g].n_units; u++)
+            for (int k = 0; k < plan->groups[g].replicates; k++, r++) {
+                plan->runs[r] = (struct run){.group = g, .replicate = k, .unit = plan->groups[g].units[u]};
+                plan->runs[r].key = run_key(plan, &plan->runs[r]);
+            }
+    return STATUS_OK;
+}
+
+struct keyed {
+    uint64_t key;
+    int64_t run;
+};
+
+static int keyed_compare(const void *a, const void *b)
+{
+    const struct keyed *x = a, *y = b;
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+static enum status index_keys(struct plan *plan, struct error *error)
+{
+    struct keyed *sorted = NULL;
+    const size_t n = (size_t)plan->n_runs;
+    TRY(MEMORY_ALLOCATE(plan->by_key, n, error));
+    TRY(MEMORY_ALLOCATE(sorted, n, error));
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = (struct keyed){plan->runs[i].key, (int64_t)i};
+    qsort(sorted, n, sizeof *sorted, keyed_compare);
+    bool unique = true;
+    for (size_t i = 0; i < n; i++) {
+        plan->by_key[i] = sorted[i].run;
+        unique = unique && (i == 0 || sorted[i - 1].key != sorted[i].key);
+    }
+    free(sorted);
+    return unique ? STATUS_OK
+                  : error_set(error, STATUS_BAD_INPUT,
+                              "%s: two runs have the same random key; change the seed", plan->job->path);
+}
+
+static enum status sort_groups(struct plan *plan, struct wish_list *wishes, struct error *error)
+{
+    struct plan_group *before = NULL;
+    const size_t n = (size_t)plan->n_groups;
+    TRY(MEMORY_ALLOCATE(before, n, error));
+    memcpy(before, plan->groups, n * sizeof *before);
+    qsort(plan->groups, n, sizeof *plan->groups, group_compare);
+    for (size_t i = 0; i < wishes->n_items; i++) {
+        const struct plan_group *old = &before[wishes->items[i].group];
+        wishes->items[i].group = find_group(plan, old->subject, old->generator, old->method);
+    }
+    free(before);
+    return STATUS_OK;
+}
+
+static enum status lay_out(struct plan *plan, struct wish_list *wishes, struct error *error)
+{
+    TRY(sort_groups(plan, wishes, error));
+    for (int i = 0; i < plan->job->n_subjects; i++)
+        TRY(make_unit_table(plan, i, wishes, error));
+    qsort(wishes->items, wishes->n_items, sizeof *wishes->items, wish_compare);
+    for (size_t first = 0, last; first < wishes->n_items; first = last) {
+        for (last = first; last < wishes->n_items && wishes->items[last].group == wishes->items[first].group;)
+            last++;
+        TRY(fill_group(plan, wishes->items[first].group, wishes->items + first, last - first, error));
+    }
+    TRY(make_runs(plan, error));
+    return index_keys(plan, error);
+}
+
+static enum status make(struct plan *plan, const struct backend *backend, struct error *error)
+{
+    const struct job *job = plan->job;
+    struct wish_list wishes = {0};
+    const size_t most = (size_t)job->n_subjects * (size_t)job->n_generators * (size_t)job->n_methods;
+    enum status status = STATUS_OK;
+    TRY_CLEANUP(load_models(plan, backend, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(plan->groups, most, error));
+    for (int i = 0; i < job->n_searches; i++)
+        TRY_CLEANUP(add_search(plan, &job->searches[i], &wishes, error));
+    status = lay_out(plan, &wishes, error);
+cleanup:
+    free(wishes.items);
+    return status;
+}
+
+enum status plan_make(const struct job *job, const struct backend *backend, struct plan **result,
+                      struct error *error)
+{
+    struct plan *plan = NULL;
+    TRY(MEMORY_ALLOCATE(plan, 1, error));
+    plan->job = job;
+    enum status status = make(plan, backend, error);
+    if (status != STATUS_OK) {
+        plan_free(plan);
+        return status;
+    }
+    *result = plan;
+    return STATUS_OK;
+}
+
+void plan_free(struct plan *plan)
+{
+    if (plan == NULL)
+        return;
+    for (int i = 0; plan->subjects != NULL && i < plan->job->n_subjects; i++) {
+        model_free(plan->subjects[i].model);
+        free(plan->subjects[i].units);
+    }
+    for (int i = 0; plan->generators != NULL && i < plan->job->n_generators; i++)
+        model_free(plan->generators[i]);
+    for (int i = 0; plan->groups != NULL && i < plan->n_groups; i++)
+        free(plan->groups[i].units);
+    free(plan->subjects);
+    free(plan->generators);
+    free(plan->groups);
+    free(plan->runs);
+    free(plan->by_key);
+    free(plan);
+}
+
+int64_t plan_find(const struct plan *plan, uint64_t key)
+{
+    int64_t low = 0, high = plan->n_runs - 1;
+    while (low <= high) {
+        const int64_t middle = low + (high - low) / 2;
+        const uint64_t here = plan->runs[plan->by_key[middle]].key;
+        if (here == key)
+            return plan->by_key[middle];
+        if (here < key)
+            low = middle + 1;
+        else
+            high = middle - 1;
+    }
+    return -1;
+}
+
+int64_t plan_shard_runs(const struct plan *plan, int shard)
+{
+    const int64_t n = plan->job->shards;
+    return plan->n_runs / n + (shard < plan->n_runs % n ? 1 : 0);
+}
+
+void plan_run_name(const struct plan *plan, int64_t index, char name[RUN_NAME_CAPACITY])
+{
+    const struct run *run = &plan->runs[index];
+    const struct plan_group *group = &plan->groups[run->group];
+    const struct plan_subject *subject = &plan->subjects[group->subject];
+    const struct unit *unit = &subject->units[run->unit];
+    int length = snprintf(
+        name, RUN_NAME_CAPACITY, "%s/%s/%s/%s/%d", plan->job->subjects[group->subject].name,
+        plan->job->generators[group->generator].name, plan->job->methods[group->method].name,
+        unit->kind == UNIT_CLASS ? "class" : model_layer_name(subject->model, unit->layer), unit->channel);
+    if (unit->kind == UNIT_NEURON && length < RUN_NAME_CAPACITY)
+        snprintf(name + length, (size_t)(RUN_NAME_CAPACITY - length), ",%d,%d", unit->y, unit->x);
+}
+
+int plan_layer_index(const struct model *model, int layer)
+{
+    int index = 0;
+    if (!model_layer_is_selectable(model, layer))
+        return -1;
+    for (int i = 0; i < layer; i++)
+        index += model_layer_is_selectable(model, i);
+    return index;
+}

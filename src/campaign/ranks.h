@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/** MPI, as far as the campaign needs it: start and end, agreement on errors, an end that never hangs. */
+#ifndef MEICENSUS_RANKS_H
+#define MEICENSUS_RANKS_H
+
+#include <mpi.h>
+
+#include "status.h"
+
+/** This process among its ranks. */
+struct ranks {
+    MPI_Comm comm;
+    int rank, n_ranks;
+    int node_rank; /**< among the ranks of this host */
+};
+
+/**
+ * MPI_Init. Refuses (STATUS_USAGE) a process that the launcher started as one of several but whose MPI knows
+ * of one only: every such process would do the whole campaign. Collective.
+ */
+enum status ranks_start(struct ranks *ranks, struct error *error);
+
+/** MPI_Finalize. Collective. */
+void ranks_end(void);
+
+/**
+ * The same status on all ranks: that of the lowest rank that failed, whose message rank 0 gets; the other
+ * ranks' messages become empty, so that a fault is told once. Collective.
+ */
+enum status ranks_agree(const struct ranks *ranks, enum status status, struct error *error);
+
+/** Print the error as main would, and end all ranks with its exit code. For faults while others may wait. */
+void ranks_abort(const struct ranks *ranks, const struct error *error) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* `meicensus run`: from the job file to the last journal frame. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "campaign.h"
+#include "clock.h"
+#include "dispatch.h"
+#include "folder.h"
+#include "ledger.h"
+#include "master.h"
+#include "memory.h"
+#include "messages.h"
+#include "progress.h"
+#include "ranks.h"
+#include "signals.h"
+#include "worker.h"
+
+/* seconds: how long a dying earlier start is waited for; how often a worker tells its queries */
+static const double lock_patience = 10.0, count_interval = 0.5;
+
+/** Everything one rank has in hand. */
+struct session {
+    struct ranks ranks;
+    struct backend backend;
+    struct job *job;
+    struct plan *plan;
+    struct folder_facts facts;
+    int shard;
+    int lock; /**< rank 0 only; -1 otherwise */
+};
+
+/* ---- watching the loop ---- */
+
+/** A worker's view of the world during a batch. */
+struct watcher {
+    const struct ranks *ranks; /**< NULL: one process alone */
+    struct progress *progress; /**< one process alone */
+    int64_t n_queries;         /**< not yet told */
+    double last_told;
+    bool stop;
+};
+
+static bool watcher_should_stop(void *context)
+{
+    struct watcher *watcher = context;
+    if (!watcher->stop)
+        watcher->stop =
+            signals_arrived() || (watcher->ranks != NULL && messages_stop_arrived(watcher->ranks));
+    return watcher->stop;
+}
+
+static void watcher_tell(struct watcher *watcher)
+{
+    if (watcher->ranks != NULL)
+        messages_send_count(watcher->ranks, watcher->n_queries);
+    else
+        watcher->progress->n_queries += watcher->n_queries;
+    watcher->n_queries = 0;
+    watcher->last_told = clock_seconds();
+}
+
+static void watcher_count(void *context, int64_t n_queries)
+{
+    struct watcher *watcher = context;
+    watcher->n_queries += n_queries;
+    if (watcher->ranks == NULL || clock_seconds() - watcher->last_told > count_interval)
+        watcher_tell(watcher);
+    if (watcher->ranks == NULL)
+        progress_show(watcher->progress, "running", false);
+}
+
+/* ---- worker ranks ---- */
+
+static enum status serve_batches(const struct session *session, struct worker *worker, struct error *error)
+{
+    const int capacity = (int)session->job->batch;
+    int64_t *runs = NULL;
+    struct replay *replays = NULL;
+    enum status status = STATUS_OK;
+    int n_runs = 1;
+    TRY_CLEANUP(MEMORY_ALLOCATE(runs, (size_t)capacity, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(replays, (size_t)capacity, error));
+    struct watcher watcher = {.ranks = &session->ranks};
+    const struct lockstep_watch watch = {&watcher, watcher_should_stop, watcher_count};
+    messages_send_hello(&session->ranks, &worker->incarnation.identity);
+    while (n_runs > 0 && status == STATUS_OK) {
+        float *scores = NULL;
+        struct batch_report report;
+        messages_send_request(&session->ranks);
+        TRY_CLEANUP(
+            messages_receive_batch(&session->ranks, capacity, runs, &n_runs, replays, &scores, error));
+        if (n_runs > 0)
+            status = worker_do(worker, runs, n_runs, replays, &watch, &report, error);
+        free(scores);
+        if (n_runs > 0 && status == STATUS_OK) {
+            watcher_tell(&watcher);
+            messages_send_report(&session->ranks, &report);
+        }
+    }
+cleanup:
+    free(runs);
+    free(replays);
+    return status;
+}
+
+/** A fault here cannot be told to a master that waits for something else: it ends all ranks. */
+static void work(const struct session *session, struct worker *worker)
+{
+    struct error error = {0};
+    if (serve_batches(session, worker, &error) != STATUS_OK)
+        ranks_abort(&session->ranks, &error);
+}
+
+/* ---- one process alone ---- */
+
+static enum status work_alone(const struct session *session, struct worker *worker, struct dispatch *dispatch,
+                              const struct ledger *ledger, struct progress *progress, bool *stopped,
+                              struct error *error)
+{
+    const size_t capacity = (size_t)session->job->batch;
+    int64_t *runs = NULL;
+    struct replay *replays = NULL;
+    enum status status = STATUS_OK;
+    struct watcher watcher = {.progress = progress};
+    const struct lockstep_watch watch = {&watcher, watcher_should_stop, watcher_count};
+    TRY_CLEANUP(MEMORY_ALLOCATE(runs, capacity, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(replays, capacity, error));
+    for (int n; !watcher_should_stop(&watcher) && (n = dispatch_take(dispatch, 1, runs)) > 0;) {
+        struct batch_report report;
+        for (int i = 0; i < n; i++)
+            replays[i] = master_replay(ledger, runs[i], &worker->incarnation.identity);
+        TRY_CLEANUP(worker_do(worker, runs, n, replays, &watch, &report, error));
+        progress->n_finished += report.n_finished;
+        progress->n_failed += report.n_failed;
+        progress->n_silent += report.n_silent;
+        progress_show(progress, "running", false);
+    }
+    *stopped = watcher.stop;
+cleanup:
+    free(runs);
+    free(replays);
+    return status;
+}
+
+/* ---- rank 0 ---- */
+
+static void count_before(const struct plan *plan, int shard, const struct ledger *ledger,
+                         struct progress *progress)
+{
+    for (int64_t r = shard; r < plan->n_runs; r += plan->job->shards) {
+        const void *record = ledger->entries[r].record;
+        const struct record_layout *layout = &plan->groups[plan->runs[r].group].layout;
+        if (record == NULL)
+            continue;
+        progress->n_finished++;
+        progress->n_failed += *(const uint8_t *)record_at_const(layout, record, FIELD_STATUS) == RUN_FAILED;
+        progress->n_silent += *(const uint8_t *)record_at_const(layout, record, FIELD_SILENT) != 0;
+    }
+    progress->n_before = progress->n_finished;
+    progress->n_runs = plan_shard_runs(plan, shard);
+}
+
+static enum status lead(const struct session *session, struct worker *worker, struct ledger *ledger,
+                        bool *stopped, struct error *error)
+{
+    struct dispatch dispatch;
+    struct progress progress;
+    TRY(dispatch_make(session->plan, session->shard, ledger, &dispatch, error));
+    progress_start(&progress, session->job->results, session->shard);
+    count_before(session->plan, session->shard, ledger, &progress);
+    progress.n_queries_wanted = dispatch.n_queries;
+    enum status status = worker == NULL
+                             ? master_serve(&session->ranks, &dispatch, ledger, &progress, stopped, error)
+                             : work_alone(session, worker, &dispatch, ledger, &progress, stopped, error);
+    *stopped = *stopped && progress.n_finished < progress.n_runs;
+    if (status == STATUS_OK)
+        progress_show(&progress, *stopped ? "stopped" : "done", true);
+    free(dispatch.pending);
+    return status;
+}
+
+/** Rank 0 takes the shard and reads its journals before anybody works. */
+static enum status prepare_lead(struct session *session, struct ledger *ledger, struct error *error)
+{
+    const char *folder = session->job->results;
+    TRY(folder_prepare(folder, &session->facts, error));
+    TRY(folder_lock(folder, session->shard, lock_patience, &session->lock, error));
+    return ledger_open(session->plan, folder, session->shard, session->facts.digest, ledger, error);
+}
+
+static enum status run_shard(struct session *session, struct error *error)
+{
+    const bool leads = session->ranks.rank == 0,
+               works = session->ranks.rank > 0 || session->ranks.n_ranks == 1;
+    struct ledger ledger = {0};
+    struct worker worker = {0};
+    bool stopped = false;
+    enum status status = leads ? prepare_lead(session, &ledger, error) : STATUS_OK;
+    TRY_CLEANUP(ranks_agree(&session->ranks, status, error));
+    signals_catch();
+    if (works)
+        status = worker_open(session->plan, &session->backend, session->job->results, session->shard,
+                             session->ranks.rank, session->facts.digest, &worker, error);
+    TRY_CLEANUP(ranks_agree(&session->ranks, status, error));
+    if (leads)
+        status = lead(session, works ? &worker : NULL, &ledger, &stopped, error);
+    else
+        work(session, &worker);
+    if (status == STATUS_OK && stopped)
+        status =
+            error_set(error, STATUS_STOPPED, "stopped by a signal; start the same command again to continue");
+    status = ranks_agree(&session->ranks, status, error);
+cleanup:
+    if (works && worker.plan != NULL) {
+        struct error ignored = {0};
+        worker_close(&worker, &ignored); /* every frame is durable already */
+    }
+    ledger_close(&ledger);
+    return status;
+}
+
+static enum status choose_shard(struct session *session, const struct run_options *options,
+                                struct error *error)
+{
+    if (!options->has_shard && session->job->shards > 1)
+        return error_set(error, STATUS_USAGE, "%s has %lld shards: say which with --shard 0..%lld",
+                         session->job->path, session->job->shards, session->job->shards - 1);
+    session->shard = options->has_shard ? options->shard : 0;
+    if (session->shard < 0 || session->shard >= session->job->shards)
+        return error_set(error, STATUS_USAGE, "shard %d is out of range: %s has shards 0..%lld",
+                         session->shard, session->job->path, session->job->shards - 1);
+    return STATUS_OK;
+}
+
+static enum status prepare_rank(struct session *session, const struct run_options *options,
+                                struct error *error)
+{
+    TRY(job_read(options->job, options->set, options->n_set, &session->job, error));
+    TRY(choose_shard(session, options, error));
+    TRY(backend_open(session->job->kernels, &session->backend, error));
+    TRY(plan_make(session->job, &session->backend, &session->plan, error));
+    return folder_facts_make(session->plan, &session->facts, error);
+}
+
+enum status campaign_run(const struct run_options *options, struct error *error)
+{
+    struct session session = {.lock = -1};
+    enum status status = ranks_start(&session.ranks, error);
+    if (status == STATUS_OK)
+        status = prepare_rank(&session, options, error);
+    status = ranks_agree(&session.ranks, status, error);
+    if (status == STATUS_OK)
+        status = run_shard(&session, error);
+    folder_facts_free(&session.facts);
+    plan_free(session.plan);
+    job_free(session.job);
+    folder_unlock(session.lock);
+    ranks_end();
+    return status;
+}

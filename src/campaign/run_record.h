@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/** The record of a run: the MEI recomputed and shown again, every field of record.h filled. */
+#ifndef MEICENSUS_RUN_RECORD_H
+#define MEICENSUS_RUN_RECORD_H
+
+#include "campaign.h"
+#include "evaluator.h"
+#include "lockstep.h"
+
+/** What a search left. */
+struct run_outcome {
+    int64_t queries, evaluations;
+    int64_t best_query;        /**< 1-based; the first that reached the best score */
+    float activation_searched; /**< NAN before the first query */
+    int32_t *best_code;        /**< [d] */
+    uint64_t codes_hash;
+    bool any_activity; /**< some query gave an activation above 0 */
+    enum stop_reason stop_reason;
+    double seconds_search;
+};
+
+/**
+ * Fill `record` (layout of the run's group) from the outcome and the scores of all queries.
+ * *finished stays false when the watch asks to leave before the last trial.
+ */
+enum status run_record_fill(const struct plan *plan, struct evaluator *evaluator, const struct run *run,
+                            const struct run_outcome *outcome, const float *scores,
+                            const struct lockstep_watch *watch, void *record, bool *finished,
+                            struct error *error);
+
+/** A record that says why the run failed: numbers are NaN or 0. */
+void run_record_failed(const struct record_layout *layout, uint64_t key, const char *message, void *record);
+
+#endif

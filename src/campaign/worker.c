@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "build_info.h"
+#include "clock.h"
+#include "folder.h"
+#include "memory.h"
+
+void worker_identity(const struct backend *backend, struct journal_identity *identity)
+{
+    *identity = (struct journal_identity){.batch = 0};
+    snprintf(identity->backend, sizeof identity->backend, "cpu");
+    snprintf(identity->isa, sizeof identity->isa, "%s", backend->kernels->name);
+    snprintf(identity->blas_core, sizeof identity->blas_core, "%s",
+             backend->kernels == &kernels_reference ? "none" : backend_blas_core());
+    snprintf(identity->precision, sizeof identity->precision, "float32");
+}
+
+enum status worker_open(const struct plan *plan, const struct backend *backend, const char *folder, int shard,
+                        int rank, const char *digest, struct worker *worker, struct error *error)
+{
+    char path[FOLDER_PATH_CAPACITY];
+    struct journal_incarnation *own = &worker->incarnation;
+    *worker = (struct worker){.plan = plan};
+    worker_identity(backend, &own->identity);
+    gethostname(own->host, sizeof own->host - 1);
+    clock_date(own->date);
+    snprintf(own->program_version, sizeof own->program_version, "%s", build_version);
+    snprintf(own->job_digest, sizeof own->job_digest, "%s", digest);
+    own->rank = rank;
+    own->pid = getpid();
+    TRY(folder_path(folder, "journal", path, error));
+    TRY(MEMORY_ALLOCATE(worker->evaluators, (size_t)plan->job->n_subjects * (size_t)plan->job->n_generators,
+                        error));
+    return journal_create(path, shard, own, &worker->journal, error);
+}
+
+static enum status get_evaluator(struct worker *worker, const struct plan_group *group,
+                                 struct evaluator **evaluator, struct error *error)
+{
+    struct evaluator **slot =
+        &worker->evaluators[group->subject * worker->plan->job->n_generators + group->generator];
+    if (*slot == NULL)
+        TRY(evaluator_create(worker->plan, group->subject, group->generator, slot, error));
+    *evaluator = *slot;
+    return STATUS_OK;
+}
+
+static enum status keep_run(struct worker *worker, const struct record_layout *layout, uint64_t key,
+                            const struct lockstep_result *result, struct batch_report *report,
+                            struct error *error)
+{
+    if (result->finished) {
+        TRY(journal_append_finished(worker->journal, key, layout, result->record, error));
+        report->n_finished++;
+        report->n_failed += *(uint8_t *)record_at(layout, result->record, FIELD_STATUS) == RUN_FAILED;
+        report->n_silent += *(uint8_t *)record_at(layout, result->record, FIELD_SILENT) != 0;
+        return STATUS_OK;
+    }
+    const struct journal_progress progress = {result->n_told, result->codes_hash};
+    report->n_unfinished++;
+    return result->n_told == 0
+               ? STATUS_OK
+               : journal_append_unfinished(worker->journal, key, &progress, result->scores, error);
+}
+
+enum status worker_do(struct worker *worker, const int64_t *runs, int n_runs, const struct replay *replays,
+                      const struct lockstep_watch *watch, struct batch_report *report, struct error *error)
+{
+    const struct plan *plan = worker->plan;
+    const struct plan_group *group = &plan->groups[plan->runs[runs[0]].group];
+    struct evaluator *evaluator;
+    struct lockstep *lockstep;
+    *report = (struct batch_report){0};
+    TRY(get_evaluator(worker, group, &evaluator, error));
+    TRY(lockstep_run(plan, evaluator, runs, n_runs, replays, watch, &lockstep, error));
+    enum status status = STATUS_OK;
+    for (int i = 0; i < n_runs && status == STATUS_OK; i++) {
+        const struct lockstep_result result = lockstep_result(lockstep, i);
+        status = keep_run(worker, &group->layout, plan->runs[runs[i]].key, &result, report, error);
+    }
+    lockstep_free(lockstep);
+    return status;
+}
+
+enum status worker_close(struct worker *worker, struct error *error)
+{
+    const int n_evaluators = worker->plan->job->n_subjects * worker->plan->job->n_generators;
+    for (int i = 0; worker->evaluators != NULL && i < n_evaluators; i++)
+        evaluator_free(worker->evaluators[i]);
+    free(worker->evaluators);
+    worker->evaluators = NULL;
+    struct journal *journal = worker->journal;
+    worker->journal = NULL;
+    return journal_close(journal, error);
+}
