@@ -45,8 +45,8 @@ class Architecture:
         return self.path.parent / self.content["tensors"]
 
     def neuron(self, layer: dict) -> dict:
-        """Constants of a spiking layer: its own, else those of the network."""
-        return layer.get("neuron", self.content.get("neuron", {}))
+        """Constants of a spiking layer: its own, else those of the network; with the defaults of Leaky."""
+        return {"beta": 0.9, "threshold": 1.0, **layer.get("neuron", self.content.get("neuron", {}))}
 
     def is_unused(self, tensor: str) -> bool:
         """Whether the file keeps this tensor although no layer reads it."""
@@ -62,8 +62,8 @@ class Architecture:
     def read_tensors(self, state: dict[str, torch.Tensor]) -> set[str]:
         """Names of the tensors that the layers read; refuses a missing tensor or a shape that does not fit."""
         used: set[str] = set()
-        shapes: dict[str, Shape] = {}
         shape = self.input_shape()
+        shapes: dict[str, Shape] = {"input": shape}
         for layer in self.layers:
             tensors = _LayerTensors(self.path, layer, state)
             try:
@@ -110,8 +110,16 @@ class _LayerTensors:
         raise Refused(f"{name} {fault} ({self.path}: layer {self.layer['name']}, {self.layer['kind']})")
 
 
+def _stride(layer: dict) -> int:
+    return layer.get("stride", 1)
+
+
+def _padding(layer: dict) -> int:
+    return layer.get("padding", 0)
+
+
 def _window(layer: dict, size: int, kernel: int) -> int:
-    return (size + 2 * layer["padding"] - kernel) // layer["stride"] + 1
+    return (size + 2 * _padding(layer) - kernel) // _stride(layer) + 1
 
 
 def _convolution(layer: dict, before: list[Shape], tensors: _LayerTensors) -> Shape:
@@ -125,7 +133,7 @@ def _transposed_convolution(layer: dict, before: list[Shape], tensors: _LayerTen
     channels, height, width = before[0]
     _, out, kernel_height, kernel_width = tensors.expect("weight", (channels, None, None, None))
     tensors.optional_bias(out)
-    return out, *((size - 1) * layer["stride"] - 2 * layer["padding"] + kernel
+    return out, *((size - 1) * _stride(layer) - 2 * _padding(layer) + kernel
                   for size, kernel in ((height, kernel_height), (width, kernel_width)))
 
 

@@ -73,7 +73,7 @@ def _drop_leaky_constants(result: Conversion, architecture: Architecture) -> Non
     """The constants of snnTorch's Leaky layers, after a comparison with the architecture file."""
     for layer in architecture.spiking_layers():
         neuron, prefix = architecture.neuron(layer), layer.get("prefix", layer["name"])
-        expected = {"threshold": neuron.get("threshold"), "beta": neuron.get("beta"), "graded_spikes_factor": 1,
+        expected = {"threshold": neuron["threshold"], "beta": neuron["beta"], "graded_spikes_factor": 1,
                     "reset_mechanism_val": RESET_BY_SUBTRACTION}
         for name in LEAKY_CONSTANTS:
             tensor = result.tensors.pop(f"{prefix}.{name}", None)
