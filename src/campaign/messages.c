@@ -11,7 +11,7 @@
 
 enum tag { TAG_HELLO = 1, TAG_REQUEST, TAG_COUNT, TAG_REPORT, TAG_BATCH, TAG_SCORES, TAG_STOP };
 
-enum { MASTER = 0 };
+enum { MASTER = 0, LARGEST_BATCH = 4096 }; /* as the job file allows */
 
 /** One run of a batch on its way to a worker. */
 struct batch_item {
@@ -79,7 +79,7 @@ void messages_receive(const struct ranks *ranks, struct message *message)
 void messages_send_batch(const struct ranks *ranks, int to, const int64_t *runs, int n_runs,
                          const struct replay *replays)
 {
-    struct batch_item items[n_runs > 0 ? n_runs : 1];
+    struct batch_item items[LARGEST_BATCH] = {{0}};
     for (int i = 0; i < n_runs; i++)
         items[i] = (struct batch_item){runs[i], replays[i].n_scores, replays[i].codes_hash};
     MPI_Send(items, (int)sizeof *items * n_runs, MPI_BYTE, to, TAG_BATCH, ranks->comm);

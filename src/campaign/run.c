@@ -20,7 +20,7 @@
 static const double lock_patience = 10.0, count_interval = 0.5;
 
 /** Everything one rank has in hand. */
-struct session {
+struct execution {
     struct ranks ranks;
     struct backend backend;
     struct job *job;
@@ -72,30 +72,31 @@ static void watcher_count(void *context, int64_t n_queries)
 
 /* ---- worker ranks ---- */
 
-static enum status serve_batches(const struct session *session, struct worker *worker, struct error *error)
+static enum status serve_batches(const struct execution *execution, struct worker *worker,
+                                 struct error *error)
 {
-    const int capacity = (int)session->job->batch;
+    const int capacity = (int)execution->job->batch;
     int64_t *runs = NULL;
     struct replay *replays = NULL;
     enum status status = STATUS_OK;
     int n_runs = 1;
     TRY_CLEANUP(MEMORY_ALLOCATE(runs, (size_t)capacity, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(replays, (size_t)capacity, error));
-    struct watcher watcher = {.ranks = &session->ranks};
+    struct watcher watcher = {.ranks = &execution->ranks};
     const struct lockstep_watch watch = {&watcher, watcher_should_stop, watcher_count};
-    messages_send_hello(&session->ranks, &worker->incarnation.identity);
+    messages_send_hello(&execution->ranks, &worker->incarnation.identity);
     while (n_runs > 0 && status == STATUS_OK) {
         float *scores = NULL;
         struct batch_report report;
-        messages_send_request(&session->ranks);
+        messages_send_request(&execution->ranks);
         TRY_CLEANUP(
-            messages_receive_batch(&session->ranks, capacity, runs, &n_runs, replays, &scores, error));
+            messages_receive_batch(&execution->ranks, capacity, runs, &n_runs, replays, &scores, error));
         if (n_runs > 0)
             status = worker_do(worker, runs, n_runs, replays, &watch, &report, error);
         free(scores);
         if (n_runs > 0 && status == STATUS_OK) {
             watcher_tell(&watcher);
-            messages_send_report(&session->ranks, &report);
+            messages_send_report(&execution->ranks, &report);
         }
     }
 cleanup:
@@ -105,20 +106,20 @@ cleanup:
 }
 
 /** A fault here cannot be told to a master that waits for something else: it ends all ranks. */
-static void work(const struct session *session, struct worker *worker)
+static void work(const struct execution *execution, struct worker *worker)
 {
     struct error error = {0};
-    if (serve_batches(session, worker, &error) != STATUS_OK)
-        ranks_abort(&session->ranks, &error);
+    if (serve_batches(execution, worker, &error) != STATUS_OK)
+        ranks_abort(&execution->ranks, &error);
 }
 
 /* ---- one process alone ---- */
 
-static enum status work_alone(const struct session *session, struct worker *worker, struct dispatch *dispatch,
-                              const struct ledger *ledger, struct progress *progress, bool *stopped,
-                              struct error *error)
+static enum status work_alone(const struct execution *execution, struct worker *worker,
+                              struct dispatch *dispatch, const struct ledger *ledger,
+                              struct progress *progress, bool *stopped, struct error *error)
 {
-    const size_t capacity = (size_t)session->job->batch;
+    const size_t capacity = (size_t)execution->job->batch;
     int64_t *runs = NULL;
     struct replay *replays = NULL;
     enum status status = STATUS_OK;
@@ -161,18 +162,18 @@ static void count_before(const struct plan *plan, int shard, const struct ledger
     progress->n_runs = plan_shard_runs(plan, shard);
 }
 
-static enum status lead(const struct session *session, struct worker *worker, struct ledger *ledger,
+static enum status lead(const struct execution *execution, struct worker *worker, struct ledger *ledger,
                         bool *stopped, struct error *error)
 {
     struct dispatch dispatch;
     struct progress progress;
-    TRY(dispatch_make(session->plan, session->shard, ledger, &dispatch, error));
-    progress_start(&progress, session->job->results, session->shard);
-    count_before(session->plan, session->shard, ledger, &progress);
+    TRY(dispatch_make(execution->plan, execution->shard, ledger, &dispatch, error));
+    progress_start(&progress, execution->job->results, execution->shard);
+    count_before(execution->plan, execution->shard, ledger, &progress);
     progress.n_queries_wanted = dispatch.n_queries;
     enum status status = worker == NULL
-                             ? master_serve(&session->ranks, &dispatch, ledger, &progress, stopped, error)
-                             : work_alone(session, worker, &dispatch, ledger, &progress, stopped, error);
+                             ? master_serve(&execution->ranks, &dispatch, ledger, &progress, stopped, error)
+                             : work_alone(execution, worker, &dispatch, ledger, &progress, stopped, error);
     *stopped = *stopped && progress.n_finished < progress.n_runs;
     if (status == STATUS_OK)
         progress_show(&progress, *stopped ? "stopped" : "done", true);
@@ -181,36 +182,38 @@ static enum status lead(const struct session *session, struct worker *worker, st
 }
 
 /** Rank 0 takes the shard and reads its journals before anybody works. */
-static enum status prepare_lead(struct session *session, struct ledger *ledger, struct error *error)
+static enum status prepare_lead(struct execution *execution, struct ledger *ledger, struct error *error)
 {
-    const char *folder = session->job->results;
-    TRY(folder_prepare(folder, &session->facts, error));
-    TRY(folder_lock(folder, session->shard, lock_patience, &session->lock, error));
-    return ledger_open(session->plan, folder, session->shard, session->facts.digest, ledger, error);
+    const char *folder = execution->job->results;
+    TRY(folder_prepare(folder, &execution->facts, error));
+    TRY(folder_lock(folder, execution->shard, lock_patience, &execution->lock, error));
+    return ledger_open(execution->plan, folder, execution->shard, execution->facts.digest, ledger, error);
 }
 
-static enum status run_shard(struct session *session, struct error *error)
+static enum status run_shard(struct execution *execution, struct error *error)
 {
-    const bool leads = session->ranks.rank == 0,
-               works = session->ranks.rank > 0 || session->ranks.n_ranks == 1;
+    const bool leads = execution->ranks.rank == 0,
+               works = execution->ranks.rank > 0 || execution->ranks.n_ranks == 1;
     struct ledger ledger = {0};
     struct worker worker = {0};
     bool stopped = false;
-    enum status status = leads ? prepare_lead(session, &ledger, error) : STATUS_OK;
-    TRY_CLEANUP(ranks_agree(&session->ranks, status, error));
+    enum status status = leads ? prepare_lead(execution, &ledger, error) : STATUS_OK;
+    TRY_CLEANUP(ranks_agree(&execution->ranks, status, error));
     signals_catch();
     if (works)
-        status = worker_open(session->plan, &session->backend, session->job->results, session->shard,
-                             session->ranks.rank, session->facts.digest, &worker, error);
-    TRY_CLEANUP(ranks_agree(&session->ranks, status, error));
+        status = worker_open(execution->plan, &execution->backend, execution->job->results, execution->shard,
+                             execution->ranks.rank, execution->facts.digest, &worker, error);
+    TRY_CLEANUP(ranks_agree(&execution->ranks, status, error));
     if (leads)
-        status = lead(session, works ? &worker : NULL, &ledger, &stopped, error);
-    else
-        work(session, &worker);
+        status = lead(execution, works ? &worker : NULL, &ledger, &stopped, error);
+    if (leads && status != STATUS_OK && !works)
+        ranks_abort(&execution->ranks, error); /* the workers wait for batches */
+    if (!leads)
+        work(execution, &worker);
     if (status == STATUS_OK && stopped)
         status =
             error_set(error, STATUS_STOPPED, "stopped by a signal; start the same command again to continue");
-    status = ranks_agree(&session->ranks, status, error);
+    status = ranks_agree(&execution->ranks, status, error);
 cleanup:
     if (works && worker.plan != NULL) {
         struct error ignored = {0};
@@ -220,42 +223,42 @@ cleanup:
     return status;
 }
 
-static enum status choose_shard(struct session *session, const struct run_options *options,
+static enum status choose_shard(struct execution *execution, const struct run_options *options,
                                 struct error *error)
 {
-    if (!options->has_shard && session->job->shards > 1)
+    if (!options->has_shard && execution->job->shards > 1)
         return error_set(error, STATUS_USAGE, "%s has %lld shards: say which with --shard 0..%lld",
-                         session->job->path, session->job->shards, session->job->shards - 1);
-    session->shard = options->has_shard ? options->shard : 0;
-    if (session->shard < 0 || session->shard >= session->job->shards)
+                         execution->job->path, execution->job->shards, execution->job->shards - 1);
+    execution->shard = options->has_shard ? options->shard : 0;
+    if (execution->shard < 0 || execution->shard >= execution->job->shards)
         return error_set(error, STATUS_USAGE, "shard %d is out of range: %s has shards 0..%lld",
-                         session->shard, session->job->path, session->job->shards - 1);
+                         execution->shard, execution->job->path, execution->job->shards - 1);
     return STATUS_OK;
 }
 
-static enum status prepare_rank(struct session *session, const struct run_options *options,
+static enum status prepare_rank(struct execution *execution, const struct run_options *options,
                                 struct error *error)
 {
-    TRY(job_read(options->job, options->set, options->n_set, &session->job, error));
-    TRY(choose_shard(session, options, error));
-    TRY(backend_open(session->job->kernels, &session->backend, error));
-    TRY(plan_make(session->job, &session->backend, &session->plan, error));
-    return folder_facts_make(session->plan, &session->facts, error);
+    TRY(job_read(options->job, options->set, options->n_set, &execution->job, error));
+    TRY(choose_shard(execution, options, error));
+    TRY(backend_open(execution->job->kernels, &execution->backend, error));
+    TRY(plan_make(execution->job, &execution->backend, &execution->plan, error));
+    return folder_facts_make(execution->plan, &execution->facts, error);
 }
 
 enum status campaign_run(const struct run_options *options, struct error *error)
 {
-    struct session session = {.lock = -1};
-    enum status status = ranks_start(&session.ranks, error);
+    struct execution execution = {.lock = -1};
+    enum status status = ranks_start(&execution.ranks, error);
     if (status == STATUS_OK)
-        status = prepare_rank(&session, options, error);
-    status = ranks_agree(&session.ranks, status, error);
+        status = prepare_rank(&execution, options, error);
+    status = ranks_agree(&execution.ranks, status, error);
     if (status == STATUS_OK)
-        status = run_shard(&session, error);
-    folder_facts_free(&session.facts);
-    plan_free(session.plan);
-    job_free(session.job);
-    folder_unlock(session.lock);
+        status = run_shard(&execution, error);
+    folder_facts_free(&execution.facts);
+    plan_free(execution.plan);
+    job_free(execution.job);
+    folder_unlock(execution.lock);
     ranks_end();
     return status;
 }

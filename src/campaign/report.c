@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* `meicensus plan` and `meicensus status`: what a campaign will be, and how far it is. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "campaign.h"
+#include "clock.h"
+#include "evaluator.h"
+#include "folder.h"
+#include "ledger.h"
+#include "memory.h"
+#include "trials.h"
+
+/* ---- plan ---- */
+
+/** Seconds of one generated image and of one whole forward pass of the subject, measured here. */
+struct pair_speed {
+    double generator, subject;
+};
+
+static enum status measure_pair(const struct plan *plan, int subject, int generator, struct pair_speed *speed,
+                                struct error *error)
+{
+    struct evaluator *evaluator = NULL;
+    int32_t *code = NULL;
+    const struct model *model = plan->subjects[subject].model;
+    const struct unit output = {model_output_layer(model), UNIT_CLASS, 0, -1, -1};
+    enum status status = STATUS_OK;
+    TRY_CLEANUP(evaluator_create(plan, subject, generator, &evaluator, error));
+    TRY_CLEANUP(
+        MEMORY_ALLOCATE(code, (size_t)model_latent(plan->generators[generator])->n_dimensions, error));
+    for (int round = 0; round < 3; round++) { /* the first warms up; the last counts */
+        const double start = clock_seconds();
+        const float *image = evaluator_image(evaluator, code);
+        const double made = clock_seconds();
+        evaluator_activation(evaluator, &output, image);
+        *speed = (struct pair_speed){made - start, clock_seconds() - made};
+    }
+cleanup:
+    free(code);
+    evaluator_free(evaluator);
+    return status;
+}
+
+/** What one shard or the whole campaign amounts to. */
+struct amount {
+    int64_t runs;
+    double queries, seconds, journal_bytes;
+};
+
+static void add_run(const struct plan *plan, const struct run *run, const struct pair_speed *speed,
+                    struct amount *amount)
+{
+    const struct plan_group *group = &plan->groups[run->group];
+    const struct plan_subject *subject = &plan->subjects[group->subject];
+    const int layer = subject->units[run->unit].layer;
+    const double share = model_layer_cost(subject->model, layer) /
+                         model_layer_cost(subject->model, model_output_layer(subject->model));
+    const double queries = (double)group->layout.sizes.budget;
+    amount->runs++;
+    amount->queries += queries;
+    amount->seconds += queries * (speed->generator + share * speed->subject) +
+                       (double)(group->layout.sizes.trials + 1) * speed->subject;
+    amount->journal_bytes += (double)group->layout.n_bytes + 200;
+}
+
+static void print_amount(const char *name, const struct amount *amount)
+{
+    printf("%-10s %10lld runs %14.0f queries %12.0f s %12.1f MB\n", name, (long long)amount->runs,
+           amount->queries, amount->seconds, amount->journal_bytes * 1e-6);
+}
+
+static void print_groups(const struct plan *plan)
+{
+    for (int i = 0; i < plan->n_groups; i++) {
+        const struct plan_group *group = &plan->groups[i];
+        const struct latent_space *latent = model_latent(plan->generators[group->generator]);
+        printf("%s/%s/%s: %lld units x %d replicates, budget %lld%s%s\n",
+               plan->job->subjects[group->subject].name, plan->job->generators[group->generator].name,
+               plan->job->methods[group->method].name, (long long)group->n_units, group->replicates,
+               (long long)group->layout.sizes.budget, group->minimise ? ", minimised" : "",
+               latent->kind == LATENT_CODEBOOK ? "; codebook indices are treated as ordered numbers" : "");
+    }
+}
+
+static enum status measure_groups(const struct plan *plan, struct pair_speed *speeds, struct error *error)
+{
+    for (int i = 0; i < plan->n_groups; i++)
+        TRY(measure_pair(plan, plan->groups[i].subject, plan->groups[i].generator, &speeds[i], error));
+    return STATUS_OK;
+}
+
+static enum status print_plan(const struct plan *plan, struct error *error)
+{
+    struct pair_speed *speeds = NULL;
+    struct amount *shards = NULL, total = {0};
+    enum status status = STATUS_OK;
+    TRY_CLEANUP(MEMORY_ALLOCATE(speeds, (size_t)plan->n_groups, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(shards, (size_t)plan->job->shards, error));
+    TRY_CLEANUP(measure_groups(plan, speeds, error));
+    print_groups(plan);
+    for (int64_t r = 0; r < plan->n_runs; r++) {
+        add_run(plan, &plan->runs[r], &speeds[plan->runs[r].group], &shards[r % plan->job->shards]);
+        add_run(plan, &plan->runs[r], &speeds[plan->runs[r].group], &total);
+    }
+    printf("estimated for one worker on this machine, from one measured query of each group; at most, as "
+           "searches may "
+           "stop early:\n");
+    for (int64_t i = 0; plan->job->shards > 1 && i < plan->job->shards; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "shard %lld", (long long)i);
+        print_amount(name, &shards[i]);
+    }
+    print_amount("in all", &total);
+cleanup:
+    free(speeds);
+    free(shards);
+    return status;
+}
+
+enum status campaign_print_plan(const struct job *job, struct error *error)
+{
+    struct backend backend;
+    struct plan *plan = NULL;
+    TRY(backend_open(job->kernels, &backend, error));
+    TRY(plan_make(job, &backend, &plan, error));
+    enum status status = print_plan(plan, error);
+    plan_free(plan);
+    return status;
+}
+
+/* ---- status ---- */
+
+static void print_shard(const struct plan *plan, const struct ledger *ledger, int shard)
+{
+    int64_t finished = 0, failed = 0, silent = 0, under_way = 0;
+    for (int64_t r = shard; r < plan->n_runs; r += plan->job->shards) {
+        const struct ledger_entry *entry = &ledger->entries[r];
+        const struct record_layout *layout = &plan->groups[plan->runs[r].group].layout;
+        under_way += entry->record == NULL && entry->scores != NULL;
+        if (entry->record == NULL)
+            continue;
+        finished++;
+        failed += *(const uint8_t *)record_at_const(layout, entry->record, FIELD_STATUS) == RUN_FAILED;
+        silent += *(const uint8_t *)record_at_const(layout, entry->record, FIELD_SILENT) != 0;
+    }
+    printf("shard %d: %lld of %lld runs finished, %lld failed, %lld silent, %lld saved on the way\n", shard,
+           (long long)finished, (long long)plan_shard_runs(plan, shard), (long long)failed, (long long)silent,
+           (long long)under_way);
+}
+
+static enum status print_status(const char *folder, const struct folder_facts *facts, struct error *error)
+{
+    struct job *job = NULL;
+    struct backend backend;
+    struct plan *plan = NULL;
+    struct ledger ledger = {0};
+    enum status status = STATUS_OK;
+    TRY_CLEANUP(job_read_text(facts->job, "run.json", &job, error));
+    TRY_CLEANUP(backend_open(job->kernels, &backend, error));
+    TRY_CLEANUP(plan_make(job, &backend, &plan, error));
+    TRY_CLEANUP(ledger_open(plan, folder, -1, facts->digest, &ledger, error));
+    for (int i = 0; i < job->shards; i++)
+        print_shard(plan, &ledger, i);
+    printf("in all: %lld of %lld runs finished, %lld failed, %lld silent; %zu journals, %zu torn, %lld "
+           "duplicate records\n",
+           (long long)ledger.n_finished, (long long)plan->n_runs, (long long)ledger.n_failed,
+           (long long)ledger.n_silent, ledger.counts.n_files, ledger.counts.n_torn,
+           (long long)ledger.n_duplicates);
+cleanup:
+    if (ledger.journals != NULL)
+        ledger_close(&ledger);
+    plan_free(plan);
+    job_free(job);
+    return status;
+}
+
+enum status campaign_status(const char *folder, struct error *error)
+{
+    struct folder_facts facts;
+    TRY(folder_facts_read(folder, &facts, error));
+    enum status status = print_status(folder, &facts, error);
+    folder_facts_free(&facts);
+    return status;
+}
