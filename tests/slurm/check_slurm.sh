@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The census on a real Slurm, started on this machine: an array job of four shards, two at a time, of which one
+# task is told to stop and queues itself again, and one is cancelled and submitted again alone; then the
+# gathering as a dependent job. The results must equal those of one mpirun, bit for bit.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. .setup/mpi_environment.sh
+
+limit_s=60
+passed=0 failed=0
+dir=$(mktemp -d /tmp/census.XXXXXX) || exit 1
+export TMPDIR=$dir/tmp SLURM_CONF=$dir/cluster/slurm.conf
+mkdir "$TMPDIR"
+chmod 755 "$dir" # munged wants it
+
+cleanup() {
+    tests/slurm/testbed.sh stop "$dir/cluster"
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+# check NAME COMMAND...   one test: the command succeeds
+check() {
+    local name=$1
+    shift
+    if "$@" >"$dir/check.log" 2>&1; then
+        echo "PASS $name"
+        passed=$((passed + 1))
+    else
+        echo "FAIL $name: $*"
+        tail -n 20 "$dir/check.log"
+        failed=$((failed + 1))
+    fi
+}
+
+# counts   the closing line; succeeds if nothing failed
+counts() {
+    echo "$passed passed, $failed failed"
+    [ $failed -eq 0 ]
+}
+
+# wait_for COMMAND...   until it succeeds; fails when the time is over
+wait_for() {
+    local end=$((SECONDS + limit_s))
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.1
+    done
+}
+
+# job_file FOLDER SHARDS   a small census: 24 runs
+job_file() {
+    cat <<END
+results: $1
+shards: $2
+batch: 1
+subjects:
+  spiking_resnet18: {model: weights/spiking_resnet18.yaml, timesteps: 4}
+generators:
+  sn_gan_light: {model: weights/sn_gan_light.yaml}
+methods:
+  random: {}
+searches:
+  - {layers: [sn1], select: [0-23], budget: 200}
+trials: {count: 2}
+END
+}
+
+submit() { sbatch --parsable --ntasks=2 --time=10 --output="$dir/output.%a" "$@"; }
+
+# field JOB NAME   what scontrol tells of a job, e.g. field 1_0 JobState
+field() { scontrol --oneliner show job "$1" | grep -o -w "$2=[^ ]*" | cut -d= -f2; }
+
+has_field()    { [ "$(field "$1" "$2")" = "$3" ]; }
+has_begun()    { has_field "${array}_$1" JobState RUNNING && [ -s "$dir/array/progress.$1.json" ]; }
+queue_empty()  { squeue --noheader >"$dir/queue" && [ ! -s "$dir/queue" ]; }
+stopped_once() { has_field "${array}_0" Restarts 1; }
+# Slurm lets a requeued job rest a while; not here.
+at_once()      { scontrol update jobid="${array}_0" StartTime=now 2>/dev/null; queue_empty; }
+refused()      { ! "$@" 2>"$dir/refusal" && grep -q missing "$dir/refusal"; }
+
+job_file "$dir/array" 4 >"$dir/array.yaml"
+job_file "$dir/single" 1 >"$dir/single.yaml"
+
+check "cluster: the nodes start" tests/slurm/testbed.sh start "$dir/cluster"
+[ $failed -eq 0 ] || { counts; exit 1; }
+
+array=$(submit --array=0-3%2 slurm/census.sbatch "$dir/array.yaml")
+check "array: the first two tasks run" wait_for eval 'has_begun 0 && has_begun 1'
+# scancel repeats a signal while the job changes its state; once is enough.
+timeout 3 scancel --batch --signal=USR1 "${array}_0"
+scancel "${array}_1"
+check "USR1: the task queues itself again" wait_for stopped_once
+check "cancel: the task is gone" wait_for has_field "${array}_1" JobState CANCELLED
+check "gather: refuses a census with missing runs" refused mpirun -n 2 build/meicensus gather "$dir/array"
+
+again=$(submit --array=1 slurm/census.sbatch "$dir/array.yaml")
+gather=$(sbatch --parsable --ntasks=3 --time=10 --output="$dir/output.gather" \
+    --dependency="afterany:$array,afterok:$again" slurm/gather.sbatch "$dir/array")
+check "queue: all jobs end" wait_for at_once
+for task in "${array}_0" "${array}_2" "${array}_3" "${again}_1" "$gather"; do
+    check "job $task: completed" has_field "$task" JobState COMPLETED
+done
+check "gather job: the analysis is there" test -s "$dir/array/analysis/report.txt"
+
+check "one mpirun: the same census" mpirun -n 3 build/meicensus run "$dir/single.yaml"
+check "one mpirun: gather" mpirun -n 3 build/meicensus gather "$dir/single"
+check "both results are equal bit for bit" \
+    h5diff --exclude-path /provenance "$dir/array/results.h5" "$dir/single/results.h5"
+
+[ $failed -eq 0 ] || tail -n 30 "$dir"/output.*
+counts
