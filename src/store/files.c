@@ -4,9 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "memory.h"
@@ -56,4 +60,46 @@ enum status file_part_name(const char *path, char **part, struct error *error)
     TRY(MEMORY_ALLOCATE(*part, n_bytes, error));
     snprintf(*part, n_bytes, "%s.part", path);
     return STATUS_OK;
+}
+
+/* 0, or the errno that says why the space cannot be had. */
+static int reserve(int descriptor, size_t n_bytes)
+{
+    struct rlimit limit;
+    struct statvfs file_system;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < n_bytes)
+        return EFBIG;
+    if (fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, (off_t)n_bytes) == 0)
+        return 0;
+    if (errno != EOPNOTSUPP && errno != ENOSYS)
+        return errno;
+    if (fstatvfs(descriptor, &file_system) == 0 && file_system.f_bavail < n_bytes / file_system.f_frsize)
+        return ENOSPC;
+    return 0;
+}
+
+enum status file_reserve(const char *path, size_t n_bytes, struct error *error)
+{
+    int descriptor = open(path, O_RDWR | O_CLOEXEC);
+    if (descriptor < 0)
+        return error_set_errno(error, STATUS_IO, "%s: cannot be opened", path);
+    const int reason = reserve(descriptor, n_bytes);
+    close(descriptor);
+    errno = reason;
+    return reason == 0
+               ? STATUS_OK
+               : error_set_errno(error, STATUS_IO, "%s: needs up to %zu bytes of disk space", path, n_bytes);
+}
+
+void file_release(const char *path)
+{
+    struct stat information;
+    int descriptor = open(path, O_RDWR | O_CLOEXEC);
+    if (descriptor < 0)
+        return;
+    /* File systems differ in which of the two they do; neither changes the content. */
+    if (fstat(descriptor, &information) == 0 && ftruncate(descriptor, information.st_size) == 0)
+        (void)fallocate(descriptor, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, information.st_size,
+                        INT64_MAX / 2 - information.st_size);
+    close(descriptor);
 }

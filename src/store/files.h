@@ -3,6 +3,8 @@
 #ifndef MEICENSUS_FILES_H
 #define MEICENSUS_FILES_H
 
+#include <stddef.h>
+
 #include "status.h"
 
 /** fsync of a folder / of the folder that holds `path`. STATUS_IO names it. */
@@ -11,6 +13,15 @@ enum status folder_of_file_sync(const char *path, struct error *error);
 
 /** fsync of a file by its path. */
 enum status file_sync(const char *path, struct error *error);
+
+/**
+ * Reserve disk space so that the file can grow to n_bytes; its length stays. Where the file system cannot
+ * reserve, free space is compared. STATUS_IO: there is not enough, or the size is not allowed.
+ */
+enum status file_reserve(const char *path, size_t n_bytes, struct error *error);
+
+/** Give back what was reserved beyond the end of the file. */
+void file_release(const char *path);
 
 /** Make `part` durable, give it the name `path`, make the name durable. */
 enum status file_publish(const char *part, const char *path, struct error *error);

@@ -179,7 +179,9 @@ enum status hdf5_arrays_create(const char *path, struct hdf5_arrays **arrays, st
     TRY_CLEANUP(file_part_name(path, &made->part, error));
     hid_t access = hdf5_access_alone();
     made->file = H5Fcreate(made->part, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    hid_t complaint = hdf5_keep_complaint();
     H5Pclose(access);
+    hdf5_restore_complaint(complaint);
     if (made->file < 0)
         status = hdf5_error(error, STATUS_IO, made->part, "cannot be created");
 cleanup:
@@ -194,7 +196,9 @@ static bool write_values(hid_t dataset, enum record_type type, const void *value
 {
     hid_t memory_type = hdf5_memory_type(type, 0);
     bool done = H5Dwrite(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0;
+    hid_t complaint = hdf5_keep_complaint();
     H5Tclose(memory_type);
+    hdf5_restore_complaint(complaint);
     return done;
 }
 
@@ -228,8 +232,9 @@ enum status hdf5_arrays_set_text(struct hdf5_arrays *arrays, const char *object,
 {
     hid_t target = H5Oopen(arrays->file, object, H5P_DEFAULT);
     bool done = target >= 0 && hdf5_set_text(target, name, text);
+    enum status status = done ? STATUS_OK : hdf5_error(error, STATUS_IO, arrays->part, name);
     H5Oclose(target);
-    return done ? STATUS_OK : hdf5_error(error, STATUS_IO, arrays->part, name);
+    return status;
 }
 
 enum status hdf5_arrays_set_number(struct hdf5_arrays *arrays, const char *object, const char *name,
@@ -237,8 +242,9 @@ enum status hdf5_arrays_set_number(struct hdf5_arrays *arrays, const char *objec
 {
     hid_t target = H5Oopen(arrays->file, object, H5P_DEFAULT);
     bool done = target >= 0 && hdf5_set_numbers(target, name, RECORD_FLOAT64, 0, &value);
+    enum status status = done ? STATUS_OK : hdf5_error(error, STATUS_IO, arrays->part, name);
     H5Oclose(target);
-    return done ? STATUS_OK : hdf5_error(error, STATUS_IO, arrays->part, name);
+    return status;
 }
 
 enum status hdf5_arrays_publish(struct hdf5_arrays *arrays, struct error *error)

@@ -30,11 +30,23 @@ static herr_t keep_innermost(unsigned int n, const H5E_error2_t *complaint, void
     return 0;
 }
 
+hid_t hdf5_keep_complaint(void)
+{
+    return H5Eget_current_stack();
+}
+
+void hdf5_restore_complaint(hid_t complaint)
+{
+    H5Eset_current_stack(complaint);
+}
+
 enum status hdf5_error(struct error *error, enum status status, const char *path, const char *what)
 {
-    char complaint[COMPLAINT_CAPACITY] = "no reason given";
+    char complaint[COMPLAINT_CAPACITY] = "";
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, complaint);
     H5Eclear2(H5E_DEFAULT);
+    if (complaint[0] == '\0')
+        return error_set(error, status, "%s: %s", path, what);
     return error_set(error, status, "%s: %s (HDF5: %s)", path, what, complaint);
 }
 
@@ -50,7 +62,9 @@ hid_t hdf5_open_alone(const char *path, unsigned int flags)
 {
     hid_t access = hdf5_access_alone();
     hid_t file = H5Fopen(path, flags, access);
+    hid_t complaint = hdf5_keep_complaint();
     H5Pclose(access);
+    hdf5_restore_complaint(complaint);
     return file;
 }
 
@@ -119,9 +133,11 @@ hid_t hdf5_create_array(hid_t file, const char *path, hid_t type, int n_dimensio
         (!compressed || (H5Pset_shuffle(creation) >= 0 && H5Pset_deflate(creation, DEFLATE_LEVEL) >= 0)) &&
         H5Pset_fletcher32(creation) >= 0)
         dataset = H5Dcreate2(file, path, type, space, link, creation, H5P_DEFAULT);
+    hid_t complaint = hdf5_keep_complaint();
     H5Pclose(link);
     H5Pclose(creation);
     H5Sclose(space);
+    hdf5_restore_complaint(complaint);
     return dataset;
 }
 
@@ -131,11 +147,13 @@ static bool set_attribute(hid_t object, const char *name, hid_t file_type, hid_t
 {
     hid_t attribute = H5Acreate2(object, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
     bool written = attribute >= 0 && H5Awrite(attribute, memory_type, values) >= 0;
+    hid_t complaint = hdf5_keep_complaint();
     if (attribute >= 0)
         H5Aclose(attribute);
     H5Sclose(space);
     H5Tclose(file_type);
     H5Tclose(memory_type);
+    hdf5_restore_complaint(complaint);
     return written;
 }
 

@@ -14,7 +14,14 @@
 /** Before any other HDF5 call: HDF5 prints nothing and does nothing at exit of the program. */
 void hdf5_prepare(void);
 
-/** error_set with "<path>: <what>" and the innermost complaint of HDF5. */
+/**
+ * Every HDF5 call forgets the complaints of the one before. Between a call that may have failed and its
+ * hdf5_error, calls that clean up stand between these two.
+ */
+hid_t hdf5_keep_complaint(void);
+void hdf5_restore_complaint(hid_t complaint);
+
+/** error_set with "<path>: <what>" and the innermost complaint of HDF5, if any. */
 enum status hdf5_error(struct error *error, enum status status, const char *path, const char *what);
 
 /** Open (H5F_ACC_RDONLY or H5F_ACC_RDWR) by this process alone, without file locks. Negative on a fault. */

@@ -91,6 +91,17 @@ static hsize_t smaller(hsize_t a, hsize_t b)
     return a < b ? a : b;
 }
 
+size_t results_array_bytes(const struct results_array *array)
+{
+    enum { CHUNK_OVERHEAD = 256 }; /* checksum, place in the index, blocks that do not shrink */
+    size_t n_chunks = 1, chunk_bytes = record_type_bytes(array->field->type);
+    for (int i = 0; i < array->n_dimensions; i++) {
+        n_chunks *= ceiling(array->shape[i], array->chunk[i]);
+        chunk_bytes *= array->chunk[i];
+    }
+    return n_chunks * (chunk_bytes + chunk_bytes / 1000 + CHUNK_OVERHEAD);
+}
+
 struct results_division results_divide(const struct results_array *array, int rank, int size)
 {
     const hsize_t n_units = array->shape[0], chunk = array->chunk[0];

@@ -43,6 +43,9 @@ enum status results_group_path(const struct results_group *group, enum record_pl
 enum status results_array_make(const struct results_group *group, enum record_field_id field,
                                struct results_array *array, bool *exists, struct error *error);
 
+/** Bytes the array takes in the file at most. */
+size_t results_array_bytes(const struct results_array *array);
+
 /** A part of an array: whole runs. */
 struct results_block {
     hsize_t first_unit, n_units;

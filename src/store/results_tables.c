@@ -83,9 +83,10 @@ static enum status write_vector(const struct target *target, const char *group, 
                H5DSset_label(dataset, 0, scale->name) >= 0;
         H5Dclose(scale_dataset);
     }
+    enum status status = done ? STATUS_OK : fault(target, path);
     H5Dclose(dataset);
     H5Tclose(type);
-    return done ? STATUS_OK : fault(target, path);
+    return status;
 }
 
 /* The scale dataset of a dimension with given values. */
@@ -223,8 +224,9 @@ static enum status write_subject(const struct target *target, const struct resul
     hid_t group = H5Gopen2(target->file, path, H5P_DEFAULT);
     bool done = group >= 0 && hdf5_set_texts(group, "layers", subject->n_layers, subject->layers) &&
                 hdf5_set_text(group, "model_sha256", subject->model_sha256);
+    enum status status = done ? STATUS_OK : fault(target, path);
     H5Gclose(group);
-    return done ? STATUS_OK : fault(target, path);
+    return status;
 }
 
 /* ---- groups ---- */
@@ -313,8 +315,9 @@ static enum status describe_array(const struct target *target, const char *group
     hid_t dataset = H5Dopen2(target->file, array->path, H5P_DEFAULT);
     bool done = dataset >= 0 && hdf5_describe(dataset, field->units, field->long_name, field->description) &&
                 set_fill_value(dataset, field->type) && attach_scales(target->file, dataset, group, array);
+    enum status status = done ? STATUS_OK : fault(target, array->path);
     H5Dclose(dataset);
-    return done ? STATUS_OK : fault(target, array->path);
+    return status;
 }
 
 static bool set_group_attributes(hid_t object, const struct results_group *group)
@@ -355,8 +358,9 @@ static enum status write_group(const struct target *target, const struct results
     }
     hid_t object = H5Gopen2(target->file, census, H5P_DEFAULT);
     bool done = object >= 0 && set_group_attributes(object, group);
+    enum status status = done ? STATUS_OK : fault(target, census);
     H5Gclose(object);
-    return done ? STATUS_OK : fault(target, census);
+    return status;
 }
 
 /* ---- provenance ---- */
@@ -453,11 +457,12 @@ static enum status write_text(const struct target *target, const char *path, con
     hid_t dataset = H5Dcreate2(target->file, path, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
     bool done = dataset >= 0 && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0 &&
                 hdf5_describe(dataset, "1", long_name, about);
+    enum status status = done ? STATUS_OK : fault(target, path);
     H5Dclose(dataset);
     H5Pclose(creation);
     H5Sclose(space);
     H5Tclose(type);
-    return done ? STATUS_OK : fault(target, path);
+    return status;
 }
 
 static bool set_provenance_attributes(hid_t object, const struct results_description *description,
@@ -491,8 +496,9 @@ static enum status write_provenance(const struct target *target,
     TRY(write_weights(target, description));
     hid_t object = H5Gopen2(target->file, RESULTS_PROVENANCE, H5P_DEFAULT);
     bool done = object >= 0 && set_provenance_attributes(object, description, circumstances);
+    enum status status = done ? STATUS_OK : fault(target, RESULTS_PROVENANCE);
     H5Gclose(object);
-    return done ? STATUS_OK : fault(target, RESULTS_PROVENANCE);
+    return status;
 }
 
 static enum status write_root(const struct target *target, const struct results_description *description,

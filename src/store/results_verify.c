@@ -148,7 +148,7 @@ static hsize_t scale_length(hid_t file, const char *group, const struct results_
 {
     char path[2 * RESULTS_PATH_CAPACITY];
     hsize_t shape[H5S_MAX_RANK];
-    snprintf(path, sizeof path, "%s/%s", group, scale->name);
+    snprintf(path, sizeof path, "%.*s/%s", RESULTS_PATH_CAPACITY, group, scale->name);
     return get_shape(file, path, shape) == 1 ? shape[0] : 0;
 }
 

@@ -100,9 +100,11 @@ static enum status transfer_block(struct passage *passage, const struct results_
                         passage->values) >= 0;
     else if (done)
         done = H5Dread(passage->dataset, type, memory_space, file_space, H5P_DEFAULT, passage->found) >= 0;
+    hid_t complaint = hdf5_keep_complaint();
     H5Sclose(memory_space);
     H5Sclose(file_space);
     H5Tclose(type);
+    hdf5_restore_complaint(complaint);
     if (done)
         return STATUS_OK;
     char what[RESULTS_PATH_CAPACITY + 64];
@@ -134,7 +136,9 @@ static enum status create_dataset(struct passage *passage, struct error *error)
     hid_t type = hdf5_file_type(array->field->type, RECORD_TEXT_BYTES);
     passage->dataset = hdf5_create_array(passage->writer->file, array->path, type, array->n_dimensions,
                                          array->shape, array->chunk, array->compressed);
+    hid_t complaint = hdf5_keep_complaint();
     H5Tclose(type);
+    hdf5_restore_complaint(complaint);
     if (passage->dataset >= 0)
         return STATUS_OK;
     char what[RESULTS_PATH_CAPACITY + 64];
@@ -241,28 +245,75 @@ static enum status pass_groups(struct writer *writer, bool read_back, struct err
 
 /* ---- the file ---- */
 
-static hid_t create_together(const struct writer *writer)
+/*
+ * A file that HDF5 cannot flush is one that it cannot close, and it crashes when the program ends. So the
+ * disk space is reserved before anything is written: rank 0 makes an empty file, reserves, then all open it.
+ */
+static enum status space_needed(const struct results_description *description, size_t *n_bytes,
+                                struct error *error)
 {
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS), creation = H5Pcreate(H5P_FILE_CREATE);
-    hid_t file = H5I_INVALID_HID;
-    if (H5Pset_fapl_mpio(access, writer->comm, MPI_INFO_NULL) >= 0 &&
-        H5Pset_coll_metadata_write(access, true) >= 0 &&
-        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 && H5Pset_userblock(creation, SEAL_BYTES) >= 0)
-        file = H5Fcreate(writer->part, H5F_ACC_TRUNC, creation, access);
+    const size_t group_bytes = 1 << 20; /* headers, attributes, scales */
+    *n_bytes = group_bytes + strlen(description->job) + strlen(description->settings);
+    for (size_t i = 0; i < description->n_subjects; i++)
+        *n_bytes += description->subjects[i].n_units * sizeof(struct results_unit);
+    for (size_t i = 0; i < description->n_groups; i++) {
+        *n_bytes += group_bytes;
+        for (int j = 0; j < N_RECORD_FIELDS; j++) {
+            struct results_array array;
+            bool exists;
+            TRY(results_array_make(&description->groups[i], (enum record_field_id)j, &array, &exists, error));
+            *n_bytes += exists ? results_array_bytes(&array) : 0;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status reserve_alone(const struct writer *writer, struct error *error)
+{
+    size_t n_bytes = 0;
+    if (writer->rank != 0)
+        return STATUS_OK;
+    TRY(space_needed(writer->description, &n_bytes, error));
+    return file_reserve(writer->part, n_bytes, error);
+}
+
+static enum status create_alone(const struct writer *writer, struct error *error)
+{
+    if (writer->rank != 0)
+        return STATUS_OK;
+    hid_t access = hdf5_access_alone(), creation = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_userblock(creation, SEAL_BYTES);
+    hid_t file = H5Fcreate(writer->part, H5F_ACC_TRUNC, creation, access);
+    hid_t complaint = hdf5_keep_complaint();
     H5Pclose(creation);
     H5Pclose(access);
-    return file;
+    hdf5_restore_complaint(complaint);
+    if (file < 0 || H5Fclose(file) < 0)
+        return hdf5_error(error, STATUS_IO, writer->part, "cannot be created");
+    return reserve_alone(writer, error);
+}
+
+static enum status open_together(struct writer *writer, struct error *error)
+{
+    TRY(agree(writer, create_alone(writer, error), error));
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (H5Pset_fapl_mpio(access, writer->comm, MPI_INFO_NULL) >= 0 &&
+        H5Pset_coll_metadata_write(access, true) >= 0 && H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0)
+        writer->file = H5Fopen(writer->part, H5F_ACC_RDWR, access);
+    hid_t complaint = hdf5_keep_complaint();
+    H5Pclose(access);
+    hdf5_restore_complaint(complaint);
+    enum status status = STATUS_OK;
+    if (writer->file < 0)
+        status = hdf5_error(error, STATUS_IO, writer->part, "cannot be opened by all ranks together");
+    return agree(writer, status, error);
 }
 
 /* Collective. On a fault the file is closed all the same: every rank comes here. */
 static enum status write_together(struct writer *writer, struct results_circumstances *circumstances,
                                   struct error *error)
 {
-    enum status status = STATUS_OK;
-    writer->file = create_together(writer);
-    if (writer->file < 0)
-        status = hdf5_error(error, STATUS_IO, writer->part, "cannot be created");
-    status = agree(writer, status, error);
+    enum status status = open_together(writer, error);
     if (status == STATUS_OK) {
         mpi_io_component(circumstances->mpi_io);
         writer->transfer = H5Pcreate(H5P_DATASET_XFER);
@@ -304,6 +355,7 @@ static enum status complete_alone(const struct writer *writer,
 {
     if (writer->rank != 0)
         return STATUS_OK;
+    TRY(reserve_alone(writer, error)); /* closing the file has given the space back */
     TRY(results_tables_write(writer->part, writer->description, circumstances, error));
     return file_sync(writer->part, error);
 }
@@ -312,6 +364,7 @@ static enum status publish_alone(const struct writer *writer, const char *path, 
 {
     if (writer->rank != 0)
         return STATUS_OK;
+    file_release(writer->part);
     TRY(results_seal_write(writer->part, error));
     return file_publish(writer->part, path, error);
 }
