@@ -3,6 +3,7 @@
  * thread, because OpenBLAS' bits depend on the width of a call and on the place of a column in it. */
 #include "kernels.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <cblas.h>
@@ -50,16 +51,57 @@ static float *gather_tap(const struct convolution_shape *s, const float *frame, 
     return column;
 }
 
+/** Output and input of one size, step 1: a tap sees the whole map shifted. */
+static bool keeps_size(const struct convolution_shape *s)
+{
+    return s->stride == 1 && s->out_height == s->in_height && s->out_width == s->in_width;
+}
+
+/** Zero what a shift by (down, right) brought in over the edges of the frames. */
+static void clear_edges(const struct convolution_shape *s, int down, int right, float *column)
+{
+    const int height = s->out_height, width = s->out_width;
+    const int first_row = down < 0 ? 0 : height - down, n_rows = abs(down);
+    const int first_column = right < 0 ? 0 : width - right, n_edge = abs(right);
+    for (int t = 0; t < s->time; t++, column += height * width) {
+        memset(column + first_row * width, 0, sizeof *column * (size_t)(n_rows * width));
+        for (int y = 0; y < height && n_edge > 0; y++)
+            for (int x = first_column; x < first_column + n_edge; x++)
+                column[y * width + x] = 0.0f;
+    }
+}
+
+/** One row of the column matrix for all time steps of a channel: one long copy, then the edges. */
+static float *gather_shifted(const struct convolution_shape *s, const float *channel, int i, int j,
+                             float *column)
+{
+    const int down = i - s->pad_top, right = j - s->pad_left;
+    const long n = (long)s->time * s->out_height * s->out_width, shift = (long)down * s->out_width + right;
+    if (abs(down) >= s->out_height || abs(right) >= s->out_width) {
+        memset(column, 0, sizeof *column * (size_t)n);
+        return column + n;
+    }
+    const long first = shift < 0 ? -shift : 0, last = shift > 0 ? n - shift : n;
+    memcpy(column + first, channel + first + shift, sizeof *column * (size_t)(last - first));
+    clear_edges(s, down, right, column);
+    return column + n;
+}
+
 /** columns [in_channels x taps][time x out_height x out_width]. */
 static void gather_columns(const struct convolution_shape *s, const float *in, float *columns)
 {
     const size_t frame = (size_t)s->in_height * (size_t)s->in_width;
-    for (int c = 0; c < s->in_channels; c++)
+    const bool shifts = keeps_size(s);
+    for (int c = 0; c < s->in_channels; c++, in += (size_t)s->time * frame)
         for (int i = 0; i < s->kernel_height; i++)
-            for (int j = 0; j < s->kernel_width; j++)
+            for (int j = 0; j < s->kernel_width; j++) {
+                if (shifts) {
+                    columns = gather_shifted(s, in, i, j, columns);
+                    continue;
+                }
                 for (int t = 0; t < s->time; t++)
-                    columns =
-                        gather_tap(s, in + ((size_t)c * (size_t)s->time + (size_t)t) * frame, i, j, columns);
+                    columns = gather_tap(s, in + (size_t)t * frame, i, j, columns);
+            }
 }
 
 /** out[o][:] = bias[o], so that the product can be added to it. */

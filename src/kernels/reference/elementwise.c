@@ -151,32 +151,37 @@ void elementwise_average_pool(const struct pool_shape *shape, const float *in, f
     pool(shape, window_mean, in, out);
 }
 
-/** Source rows (or columns) of output position `to`, and the weight of the second. */
-static void bilinear_source(int to, int size, int *first, int *second, float *weight)
+/* Bilinear, factor 2: an output row lies a quarter of a row before or behind its source row, so that it takes
+ * 3/4 of that row and 1/4 of the neighbour on that side; at the edge the row is its own neighbour. Columns
+ * alike. */
+
+/** out[x] = 3/4 near[x] + 1/4 far[x]. */
+static void blend_rows(int width, const float *near, const float *far, float *out)
 {
-    const float source = fmaxf(((float)to + 0.5f) * 0.5f - 0.5f, 0.0f);
-    *first = (int)source;
-    *second = *first + 1 < size ? *first + 1 : *first;
-    *weight = source - (float)*first;
+    for (int x = 0; x < width; x++)
+        out[x] = 0.75f * near[x] + 0.25f * far[x];
+}
+
+static void widen_row(int width, const float *row, float *out)
+{
+    for (int x = 0; x < width; x++) {
+        const float left = row[x > 0 ? x - 1 : 0], right = row[x + 1 < width ? x + 1 : x];
+        out[2 * x] = 0.75f * row[x] + 0.25f * left;
+        out[2 * x + 1] = 0.75f * row[x] + 0.25f * right;
+    }
 }
 
 void elementwise_upsample(int n_planes, int height, int width, const float *in, float *out)
 {
     for (int plane = 0; plane < n_planes; plane++, in += height * width)
-        for (int y = 0; y < 2 * height; y++) {
-            int top, bottom;
-            float down;
-            bilinear_source(y, height, &top, &bottom, &down);
-            for (int x = 0; x < 2 * width; x++) {
-                int left, right;
-                float aside;
-                bilinear_source(x, width, &left, &right, &aside);
-                const float above = (1.0f - aside) * in[top * width + left] + aside * in[top * width + right];
-                const float below =
-                    (1.0f - aside) * in[bottom * width + left] + aside * in[bottom * width + right];
-                *out++ = (1.0f - down) * above + down * below;
+        for (int y = 0; y < height; y++)
+            for (int side = 0; side < 2; side++, out += 2 * width) {
+                const int neighbour = side == 0 ? (y > 0 ? y - 1 : 0) : (y + 1 < height ? y + 1 : y);
+                float *blended =
+                    out + width; /* widened from there to the front: never overtakes what it reads */
+                blend_rows(width, in + y * width, in + neighbour * width, blended);
+                widen_row(width, blended, out);
             }
-        }
 }
 
 void elementwise_tanh(size_t n, const float *in, float *out)
