@@ -23,6 +23,7 @@ struct tensor {
     int64_t size[TENSOR_MAX_DIMENSIONS];
     size_t n_values;
     float *values; /**< float32, whatever the file holds; belongs to the file */
+    bool is_used;  /**< set by whoever takes it, so that what nobody takes can be refused */
 };
 
 struct tensor_file {

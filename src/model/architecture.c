@@ -122,9 +122,10 @@ static enum status read_layer(struct model *model, int index, const struct node 
         TRY(neuron_read(neuron_override, own != NULL ? own : neuron, &layer->neuron, error));
     }
     TRY(layer->kind->prepare(layer, tensors, error));
-    if (map_values(layer->out) > (size_t)1 << 26)
-        return node_error(node, error, "layer '%s': a map of %zu values is too large", layer->name,
-                          map_values(layer->out));
+    if (map_values(layer->out) > (size_t)1 << 26 ||
+        map_values(layer->out) * (size_t)model->timesteps > INT32_MAX)
+        return node_error(node, error, "layer '%s': a map of %zu values at %d time steps is too large",
+                          layer->name, map_values(layer->out), model->timesteps);
     return STATUS_OK;
 }
 
@@ -155,28 +156,40 @@ static enum status fold_batch_norm(struct model *model, struct layer *layer,
     return status;
 }
 
+static bool is_listed(const struct node *prefixes, const char *name)
+{
+    for (size_t i = 0; prefixes != NULL && i < prefixes->n_items; i++) {
+        const char *prefix = prefixes->items[i]->text;
+        if (prefix != NULL && strncmp(prefix, name, strlen(prefix)) == 0)
+            return true;
+    }
+    return false;
+}
+
 /** Every tensor of the file must be somebody's: a layer's, or listed under `unused_tensors` by its prefix. */
-static enum status check_all_used(const struct model *model, const struct node *root,
-                                  const struct tensor_file *tensors, struct error *error)
+static enum status check_all_used(const struct node *root, const struct tensor_file *tensors,
+                                  struct error *error)
 {
     const struct node *unused = node_find(root, "unused_tensors");
-    for (size_t i = 0; i < tensors->n_tensors; i++) {
-        const char *name = tensors->tensors[i].name;
-        const char *last_dot = strrchr(name, '.');
-        const size_t length = last_dot == NULL ? strlen(name) : (size_t)(last_dot - name);
-        bool known = false;
-        for (int j = 0; j < model->n_layers && !known; j++)
-            known = strlen(model->layers[j].prefix) == length &&
-                    strncmp(model->layers[j].prefix, name, length) == 0;
-        for (size_t j = 0; unused != NULL && j < unused->n_items && !known; j++)
-            known = unused->items[j]->text != NULL &&
-                    strncmp(unused->items[j]->text, name, strlen(unused->items[j]->text)) == 0;
-        if (!known)
+    if (unused != NULL && unused->kind != NODE_LIST)
+        return node_error(unused, error, "'unused_tensors' must be a list of prefixes of tensor names");
+    for (size_t i = 0; i < tensors->n_tensors; i++)
+        if (!tensors->tensors[i].is_used && !is_listed(unused, tensors->tensors[i].name))
             return error_set(error, STATUS_BAD_INPUT,
                              "%s: tensor '%s' belongs to no layer of the architecture; list its prefix under "
                              "'unused_tensors' if that is meant",
-                             tensors->path, name);
-    }
+                             tensors->path, tensors->tensors[i].name);
+    return STATUS_OK;
+}
+
+/** What nothing reads would never be computed on the way to the output. */
+static enum status check_all_lead_on(const struct model *model, struct error *error)
+{
+    for (int i = 0; i < model->n_layers - 1; i++)
+        if (count_users(model, i) == 0)
+            return node_error(model->layers[i].node, error,
+                              "layer '%s' leads nowhere: no later layer has it as its input",
+                              model->layers[i].name);
     return STATUS_OK;
 }
 
@@ -192,7 +205,8 @@ enum status architecture_read_layers(struct model *model, const struct node *roo
         model->n_layers = (int)i + 1;
         TRY(read_layer(model, (int)i, list->items[i], neuron, neuron_override, tensors, error));
     }
+    TRY(check_all_lead_on(model, error));
     for (int i = 0; i < model->n_layers; i++)
         TRY(fold_batch_norm(model, &model->layers[i], tensors, error));
-    return check_all_used(model, root, tensors, error);
+    return check_all_used(root, tensors, error);
 }

@@ -50,6 +50,7 @@ enum status layer_tensor(const struct layer *layer, const struct tensor_file *te
     bool fits = (*tensor)->n_dimensions == n_dimensions;
     for (int i = 0; fits && i < n_dimensions; i++)
         fits = (*tensor)->size[i] > 0 && (expected[i] < 0 || (*tensor)->size[i] == expected[i]);
+    tensors->tensors[*tensor - tensors->tensors].is_used = true;
     return fits ? STATUS_OK : shape_error(tensors, *tensor, n_dimensions, expected, error);
 }
 

@@ -159,6 +159,26 @@ static enum status resolve_path(const char *base, const char *path, char **resol
     return STATUS_OK;
 }
 
+/** Indices of a codebook must be rows of the dictionary that they are looked up in. */
+static enum status check_codebook(const struct model *model, const struct node *root, struct error *error)
+{
+    const bool is_codebook = model->role == MODEL_GENERATOR && model->latent.kind == LATENT_CODEBOOK;
+    for (int i = 0; i < model->n_layers; i++) {
+        const struct layer *layer = &model->layers[i];
+        if (layer->n_rows > 0 && (layer->inputs[0] != MODEL_INPUT || !is_codebook))
+            return node_error(
+                layer->node, error,
+                "layer '%s': only the codes of a generator with 'latent: {kind: codebook}' can be "
+                "looked up",
+                layer->name);
+        if (layer->n_rows > 0 && layer->n_rows != model->latent.n_points)
+            return node_error(root, error,
+                              "'latent.points' is %d, but the dictionary of layer '%s' has %d rows",
+                              model->latent.n_points, layer->name, layer->n_rows);
+    }
+    return STATUS_OK;
+}
+
 static enum status read_layers(struct model *model, const struct node *root,
                                const struct model_settings *settings, const struct model_overrides *overrides,
                                struct error *error)
@@ -169,6 +189,7 @@ static enum status read_layers(struct model *model, const struct node *root,
     enum status status = architecture_read_layers(model, root, neuron, tensors, error);
     tensor_file_free(tensors);
     TRY(status);
+    TRY(check_codebook(model, root, error));
     if (model->n_spiking == 0 && model->timesteps != 1)
         return node_error(root, error, "%d time steps, but no layer spikes", model->timesteps);
     if (model->role == MODEL_GENERATOR && model->n_spiking > 0)
