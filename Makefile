@@ -25,7 +25,7 @@ CFLAGS  := -std=c11 -D_GNU_SOURCE $(OPTIMISATION) -g -Wall -Wextra -Wshadow -Wst
 INCLUDE := -Iinclude $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBRARIES) $(TEST_LIBRARY) 2>/dev/null))
 LINK    := $(filter-out -I%,$(shell pkg-config --libs $(LIBRARIES) 2>/dev/null))
 # The high-level HDF5 library has no pkg-config file; it lies beside the parallel library found above.
-LINK    := $(patsubst -lhdf5,-lhdf5_hl -lhdf5,$(LINK)) -lm
+LINK    := $(patsubst -lhdf5,-lhdf5_hl -lhdf5,$(LINK)) -lm $(if $(SANITIZE),tests/sanitizer/keep_libraries.c)
 
 # ---- Files ----------------------------------------------------------------------------------------------------
 OBJECT_DIR       := $(BUILD)/obj
@@ -46,7 +46,7 @@ ANALYSIS_SHARED   := $(call objects,$(wildcard src/base/*.c)) $(BUILD_INFO)
 TESTS := $(patsubst tests/modules/%.c,$(BUILD)/tests/%,$(TEST_SOURCES))
 TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels)
 
-SHELL_SCRIPTS := $(wildcard .ci/run .setup/*.sh slurm/*.sh slurm/*.sbatch tests/*.sh tests/*/*.sh)
+SHELL_SCRIPTS := $(wildcard .ci/run .setup/*.sh jobs/*.sh slurm/*.sh slurm/*.sbatch tests/*.sh tests/*/*.sh)
 C_FILES       := $(wildcard include/*.h src/*.c src/*/*.[ch] src/*/*/*.[ch] analysis/*.[ch] tests/*/*.[ch])
 
 .PHONY: all help demo check check-python check-slurm bench format format-check sanitize lint install-packages \
@@ -140,7 +140,7 @@ install-packages:  ## installs what building and testing need (Debian, Ubuntu)
 
 # ---- Use ------------------------------------------------------------------------------------------------------
 demo: all  ## a small census and its analysis, start to end
-	tests/end_to_end/demo.sh
+	jobs/demo.sh
 
 check:  ## set-up, build, every test that needs no Python and no Slurm
 	@.setup/install_packages.sh build
@@ -159,7 +159,8 @@ check-slurm:  ## array job, requeue, cancel and gather on a real Slurm on this m
 
 sanitize:  ## the module and kernel tests with address and undefined-behaviour checks
 	@$(MAKE) --no-print-directory $(parallel) SANITIZE=1 all tests
-	@LSAN_OPTIONS=suppressions=tests/known_leaks.txt:print_suppressions=0 \
+	@ASAN_OPTIONS=fast_unwind_on_malloc=0 \
+	    LSAN_OPTIONS=suppressions=tests/sanitizer/known_leaks.txt:print_suppressions=0:use_tls=0 \
 	    tests/run_all.sh $(TESTS:build/%=build/sanitize/%)
 
 bench: $(BUILD)/tests/check_kernels  ## speed of every kernel on this machine
