@@ -79,6 +79,9 @@ $(LIBRARY_ARCHIVE): $(LIBRARY_OBJECTS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
+$(BUILD)/tests/bench_query: $(call objects,$(wildcard tests/bench/*.c)) $(LIBRARY_ARCHIVE)
+	$(link)
+
 tests: $(TESTS)
 
 define link
@@ -139,8 +142,10 @@ install-packages:  ## installs what building and testing need (Debian, Ubuntu)
 	@.setup/install_packages.sh build
 
 # ---- Use ------------------------------------------------------------------------------------------------------
-demo: all  ## a small census and its analysis, start to end
-	jobs/demo.sh
+demo:  ## set-up, build, a small census and its analysis: start here
+	@.setup/install_packages.sh build
+	@$(MAKE) --no-print-directory $(parallel) all
+	@jobs/demo.sh
 
 check:  ## set-up, build, every test that needs no Python and no Slurm
 	@.setup/install_packages.sh build
@@ -163,8 +168,9 @@ sanitize:  ## the module and kernel tests with address and undefined-behaviour c
 	    LSAN_OPTIONS=suppressions=tests/sanitizer/known_leaks.txt:print_suppressions=0:use_tls=0 \
 	    tests/run_all.sh $(TESTS:build/%=build/sanitize/%)
 
-bench: $(BUILD)/tests/check_kernels  ## speed of every kernel on this machine
+bench: $(BUILD)/tests/check_kernels $(BUILD)/tests/bench_query  ## speed of every kernel and of a whole query
 	$< --bench
+	@tests/bench/bench.sh
 
 format:  ## formats every C file
 	clang-format -i $(C_FILES)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""Milliseconds a query of the same pipeline in the packages, all cores, float32: PyTorch SN-GAN (256 wide, random
+weights), SpikingJelly's spiking ResNet18 (T = 20, shipped weights, activation of a channel of layer4.1.sn2) and
+the protes package (768 binary modes, k = 10, top 1), one unit and a batch of k images at a time, as MANGO does.
+
+usage: bench_pytorch.py [SECONDS] [--tuned]      --tuned: channels_last memory layout"""
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "oracle"))
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from protes import protes  # noqa: E402
+from spikingjelly.activation_based import functional  # noqa: E402
+
+from gan_reference import Generator  # noqa: E402
+from shipped import shipped_spiking_resnet18  # noqa: E402
+
+TIMESTEPS, BATCH, DIMENSIONS, BITS = 20, 10, 128, 6
+MEAN = torch.tensor([0.4914, 0.4822, 0.4465]).view(1, 3, 1, 1)
+STD = torch.tensor([0.2023, 0.1994, 0.2010]).view(1, 3, 1, 1)
+
+
+class Deadline(Exception):
+    """Ends a protes run, which knows budgets only."""
+
+
+class Pipeline:
+    def __init__(self, tuned: bool):
+        self.layout = torch.channels_last if tuned else torch.contiguous_format
+        self.generator = Generator(256).eval().to(memory_format=self.layout)
+        self.subject = shipped_spiking_resnet18().to(memory_format=self.layout)
+        self.spikes = None
+        self.subject.layer4[1].sn2.register_forward_hook(lambda _, __, out: setattr(self, "spikes", out))
+
+    @torch.no_grad()
+    def images(self, latent: torch.Tensor) -> torch.Tensor:
+        return self.generator(latent)
+
+    @torch.no_grad()
+    def activations(self, images: torch.Tensor) -> torch.Tensor:
+        functional.reset_net(self.subject)
+        images = ((images * 0.5 + 0.5 - MEAN) / STD).contiguous(memory_format=self.layout)
+        self.subject(images.expand(TIMESTEPS, *images.shape))
+        return self.spikes.mean((0, 3, 4))[:, 0]
+
+
+def per_query(function, seconds: float) -> float:
+    function()
+    start, n = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        function()
+        n += BATCH
+    return (time.perf_counter() - start) / n
+
+
+def run_protes(score, seconds: float) -> float:
+    """Seconds a query of a protes run, after its compilation."""
+    state = {"start": None, "n": 0}
+    weights = 2 ** np.arange(BITS)
+
+    def evaluate(bits):
+        if state["start"] is None and state["n"] >= 3 * BATCH:
+            state["start"], state["n"] = time.perf_counter(), 0
+        if state["start"] is not None and time.perf_counter() - state["start"] > seconds:
+            raise Deadline
+        state["n"] += BATCH
+        indices = np.asarray(bits).reshape(-1, DIMENSIONS, BITS) @ weights
+        return score(torch.from_numpy(indices / 63 * 8 - 4).float())
+
+    try:
+        protes(evaluate, d=DIMENSIONS * BITS, n=2, m=10**9, k=BATCH, k_top=1, is_max=True, log=False, seed=0)
+    except Deadline:
+        pass
+    return (time.perf_counter() - state["start"]) / state["n"]
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 4
+    torch.manual_seed(0)
+    pipeline = Pipeline("--tuned" in sys.argv)
+    latent = torch.randint(0, 64, (BATCH, DIMENSIONS)).float() / 63 * 8 - 4
+    images = pipeline.images(latent)
+    print(f"generator  {1e3 * per_query(lambda: pipeline.images(latent), seconds / 2):8.3f} ms a query")
+    print(f"subject    {1e3 * per_query(lambda: pipeline.activations(images), seconds / 2):8.3f} ms a query")
+    print(f"search     {1e3 * run_protes(lambda z: z[:, 0].numpy(), seconds / 4):8.3f} ms a query")
+    whole = run_protes(lambda z: pipeline.activations(pipeline.images(z)).numpy(), seconds)
+    print(f"whole      {1e3 * whole:8.3f} ms a query")
+
+
+if __name__ == "__main__":
+    main()
