@@ -427,7 +427,7 @@ void job_document(FILE *out)
         else
             top[n++] = job_keys[i];
     fprintf(out, "# Every key of a job file, with its meaning, unit, range and default.\n"
-                 "# Printed by `meicensus list keys`. Paths are relative to the working directory.\n");
+                 "# Printed by `meicensus list keys`. Paths are relative to the working directory.\n\n");
     keys_document(top, 0, out);
     fprintf(out, "\nsubjects:\n  spiking_resnet18:\n");
     keys_document(subject_keys, 4, out);

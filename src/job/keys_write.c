@@ -187,8 +187,9 @@ static void describe_type(const struct key *key, char *buffer, size_t capacity)
     char minimum[32], maximum[32], range[EXCERPT_CAPACITY * 2], list[NAME_LIST_CAPACITY];
     const char *details = "", *separator = ", ";
     if (key->type == KEY_INTEGER || key->type == KEY_REAL) {
-        snprintf(minimum, sizeof minimum, "%.15g", key_minimum(key));
-        snprintf(maximum, sizeof maximum, "%.15g", key_maximum(key));
+        const char *format = key->type == KEY_INTEGER ? "%.0f" : "%.15g";
+        snprintf(minimum, sizeof minimum, format, key_minimum(key));
+        snprintf(maximum, sizeof maximum, format, key_maximum(key));
         details = range_text(isfinite(key_minimum(key)) ? minimum : NULL,
                              isfinite(key_maximum(key)) ? maximum : NULL, key->unit, range);
     } else if (key->type == KEY_CHOICE) {
