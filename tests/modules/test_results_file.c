@@ -55,7 +55,7 @@ struct census {
     struct results_subject subject;
     struct results_group groups[N_GROUPS];
     struct journal_incarnation incarnation;
-    struct results_incarnation incarnations[1];
+    struct results_incarnation incarnations[3];
     struct results_weight weights[2];
     struct record_layout layout;
     unsigned char *records[N_RUNS];
@@ -260,7 +260,8 @@ static struct census *make_census(void)
     strcpy(census->incarnation.identity.backend, "cpu");
     strcpy(census->incarnation.host, "node1");
     census->incarnation.pid = getpid();
-    census->incarnations[0] = (struct results_incarnation){&census->incarnation, "0.1.node1.77.journal"};
+    for (int i = 0; i < 3; i++)
+        census->incarnations[i] = (struct results_incarnation){&census->incarnation, "0.1.node1.77.journal"};
     census->weights[0] = (struct results_weight){"spiking_resnet18", "weights/a.safetensors", "00ff"};
     census->weights[1] = (struct results_weight){"sn_gan", "weights/b.safetensors", "11ee"};
     census->description = (struct results_description){.title = "a census for tests",
@@ -655,6 +656,22 @@ static void fields_without_elements_are_left_out(void **state)
 
 /* ---- the program under mpirun ---- */
 
+/* All that may differ between two executions of a job does. */
+static void make_other_execution(struct census *census)
+{
+    const double seconds = 99.25;
+    for (size_t run = 0; run < N_RUNS; run++)
+        if (census->records[run] != NULL)
+            set_scalar(&census->layout, census->records[run], FIELD_SECONDS_SEARCH, &seconds);
+    strcpy(census->incarnation.host, "a-machine-with-a-longer-name");
+    strcpy(census->incarnation.date, "2030-01-01T00:00:00Z");
+    census->description.n_incarnations = 3;
+    census->description.date = "2030-01-01T00:00:01Z";
+    census->description.compiler = "another compiler";
+    census->description.duplicate_records = 2;
+    census->description.n_weights = 1;
+}
+
 static int write_under_mpirun(int n_arguments, char **arguments)
 {
     int rank;
@@ -666,6 +683,8 @@ static int write_under_mpirun(int n_arguments, char **arguments)
     if (strcmp(variant, "change") == 0)
         *activation = nextafterf(*activation, 2);
     census->fail_to_find = strcmp(variant, "fail") == 0 && rank == 1;
+    if (strcmp(variant, "other") == 0)
+        make_other_execution(census);
     enum status status = results_file_write(MPI_COMM_WORLD, arguments[2], &census->description, NULL, &error);
     if (status != STATUS_OK)
         fprintf(stderr, "rank %d: %s\n", rank, error.message);
