@@ -178,6 +178,12 @@ enum status campaign_gather(const char *folder, const char *output, bool partial
 /** Print how far each shard is. Not collective. */
 enum status campaign_status(const char *folder, struct error *error);
 
+/**
+ * Show `n_runs` MEIs of a results file again, by the reference kernels, and print the largest difference of
+ * an activation (in spikes, too). The model files must be where the job names them. Not collective.
+ */
+enum status campaign_recompute(const char *path, int64_t n_runs, struct error *error);
+
 /** Print runs, queries, estimated seconds and bytes, in all and per shard. Not collective. */
 enum status campaign_print_plan(const struct job *job, struct error *error);
 

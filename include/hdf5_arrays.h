@@ -31,6 +31,9 @@ enum status hdf5_array_read(const char *path, const char *dataset, struct hdf5_a
                             struct error *error);
 void hdf5_array_free(struct hdf5_array *array);
 
+/** Read a single text of fixed length; the caller frees it. Faults as above. */
+enum status hdf5_text_read(const char *path, const char *dataset, char **text, struct error *error);
+
 /** A file of arrays in the making: written as `<path>.part`. */
 struct hdf5_arrays;
 

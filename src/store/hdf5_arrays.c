@@ -105,8 +105,9 @@ static hid_t open_dataset(hid_t file, const char *name)
     return dataset;
 }
 
-static enum status read_values(const struct source *source, size_t file_bytes, struct hdf5_array *array)
+static enum status read_values(const struct source *source, size_t file_bytes, void *result)
 {
+    struct hdf5_array *array = result;
     size_t element_bytes;
     TRY(check_type(source, &element_bytes));
     TRY(check_storage(source));
@@ -119,7 +120,7 @@ static enum status read_values(const struct source *source, size_t file_bytes, s
     return STATUS_OK;
 }
 
-static enum status open_and_read(struct source *source, size_t file_bytes, struct hdf5_array *array)
+static enum status open_dataset_of(struct source *source)
 {
     if (H5Fis_hdf5(source->path) <= 0)
         return error_set(source->error, STATUS_BAD_INPUT, "%s: is no HDF5 file", source->path);
@@ -130,11 +131,14 @@ static enum status open_and_read(struct source *source, size_t file_bytes, struc
     if (source->id < 0)
         return refuse(source, "no such dataset");
     source->space = H5Dget_space(source->id);
-    return read_values(source, file_bytes, array);
+    return STATUS_OK;
 }
 
-enum status hdf5_array_read(const char *path, const char *dataset, struct hdf5_array *array,
-                            struct error *error)
+/** What opens the dataset of `source`, hands it to `take`, and closes everything again. */
+typedef enum status take_dataset(const struct source *source, size_t file_bytes, void *result);
+
+static enum status with_dataset(const char *path, const char *dataset, take_dataset *take, void *result,
+                                struct error *error)
 {
     struct source source = {.path = path,
                             .dataset = dataset,
@@ -144,14 +148,50 @@ enum status hdf5_array_read(const char *path, const char *dataset, struct hdf5_a
                             .error = error};
     size_t file_bytes = 0;
     hdf5_prepare();
-    *array = (struct hdf5_array){.values = NULL};
     TRY(file_size(path, &file_bytes, error));
-    enum status status = open_and_read(&source, file_bytes, array);
+    enum status status = open_dataset_of(&source);
+    if (status == STATUS_OK)
+        status = take(&source, file_bytes, result);
     H5Sclose(source.space);
     H5Dclose(source.id);
     H5Fclose(source.file);
+    return status;
+}
+
+enum status hdf5_array_read(const char *path, const char *dataset, struct hdf5_array *array,
+                            struct error *error)
+{
+    *array = (struct hdf5_array){.values = NULL};
+    enum status status = with_dataset(path, dataset, read_values, array, error);
     if (status != STATUS_OK)
         hdf5_array_free(array);
+    return status;
+}
+
+static enum status read_text(const struct source *source, size_t file_bytes, void *result)
+{
+    char **text = result;
+    hid_t type = H5Dget_type(source->id);
+    const size_t n_bytes = H5Tget_size(type);
+    const bool fits = H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) <= 0 &&
+                      H5Sget_simple_extent_npoints(source->space) == 1 && n_bytes <= file_bytes;
+    enum status status = fits ? check_storage(source) : refuse(source, "expected one text of fixed length");
+    if (status == STATUS_OK)
+        status = MEMORY_ALLOCATE(*text, n_bytes + 1, source->error);
+    if (status == STATUS_OK && H5Dread(source->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, *text) < 0)
+        status = hdf5_error(source->error, STATUS_BAD_INPUT, source->path, "a text cannot be read");
+    H5Tclose(type);
+    return status;
+}
+
+enum status hdf5_text_read(const char *path, const char *dataset, char **text, struct error *error)
+{
+    *text = NULL;
+    enum status status = with_dataset(path, dataset, read_text, text, error);
+    if (status != STATUS_OK) {
+        free(*text);
+        *text = NULL;
+    }
     return status;
 }
 
