@@ -55,15 +55,16 @@ static enum status compare(struct comparison *comparison, int64_t run, const flo
     const struct plan_subject *subject = &comparison->plan->subjects[group->subject];
     const struct unit *unit = &subject->units[comparison->plan->runs[run].unit];
     struct evaluator *evaluator = comparison->evaluators[comparison->plan->runs[run].group];
-    const int n = (int)group->layout.sizes.dimensions;
-    int32_t code[n];
-    for (int i = 0; i < n; i++)
+    int32_t *code = NULL;
+    TRY(MEMORY_ALLOCATE(code, (size_t)group->layout.sizes.dimensions, error));
+    for (int64_t i = 0; i < group->layout.sizes.dimensions; i++)
         code[i] = (int32_t)latent[i];
     const float difference =
         fabsf(evaluator_activation(evaluator, unit, evaluator_image(evaluator, code)) - stored);
+    free(code);
     comparison->n_compared++;
     if (!(difference > comparison->largest) && comparison->largest_run >= 0)
-        return;
+        return STATUS_OK;
     comparison->largest = difference;
     comparison->largest_run = run;
     comparison->largest_spikes = model_layer_is_spiking(subject->model, unit->layer)
