@@ -5,22 +5,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+#include "hash.h"
+
 /** Variables by which launchers tell a process how many there are. */
 static const char *const size_variables[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE",
                                              "SLURM_STEP_NUM_TASKS", NULL};
 
+/** The first variable that is set counts: the others may come from a launcher further out. */
 static enum status check_launcher(int n_ranks, struct error *error)
 {
-    for (int i = 0; n_ranks == 1 && size_variables[i] != NULL; i++) {
-        const char *text = getenv(size_variables[i]);
-        if (text != NULL && atol(text) > 1)
-            return error_set(
-                error, STATUS_USAGE,
-                "the launcher started %s processes (%s), but each believes it is alone: use the mpirun of "
-                "the MPI that meicensus was built with (for srun: --mpi=pmix)",
-                text, size_variables[i]);
-    }
-    return STATUS_OK;
+    const char *text = NULL;
+    int i = 0;
+    while (text == NULL && size_variables[i] != NULL)
+        text = getenv(size_variables[i++]);
+    if (n_ranks > 1 || text == NULL || atol(text) <= 1)
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_USAGE,
+        "the launcher started %s processes (%s), but each believes it is alone: use the mpirun of "
+        "the MPI that meicensus was built with (for srun: --mpi=pmix)",
+        text, size_variables[i - 1]);
 }
 
 enum status ranks_start(struct ranks *ranks, struct error *error)
@@ -42,20 +47,50 @@ void ranks_end(void)
     MPI_Finalize();
 }
 
+/** MPI's own waiting would burn a core, and others may work for hours before they come here. */
+static void wait_asleep(MPI_Request *request)
+{
+    int done = 0;
+    double pause = 1e-4;
+    MPI_Test(request, &done, MPI_STATUS_IGNORE);
+    while (!done) {
+        clock_sleep(pause);
+        pause = pause < 5e-3 ? pause * 2 : pause;
+        MPI_Test(request, &done, MPI_STATUS_IGNORE);
+    }
+}
+
+static void broadcast(const struct ranks *ranks, void *buffer, size_t n_bytes, int from)
+{
+    MPI_Request request;
+    MPI_Ibcast(buffer, (int)n_bytes, MPI_BYTE, from, ranks->comm, &request);
+    wait_asleep(&request);
+}
+
 enum status ranks_agree(const struct ranks *ranks, enum status status, struct error *error)
 {
     const int mine = status == STATUS_OK ? ranks->n_ranks : ranks->rank;
     int first = ranks->n_ranks;
-    MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, ranks->comm);
+    MPI_Request request;
+    MPI_Iallreduce(&mine, &first, 1, MPI_INT, MPI_MIN, ranks->comm, &request);
+    wait_asleep(&request);
     if (first == ranks->n_ranks)
         return STATUS_OK;
     struct error told = *error;
     told.status = status;
-    MPI_Bcast(&told, sizeof told, MPI_BYTE, first, ranks->comm);
+    broadcast(ranks, &told, sizeof told, first);
     *error = told;
     if (ranks->rank != 0)
         error->message[0] = '\0';
     return told.status;
+}
+
+bool ranks_hold_same(const struct ranks *ranks, const char *text)
+{
+    const uint64_t mine = hash_bytes(text, strlen(text));
+    uint64_t first = mine;
+    broadcast(ranks, &first, sizeof first, 0);
+    return mine == first;
 }
 
 void ranks_abort(const struct ranks *ranks, const struct error *error)

@@ -3,6 +3,8 @@
 #ifndef MEICENSUS_RANKS_H
 #define MEICENSUS_RANKS_H
 
+#include <stdbool.h>
+
 #include <mpi.h>
 
 #include "status.h"
@@ -28,6 +30,9 @@ void ranks_end(void);
  * ranks' messages become empty, so that a fault is told once. Collective.
  */
 enum status ranks_agree(const struct ranks *ranks, enum status status, struct error *error);
+
+/** Is the text of this rank that of rank 0? Collective. */
+bool ranks_hold_same(const struct ranks *ranks, const char *text);
 
 /** Print the error as main would, and end all ranks with its exit code. For faults while others may wait. */
 void ranks_abort(const struct ranks *ranks, const struct error *error) __attribute__((noreturn));

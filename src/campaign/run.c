@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* `meicensus run`: from the job file to the last journal frame. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "campaign.h"
 #include "clock.h"
@@ -99,6 +101,7 @@ static enum status serve_batches(const struct execution *execution, struct worke
             messages_send_report(&execution->ranks, &report);
         }
     }
+    messages_stop_arrived(&execution->ranks); /* it may have come too late for a batch */
 cleanup:
     free(runs);
     free(replays);
@@ -185,8 +188,10 @@ static enum status lead(const struct execution *execution, struct worker *worker
 static enum status prepare_lead(struct execution *execution, struct ledger *ledger, struct error *error)
 {
     const char *folder = execution->job->results;
+    char lock_name[64];
     TRY(folder_prepare(folder, &execution->facts, error));
-    TRY(folder_lock(folder, execution->shard, lock_patience, &execution->lock, error));
+    snprintf(lock_name, sizeof lock_name, "shard.%d.lock", execution->shard);
+    TRY(folder_lock(folder, lock_name, lock_patience, &execution->lock, error));
     return ledger_open(execution->plan, folder, execution->shard, execution->facts.digest, ledger, error);
 }
 
@@ -199,7 +204,6 @@ static enum status run_shard(struct execution *execution, struct error *error)
     bool stopped = false;
     enum status status = leads ? prepare_lead(execution, &ledger, error) : STATUS_OK;
     TRY_CLEANUP(ranks_agree(&execution->ranks, status, error));
-    signals_catch();
     if (works)
         status = worker_open(execution->plan, &execution->backend, execution->job->results, execution->shard,
                              execution->ranks.rank, execution->facts.digest, &worker, error);
@@ -246,13 +250,29 @@ static enum status prepare_rank(struct execution *execution, const struct run_op
     return folder_facts_make(execution->plan, &execution->facts, error);
 }
 
+static enum status compare_ranks(const struct execution *execution, struct error *error)
+{
+    char host[128] = "?";
+    if (ranks_hold_same(&execution->ranks, execution->facts.digest))
+        return STATUS_OK;
+    gethostname(host, sizeof host - 1);
+    return error_set(
+        error, STATUS_MISMATCH,
+        "rank %d on %s has another job file, other weights or another program than rank 0: all ranks "
+        "must see the same files",
+        execution->ranks.rank, host);
+}
+
 enum status campaign_run(const struct run_options *options, struct error *error)
 {
     struct execution execution = {.lock = -1};
+    signals_catch(); /* first of all: a stop while journals are read must not kill */
     enum status status = ranks_start(&execution.ranks, error);
     if (status == STATUS_OK)
         status = prepare_rank(&execution, options, error);
     status = ranks_agree(&execution.ranks, status, error);
+    if (status == STATUS_OK)
+        status = ranks_agree(&execution.ranks, compare_ranks(&execution, error), error);
     if (status == STATUS_OK)
         status = run_shard(&execution, error);
     folder_facts_free(&execution.facts);
