@@ -32,8 +32,12 @@ enum status dispatch_make(const struct plan *plan, int shard, const struct ledge
     struct pending *list = NULL;
     const size_t most = (size_t)plan_shard_runs(plan, shard);
     *dispatch = (struct dispatch){.plan = plan};
-    TRY(MEMORY_ALLOCATE(dispatch->pending, most, error));
     TRY(MEMORY_ALLOCATE(list, most, error));
+    enum status status = MEMORY_ALLOCATE(dispatch->pending, most, error);
+    if (status != STATUS_OK) {
+        free(list);
+        return status;
+    }
     size_t n = 0;
     for (int64_t r = shard; r < plan->n_runs; r += plan->job->shards)
         if (ledger->entries[r].record == NULL)
@@ -41,7 +45,8 @@ enum status dispatch_make(const struct plan *plan, int shard, const struct ledge
     qsort(list, n, sizeof *list, pending_compare);
     for (size_t i = 0; i < n; i++) {
         dispatch->pending[i] = list[i].run;
-        dispatch->n_queries += plan->groups[plan->runs[list[i].run].group].layout.sizes.budget;
+        dispatch->n_queries += plan->groups[plan->runs[list[i].run].group].layout.sizes.budget -
+                               ledger->entries[list[i].run].progress.n_told;
     }
     dispatch->n_pending = (int64_t)n;
     free(list);

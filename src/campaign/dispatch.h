@@ -11,7 +11,7 @@ struct dispatch {
     const struct plan *plan;
     int64_t *pending; /**< run numbers in the order of handing out */
     int64_t n_pending, next;
-    int64_t n_queries; /**< at most, of all pending runs */
+    int64_t n_queries; /**< at most, of all pending runs, less what was saved on the way */
 };
 
 /** List the runs of the shard that the ledger has no record of. The caller frees `pending`. */

@@ -58,6 +58,13 @@ static enum status start_search(const struct lockstep *lockstep, struct active_r
     return method->method->create(method->method, &problem, method->settings, &active->search, error);
 }
 
+/** A fault of this one run, not of the machine: it is recorded, and the others go on. */
+static void fail_run(const struct lockstep *lockstep, struct active_run *active, const char *message)
+{
+    run_record_failed(&lockstep->group->layout, active->run->key, message, active->record);
+    active->finished = true;
+}
+
 static enum status start_run(const struct lockstep *lockstep, struct active_run *active, int64_t run_index,
                              const struct replay *replay, struct error *error)
 {
@@ -75,17 +82,18 @@ static enum status start_run(const struct lockstep *lockstep, struct active_run 
     TRY(seen_codes_create(&active->seen, error));
     TRY(MEMORY_ALLOCATE(active->outcome.best_code, (size_t)sizes->dimensions, error));
     struct error method_error = {0};
-    if (start_search(lockstep, active, &method_error) != STATUS_OK) {
-        run_record_failed(&lockstep->group->layout, active->run->key, method_error.message, active->record);
-        active->finished = true;
-    }
-    return STATUS_OK;
+    const enum status status = start_search(lockstep, active, &method_error);
+    if (status == STATUS_BAD_INPUT)
+        fail_run(lockstep, active, method_error.message);
+    else if (status != STATUS_OK)
+        *error = method_error;
+    return active->finished ? STATUS_OK : status;
 }
 
 /** Is `a` a better activation than `b` in the direction of the group? */
 static bool is_better(const struct plan_group *group, float a, float b)
 {
-    return isnan(b) || (group->minimise ? a < b : a > b);
+    return isnan(b) ? !isnan(a) : group->minimise ? a < b : a > b;
 }
 
 /** Score of one code: from the replay, from an equal code earlier in the run, or shown to the subject. */
@@ -168,28 +176,43 @@ static enum status check_replay(const struct lockstep *lockstep, struct active_r
     return start_search(lockstep, active, error);
 }
 
-/** One ask and tell of one run. */
-static enum status advance(const struct lockstep *lockstep, struct active_run *active, struct error *error)
+static bool should_stop(const struct lockstep *lockstep)
+{
+    return lockstep->watch != NULL && lockstep->watch->should_stop(lockstep->watch->context);
+}
+
+static void count_queries(const struct lockstep *lockstep, const struct active_run *active, int64_t before)
+{
+    const int64_t first = before > active->replay.n_scores ? before : active->replay.n_scores;
+    if (lockstep->watch != NULL && active->outcome.queries > first)
+        lockstep->watch->count_queries(lockstep->watch->context, active->outcome.queries - first);
+}
+
+/** Score the codes of one ask, until there is a reason to stop. */
+static void score_batch(const struct lockstep *lockstep, struct active_run *active)
 {
     const int64_t n_dimensions = lockstep->group->layout.sizes.dimensions;
-    active->method->ask(active->search, active->codes);
     const int64_t before = active->outcome.queries;
     for (int i = 0; i < active->batch && active->outcome.stop_reason == STOP_NONE; i++) {
+        if (should_stop(lockstep))
+            break;
         const int32_t *code = active->codes + i * n_dimensions;
         take_score(lockstep, active, code, score_code(lockstep, active, code));
         active->outcome.stop_reason = check_stop(lockstep, active);
     }
-    if (lockstep->watch != NULL)
-        lockstep->watch->count_queries(lockstep->watch->context, active->outcome.queries - before);
-    if (active->outcome.stop_reason != STOP_NONE)
+    count_queries(lockstep, active, before);
+}
+
+/** One ask and tell of one run. A batch that was left on the way is forgotten: it is asked again later. */
+static enum status advance(const struct lockstep *lockstep, struct active_run *active, struct error *error)
+{
+    const int64_t before = active->outcome.queries;
+    active->method->ask(active->search, active->codes);
+    score_batch(lockstep, active);
+    if (active->outcome.stop_reason != STOP_NONE || active->outcome.queries < before + active->batch)
         return STATUS_OK;
     tell_batch(lockstep, active);
     return check_replay(lockstep, active, error);
-}
-
-static bool should_stop(const struct lockstep *lockstep)
-{
-    return lockstep->watch != NULL && lockstep->watch->should_stop(lockstep->watch->context);
 }
 
 static bool is_searching(const struct active_run *active)
@@ -223,6 +246,10 @@ static enum status finish_all(struct lockstep *lockstep, struct error *error)
         struct active_run *active = &lockstep->runs[i];
         if (active->finished || is_searching(active))
             continue;
+        if (active->outcome.best_query == 0) {
+            fail_run(lockstep, active, "no query gave an activation that is a number");
+            continue;
+        }
         active->outcome.seconds_search = seconds_search;
         TRY(run_record_fill(lockstep->plan, lockstep->evaluator, active->run, &active->outcome,
                             active->scores, lockstep->watch, active->record, &active->finished, error));

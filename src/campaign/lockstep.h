@@ -16,12 +16,12 @@ struct replay {
     const float *scores; /**< [n_scores] */
 };
 
-/** Who watches the loop. Called between rounds; both may be called often. */
+/** Who watches the loop. Called before every query; it has to be cheap. */
 struct lockstep_watch {
     void *context;
-    /** true: leave as soon as possible. */
+    /** true: leave as soon as possible; it then stays true. */
     bool (*should_stop)(void *context);
-    /** Queries done since the last call. */
+    /** Queries done since the last call; those of the replays do not count. */
     void (*count_queries)(void *context, int64_t n_queries);
 };
 

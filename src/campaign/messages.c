@@ -97,6 +97,8 @@ bool messages_stop_arrived(const struct ranks *ranks)
 {
     int arrived;
     MPI_Iprobe(MASTER, TAG_STOP, ranks->comm, &arrived, MPI_STATUS_IGNORE);
+    if (arrived)
+        MPI_Recv(NULL, 0, MPI_BYTE, MASTER, TAG_STOP, ranks->comm, MPI_STATUS_IGNORE);
     return arrived;
 }
 

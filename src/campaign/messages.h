@@ -34,7 +34,7 @@ void messages_send_batch(const struct ranks *ranks, int to, const int64_t *runs,
 /** Master to worker: leave the batch. */
 void messages_send_stop(const struct ranks *ranks, int to);
 
-/** Worker: has the master said so? */
+/** Worker: has the master said so? True once. */
 bool messages_stop_arrived(const struct ranks *ranks);
 
 /** Worker: wait, asleep, for a batch. runs and replays have room for `capacity`; *scores (to be freed) holds
