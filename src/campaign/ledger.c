@@ -42,47 +42,71 @@ static enum status check_frame(const struct reading *reading, const struct journ
     return STATUS_OK;
 }
 
-static void count_finished(struct ledger *ledger, const struct record_layout *layout, const void *record)
-{
-    ledger->n_finished++;
-    ledger->n_failed += *(const uint8_t *)record_at_const(layout, record, FIELD_STATUS) == RUN_FAILED;
-    ledger->n_silent += *(const uint8_t *)record_at_const(layout, record, FIELD_SILENT) != 0;
-}
-
 /** Does the new incarnation come before the old? By start; equal starts by place in the folder. */
 static bool is_earlier(const struct journal_incarnation *new, const struct journal_incarnation *old)
 {
     return strcmp(new->date, old->date) < 0;
 }
 
+static enum status check_sizes(const struct record_layout *layout, const struct journal_frame *frame,
+                               struct error *error)
+{
+    if (memcmp(frame->sizes, &layout->sizes, sizeof layout->sizes) == 0 &&
+        frame->record_bytes == layout->n_bytes)
+        return STATUS_OK;
+    return error_set(error, STATUS_MISMATCH,
+                     "%s: a record at byte %llu was made with other sizes (budget, trials)", frame->path,
+                     (unsigned long long)frame->offset);
+}
+
+/** Equal identities must have equal results. */
+static enum status compare_records(const struct reading *reading, int64_t run, const struct ledger_entry *a,
+                                   const struct ledger_entry *b, struct error *error)
+{
+    const struct journal_folder *journals = reading->ledger->journals;
+    char name[RUN_NAME_CAPACITY];
+    if (!journal_identity_equal(&a->incarnation->identity, &b->incarnation->identity) ||
+        same_result(&reading->plan->groups[reading->plan->runs[run].group].layout, a->record, b->record))
+        return STATUS_OK;
+    plan_run_name(reading->plan, run, name);
+    return error_set(error, STATUS_DAMAGED,
+                     "run %s has two different results of equal identity, in %s and %s: one of the machines "
+                     "computes wrongly; move one of the journals away",
+                     name, journal_folder_path(journals, a->file), journal_folder_path(journals, b->file));
+}
+
+/** A further record of a run: compared with all earlier ones; the earliest process's counts. */
+static enum status take_duplicate(const struct reading *reading, int64_t run, struct ledger_entry found,
+                                  struct error *error)
+{
+    struct ledger *ledger = reading->ledger;
+    struct ledger_entry *entry = &ledger->entries[run];
+    for (const struct ledger_entry *other = entry; other != NULL;
+         other = other->n_earlier == 0 ? NULL : &ledger->duplicates[other->n_earlier - 1])
+        TRY(compare_records(reading, run, other, &found, error));
+    TRY(memory_grow((void **)&ledger->duplicates, &ledger->duplicate_capacity, ledger->n_duplicates,
+                    sizeof *ledger->duplicates, error));
+    struct ledger_entry *kept = &ledger->duplicates[ledger->n_duplicates++];
+    found.n_earlier = entry->n_earlier;
+    *kept = found;
+    if (is_earlier(found.incarnation, entry->incarnation)) {
+        *kept = *entry;
+        *entry = found;
+    }
+    entry->n_earlier = ledger->n_duplicates;
+    return STATUS_OK;
+}
+
 static enum status take_finished(const struct reading *reading, const struct journal_frame *frame,
                                  int64_t run, struct error *error)
 {
-    const struct record_layout *layout = &reading->plan->groups[reading->plan->runs[run].group].layout;
     struct ledger_entry *entry = &reading->ledger->entries[run];
-    if (memcmp(frame->sizes, &layout->sizes, sizeof layout->sizes) != 0 ||
-        frame->record_bytes != layout->n_bytes)
-        return error_set(error, STATUS_MISMATCH,
-                         "%s: a record at byte %llu was made with other sizes (budget, trials)", frame->path,
-                         (unsigned long long)frame->offset);
     const struct ledger_entry found = {
         .record = frame->record, .file = frame->file, .incarnation = frame->incarnation};
-    if (entry->record == NULL) {
-        count_finished(reading->ledger, layout, frame->record);
-        *entry = found;
-        return STATUS_OK;
-    }
-    reading->ledger->n_duplicates++;
-    if (journal_identity_equal(&entry->incarnation->identity, &frame->incarnation->identity) &&
-        !same_result(layout, entry->record, frame->record)) {
-        char name[RUN_NAME_CAPACITY];
-        plan_run_name(reading->plan, run, name);
-        return error_set(error, STATUS_DAMAGED,
-                         "run %s has two different results of equal identity, in %s and %s", name,
-                         journal_folder_path(reading->ledger->journals, entry->file), frame->path);
-    }
-    if (is_earlier(frame->incarnation, entry->incarnation))
-        *entry = found;
+    TRY(check_sizes(&reading->plan->groups[reading->plan->runs[run].group].layout, frame, error));
+    if (entry->record != NULL)
+        return take_duplicate(reading, run, found, error);
+    *entry = found;
     return STATUS_OK;
 }
 
@@ -100,11 +124,26 @@ static enum status visit(void *context, const struct journal_frame *frame, struc
 {
     const struct reading *reading = context;
     int64_t run = -1;
+    if (frame->incarnation->job_digest[0] == '\0')
+        return STATUS_OK; /* its first frame is damaged: the scan says so */
     TRY(check_frame(reading, frame, &run, error));
     if (frame->kind == JOURNAL_FINISHED)
         return take_finished(reading, frame, run, error);
     take_unfinished(&reading->ledger->entries[run], frame);
     return STATUS_OK;
+}
+
+static void count_finished(const struct plan *plan, struct ledger *ledger)
+{
+    for (int64_t r = 0; r < plan->n_runs; r++) {
+        const void *record = ledger->entries[r].record;
+        const struct record_layout *layout = &plan->groups[plan->runs[r].group].layout;
+        if (record == NULL)
+            continue;
+        ledger->n_finished++;
+        ledger->n_failed += *(const uint8_t *)record_at_const(layout, record, FIELD_STATUS) == RUN_FAILED;
+        ledger->n_silent += *(const uint8_t *)record_at_const(layout, record, FIELD_SILENT) != 0;
+    }
 }
 
 enum status ledger_open(const struct plan *plan, const char *folder, int shard, const char *digest,
@@ -116,12 +155,15 @@ enum status ledger_open(const struct plan *plan, const char *folder, int shard, 
     TRY(folder_path(folder, "journal", path, error));
     TRY(MEMORY_ALLOCATE(ledger->entries, (size_t)plan->n_runs, error));
     TRY(journal_folder_open(path, shard, &ledger->journals, error));
-    return journal_folder_scan(ledger->journals, visit, (void *)&reading, &ledger->counts, error);
+    TRY(journal_folder_scan(ledger->journals, visit, (void *)&reading, &ledger->counts, error));
+    count_finished(plan, ledger);
+    return STATUS_OK;
 }
 
 void ledger_close(struct ledger *ledger)
 {
     journal_folder_close(ledger->journals);
     free(ledger->entries);
+    free(ledger->duplicates);
     *ledger = (struct ledger){0};
 }

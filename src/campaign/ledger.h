@@ -16,14 +16,16 @@ struct ledger_entry {
     struct journal_progress progress; /**< unfinished: the furthest execution */
     const float *scores;
     const struct journal_incarnation *incarnation; /**< of record or scores; NULL: nothing known */
+    size_t n_earlier; /**< finished: the run's next record is duplicates[n_earlier - 1]; 0: there is none */
 };
 
 struct ledger {
     struct journal_folder *journals;
-    struct ledger_entry *entries; /**< [plan->n_runs] */
+    struct ledger_entry *entries;    /**< [plan->n_runs] */
+    struct ledger_entry *duplicates; /**< further records of finished runs */
+    size_t n_duplicates, duplicate_capacity;
     struct journal_counts counts;
     int64_t n_finished, n_failed, n_silent; /**< runs */
-    int64_t n_duplicates;                   /**< further records of finished runs */
 };
 
 /**

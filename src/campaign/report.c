@@ -169,8 +169,7 @@ static enum status print_status(const char *folder, const struct folder_facts *f
            (long long)ledger.n_silent, ledger.counts.n_files, ledger.counts.n_torn,
            (long long)ledger.n_duplicates);
 cleanup:
-    if (ledger.journals != NULL)
-        ledger_close(&ledger);
+    ledger_close(&ledger);
     plan_free(plan);
     job_free(job);
     return status;
