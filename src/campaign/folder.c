@@ -15,6 +15,7 @@
 #include "build_info.h"
 #include "clock.h"
 #include "memory.h"
+#include "signals.h"
 
 #define RUN_FILE   "run.json"
 #define RUN_FORMAT "meicensus campaign"
@@ -123,6 +124,10 @@ static enum status read_whole(const char *path, char **text, struct error *error
         fread(*text, 1, (size_t)information.st_size, stream) != (size_t)information.st_size)
         status = error_set_errno(error, STATUS_IO, "%s: cannot be read", path);
     fclose(stream);
+    if (status != STATUS_OK) {
+        free(*text);
+        *text = NULL;
+    }
     return status;
 }
 
@@ -220,9 +225,28 @@ static enum status write_durable(int file, const char *path, const char *text, s
     return STATUS_OK;
 }
 
-/** Publish run.json under its name only when it is whole, and only if no other start was first: link(2). */
-static enum status publish_facts(const char *path, const struct folder_facts *facts, bool *was_first,
-                                 struct error *error)
+/** What was given a name in the folder keeps it after a power cut. */
+static enum status sync_folder(const char *folder, struct error *error)
+{
+    const int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool synced = file >= 0 && fsync(file) == 0;
+    enum status status =
+        synced ? STATUS_OK : error_set_errno(error, STATUS_IO, "%s: cannot be made durable", folder);
+    if (file >= 0)
+        close(file);
+    return status;
+}
+
+/** Give `temporary` the name `path` unless that exists; a file system without hard links may replace it. */
+static bool publish(const char *temporary, const char *path)
+{
+    const bool linked = link(temporary, path) == 0;
+    const bool cannot_link = !linked && (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS);
+    return linked || (cannot_link && rename(temporary, path) == 0);
+}
+
+/** Publish run.json under its name only when it is whole, and only if no other start was first. */
+static enum status publish_facts(const char *path, const struct folder_facts *facts, struct error *error)
 {
     char temporary[FOLDER_PATH_CAPACITY + 32];
     char *text = NULL;
@@ -234,12 +258,8 @@ static enum status publish_facts(const char *path, const struct folder_facts *fa
     free(text);
     if (file >= 0)
         close(file);
-    *was_first = false;
-    if (status == STATUS_OK) {
-        *was_first = link(temporary, path) == 0;
-        if (!*was_first && errno != EEXIST)
-            status = error_set_errno(error, STATUS_IO, "%s: cannot be created", path);
-    }
+    if (status == STATUS_OK && !publish(temporary, path) && errno != EEXIST)
+        status = error_set_errno(error, STATUS_IO, "%s: cannot be created", path);
     unlink(temporary);
     return status;
 }
@@ -310,13 +330,14 @@ static enum status make_folder(const char *path, struct error *error)
 enum status folder_prepare(const char *folder, const struct folder_facts *facts, struct error *error)
 {
     char path[FOLDER_PATH_CAPACITY], journals[FOLDER_PATH_CAPACITY];
-    bool was_first = false;
     TRY(folder_path(folder, RUN_FILE, path, error));
     TRY(folder_path(folder, "journal", journals, error));
     TRY(make_folder(journals, error));
-    if (access(path, F_OK) != 0)
-        TRY(publish_facts(path, facts, &was_first, error));
-    return was_first ? STATUS_OK : compare_facts(folder, facts, error);
+    if (access(path, F_OK) != 0) {
+        TRY(publish_facts(path, facts, error));
+        TRY(sync_folder(folder, error));
+    }
+    return compare_facts(folder, facts, error);
 }
 
 /* ---- locks ---- */
@@ -332,27 +353,40 @@ static void tell_holder(int file)
         return; /* the lock holds all the same; only its holder stays unnamed */
 }
 
-enum status folder_lock(const char *folder, int shard, double seconds, int *lock, struct error *error)
+/** Another process holds the lock: say who. */
+static enum status refuse(int file, const char *path, struct error *error)
 {
-    char name[64], path[FOLDER_PATH_CAPACITY], holder[200] = "";
-    snprintf(name, sizeof name, "shard.%d.lock", shard);
+    char holder[200] = "";
+    if (pread(file, holder, sizeof holder - 1, 0) > 0)
+        holder[strcspn(holder, "\n")] = '\0';
+    return error_set(error, STATUS_INCOMPLETE, "%s is held by %s: wait until it has ended, or stop it", path,
+                     holder[0] == '\0' ? "another process" : holder);
+}
+
+/** A file system without locks: two starts then do the same work twice, with equal results. */
+static bool has_no_locks(int reason)
+{
+    return reason == ENOLCK || reason == EOPNOTSUPP || reason == ENOSYS;
+}
+
+enum status folder_lock(const char *folder, const char *name, double seconds, int *lock, struct error *error)
+{
+    char path[FOLDER_PATH_CAPACITY];
     TRY(folder_path(folder, name, path, error));
     const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (file < 0)
         return error_set_errno(error, STATUS_IO, "%s: cannot be opened", path);
     const double until = clock_seconds() + seconds;
-    while (flock(file, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS)
-            break; /* a file system without locks: two starts then do the same work twice, with equal results
-                    */
-        if (clock_seconds() > until) {
-            if (pread(file, holder, sizeof holder - 1, 0) > 0)
-                holder[strcspn(holder, "\n")] = '\0';
-            close(file);
-            return error_set(error, STATUS_INCOMPLETE, "%s: shard %d is already being worked on by %s",
-                             folder, shard, holder[0] == '\0' ? "another start" : holder);
-        }
-        clock_sleep(0.1);
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && flock(file, LOCK_EX | LOCK_NB) != 0 && !has_no_locks(errno)) {
+        if (clock_seconds() > until || signals_arrived())
+            status = refuse(file, path, error);
+        else
+            clock_sleep(0.1);
+    }
+    if (status != STATUS_OK) {
+        close(file);
+        return status;
     }
     tell_holder(file);
     *lock = file;

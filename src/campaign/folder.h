@@ -5,6 +5,7 @@
  *   journal/            one journal per worker process (journal.h)
  *   progress.<k>.json   how far shard k is, replaced every few seconds
  *   shard.<k>.lock      held while shard k is being worked on
+ *   gather.lock         held while results.h5 is being made
  *   results.h5          made by gather
  */
 #ifndef MEICENSUS_FOLDER_H
@@ -43,10 +44,10 @@ enum status folder_path(const char *folder, const char *name, char path[FOLDER_P
                         struct error *error);
 
 /**
- * Hold the shard, or STATUS_INCOMPLETE naming host and process that hold it, after waiting `seconds` for them
- * to end. *lock is given to folder_unlock; the system also frees it when the process dies.
+ * Hold the lock file `name`, or STATUS_INCOMPLETE naming host and process that hold it, after waiting
+ * `seconds` for them to end. *lock is given to folder_unlock; the system also frees it when the process dies.
  */
-enum status folder_lock(const char *folder, int shard, double seconds, int *lock, struct error *error);
+enum status folder_lock(const char *folder, const char *name, double seconds, int *lock, struct error *error);
 void folder_unlock(int lock);
 
 /** Write a small text file so that readers see the old or the new one, never a part. Not made durable. */

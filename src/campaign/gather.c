@@ -14,9 +14,13 @@
 #include "results_file.h"
 #include "trials.h"
 
+/* seconds a dying earlier gather is waited for */
+static const double lock_patience = 10.0;
+
 /** Everything a gather holds; freed by gathering_free. */
 struct gathering {
     struct ranks ranks;
+    int lock; /**< rank 0 only; -1: none */
     struct backend backend;
     const char *folder;
     struct folder_facts facts;
@@ -219,7 +223,7 @@ static enum status describe(struct gathering *gathering, struct error *error)
                                                 .compiler = build_compiler,
                                                 .flags = build_flags,
                                                 .date = gathering->date,
-                                                .duplicate_records = gathering->ledger.n_duplicates};
+                                                .duplicate_records = (int64_t)gathering->ledger.n_duplicates};
     TRY(describe_incarnations(gathering, &description->n_incarnations, error));
     description->incarnations = gathering->incarnations;
     TRY(describe_weights(gathering, &description->n_weights, error));
@@ -248,10 +252,17 @@ static enum status check_complete(const struct gathering *gathering, bool partia
         (long long)(first % plan->job->shards));
 }
 
+static enum status read_facts(struct gathering *gathering, bool takes_lock, struct error *error)
+{
+    TRY(folder_facts_read(gathering->folder, &gathering->facts, error));
+    return takes_lock && gathering->ranks.rank == 0
+               ? folder_lock(gathering->folder, "gather.lock", lock_patience, &gathering->lock, error)
+               : STATUS_OK;
+}
+
 static enum status prepare(struct gathering *gathering, bool partial, struct error *error)
 {
     struct folder_facts now;
-    TRY(folder_facts_read(gathering->folder, &gathering->facts, error));
     TRY(job_read_text(gathering->facts.job, "run.json", &gathering->job, error));
     TRY(backend_open(gathering->job->kernels, &gathering->backend, error));
     TRY(plan_make(gathering->job, &gathering->backend, &gathering->plan, error));
@@ -284,8 +295,7 @@ static void gathering_free(struct gathering *gathering)
     free(gathering->group_starts);
     free(gathering->incarnations);
     free(gathering->weights);
-    if (gathering->ledger.journals != NULL)
-        ledger_close(&gathering->ledger);
+    ledger_close(&gathering->ledger);
     plan_free(gathering->plan);
     job_free(gathering->job);
     folder_facts_free(&gathering->facts);
@@ -304,19 +314,37 @@ static enum status write_file(struct gathering *gathering, const char *output, s
     return STATUS_OK;
 }
 
+/** Ranks read the journals one by one; workers may have gone on between. */
+static enum status compare_ledgers(const struct gathering *gathering, struct error *error)
+{
+    char text[128];
+    const struct ledger *ledger = &gathering->ledger;
+    snprintf(text, sizeof text, "%zu %zu %zu", ledger->counts.n_files, ledger->counts.n_finished,
+             ledger->n_duplicates);
+    return ranks_hold_same(&gathering->ranks, text)
+               ? STATUS_OK
+               : error_set(error, STATUS_INCOMPLETE,
+                           "%s: the journals grew while they were read; gather once more", gathering->folder);
+}
+
 enum status campaign_gather(const char *folder, const char *output, bool partial, struct error *error)
 {
-    struct gathering gathering = {.folder = folder};
+    struct gathering gathering = {.folder = folder, .lock = -1};
     enum status status = ranks_start(&gathering.ranks, error);
     if (status == STATUS_OK)
-        status = prepare(&gathering, partial, error);
+        status = read_facts(&gathering, output == NULL, error);
     status = ranks_agree(&gathering.ranks, status, error);
+    if (status == STATUS_OK)
+        status = ranks_agree(&gathering.ranks, prepare(&gathering, partial, error), error);
+    if (status == STATUS_OK)
+        status = ranks_agree(&gathering.ranks, compare_ledgers(&gathering, error), error);
     if (status == STATUS_OK) {
         status = write_file(&gathering, output, error);
         if (status != STATUS_OK && gathering.ranks.rank != 0)
             error->message[0] = '\0';
     }
     gathering_free(&gathering);
+    folder_unlock(gathering.lock);
     ranks_end();
     return status;
 }
