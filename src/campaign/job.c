@@ -42,15 +42,21 @@ static const struct key job_keys[] = {
     JOB_KEY(stop, KEY_NODE, 0, 0, "", "", NULL, "when a search ends before its budget"),
     {0}};
 
+/** timesteps is a node: it may be absent, and no number may mean that. */
+struct subject_settings {
+    const char *model;
+    const struct node *timesteps, *neuron;
+};
+
 #define SUBJECT_KEY(name, type, low, high, fallback, unit, choices, text)                                    \
     {                                                                                                        \
-#name, type, offsetof(struct job_subject, name), low, high, fallback, unit, choices, text            \
+#name, type, offsetof(struct subject_settings, name), low, high, fallback, unit, choices, text       \
     }
 
 static const struct key subject_keys[] = {
     SUBJECT_KEY(model, KEY_TEXT, 0, 0, NULL, "", NULL, "model file"),
-    SUBJECT_KEY(timesteps, KEY_INTEGER, 0, 100000, "0", "time steps", NULL,
-                "presentations of the image in a query; 0: as in the model file"),
+    SUBJECT_KEY(timesteps, KEY_NODE, 0, 0, "", "time steps", NULL,
+                "presentations of the image in a query, 1 to 100000; as in the model file if absent"),
     SUBJECT_KEY(neuron, KEY_NODE, 0, 0, "", "", NULL,
                 "neuron constants that differ from the model file's, e.g. {tau: 3.0}"),
     {0}};
@@ -150,13 +156,23 @@ static enum status check_section(const struct job *job, const struct node *node,
     return STATUS_OK;
 }
 
+static enum status read_subject(const struct node *node, const char *name, struct job_subject *subject,
+                                struct error *error)
+{
+    struct subject_settings settings;
+    TRY(keys_read(subject_keys, node, name, &settings, error));
+    *subject = (struct job_subject){.name = name, .model = settings.model, .neuron = settings.neuron};
+    return settings.timesteps == NULL
+               ? STATUS_OK
+               : node_integer(settings.timesteps, "timesteps", 1, 100000, &subject->timesteps, error);
+}
+
 static enum status read_subjects(struct job *job, const struct node *node, struct error *error)
 {
     TRY(check_section(job, node, "subjects", NODE_MAPPING, error));
     TRY(MEMORY_ALLOCATE(job->subjects, node->n_items, error));
     for (size_t i = 0; i < node->n_items; i++) {
-        TRY(keys_read(subject_keys, node->items[i], node->names[i], &job->subjects[i], error));
-        job->subjects[i].name = node->names[i];
+        TRY(read_subject(node->items[i], node->names[i], &job->subjects[i], error));
         job->n_subjects++;
     }
     return STATUS_OK;
@@ -361,19 +377,39 @@ static void echo_stop(const struct job *job, FILE *out)
     fprintf(out, "  no_improvement: %lld\n  seconds: %.17g\n", job->stop.no_improvement, job->stop.seconds);
 }
 
-void job_echo(const struct job *job, bool all, FILE *out)
+static void echo_top(const struct job *job, bool all, FILE *out)
 {
-    if (all)
-        fprintf(out, "results: '%s'\nbatch: %lld\n", job->results, job->batch);
-    fprintf(out, "seed: %lld\nshards: %lld\ntrace: %s\n", job->seed, job->shards,
-            job->trace ? "true" : "false");
-    if (job->kernels != NULL)
-        fprintf(out, "kernels: %s\n", job->kernels);
+    const struct job_settings settings = {.results = job->results,
+                                          .kernels = job->kernels,
+                                          .seed = job->seed,
+                                          .shards = job->shards,
+                                          .batch = job->batch,
+                                          .trace = job->trace};
+    struct key keys[sizeof job_keys / sizeof *job_keys] = {{0}};
+    size_t n = 0;
+    for (size_t i = 0; job_keys[i].name != NULL; i++)
+        if (all || (strcmp(job_keys[i].name, "results") != 0 && strcmp(job_keys[i].name, "batch") != 0))
+            keys[n++] = job_keys[i];
+    keys_echo(keys, &settings, 0, out);
+}
+
+static void echo_subjects(const struct job *job, FILE *out)
+{
     fprintf(out, "subjects:\n");
     for (int i = 0; i < job->n_subjects; i++) {
-        fprintf(out, "  %s:\n", job->subjects[i].name);
-        keys_echo(subject_keys, &job->subjects[i], 4, out);
+        const struct job_subject *subject = &job->subjects[i];
+        const struct subject_settings settings = {.model = subject->model, .neuron = subject->neuron};
+        fprintf(out, "  %s:\n", subject->name);
+        keys_echo(subject_keys, &settings, 4, out);
+        if (subject->timesteps > 0)
+            fprintf(out, "    timesteps: %lld\n", subject->timesteps);
     }
+}
+
+void job_echo(const struct job *job, bool all, FILE *out)
+{
+    echo_top(job, all, out);
+    echo_subjects(job, out);
     fprintf(out, "generators:\n");
     for (int i = 0; i < job->n_generators; i++) {
         fprintf(out, "  %s:\n", job->generators[i].name);

@@ -241,16 +241,18 @@ static enum status make_unit_table(struct plan *plan, int subject, const struct 
                                    struct error *error)
 {
     struct unit_list list = {0};
-    for (size_t i = 0; i < wishes->n_items; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < wishes->n_items && status == STATUS_OK; i++) {
         if (plan->groups[wishes->items[i].group].subject != subject)
             continue;
-        TRY(memory_grow((void **)&list.items, &list.capacity, list.n_items, sizeof *list.items, error));
-        list.items[list.n_items++] = wishes->items[i].unit;
+        status = memory_grow((void **)&list.items, &list.capacity, list.n_items, sizeof *list.items, error);
+        if (status == STATUS_OK)
+            list.items[list.n_items++] = wishes->items[i].unit;
     }
     units_normalise(&list);
     plan->subjects[subject].units = list.items;
     plan->subjects[subject].n_units = (int64_t)list.n_items;
-    return STATUS_OK;
+    return status;
 }
 
 static int64_t unit_row(const struct plan_subject *subject, const struct unit *unit)
@@ -448,7 +450,9 @@ void plan_run_name(const struct plan *plan, int64_t index, char name[RUN_NAME_CA
         plan->job->generators[group->generator].name, plan->job->methods[group->method].name,
         unit->kind == UNIT_CLASS ? "class" : model_layer_name(subject->model, unit->layer), unit->channel);
     if (unit->kind == UNIT_NEURON && length < RUN_NAME_CAPACITY)
-        snprintf(name + length, (size_t)(RUN_NAME_CAPACITY - length), ",%d,%d", unit->y, unit->x);
+        length += snprintf(name + length, (size_t)(RUN_NAME_CAPACITY - length), ",%d,%d", unit->y, unit->x);
+    if (group->replicates > 1 && length < RUN_NAME_CAPACITY)
+        snprintf(name + length, (size_t)(RUN_NAME_CAPACITY - length), " replicate %d", run->replicate);
 }
 
 int plan_layer_index(const struct model *model, int layer)
