@@ -50,7 +50,7 @@ wait_for() {
     done
 }
 
-# job_file FOLDER SHARDS   a small census: 24 runs
+# job_file FOLDER SHARDS   a small census of 32 runs
 job_file() {
     cat <<END
 results: $1
@@ -59,11 +59,11 @@ batch: 1
 subjects:
   spiking_resnet18: {model: weights/spiking_resnet18.yaml, timesteps: 4}
 generators:
-  sn_gan_light: {model: weights/sn_gan_light.yaml}
+  vq_vae: {model: weights/vq_vae.yaml}
 methods:
-  random: {}
+  tt: {}
 searches:
-  - {layers: [sn1], select: [0-23], budget: 200}
+  - {layers: [sn1], select: [0-31], budget: 160}
 trials: {count: 2}
 END
 }
@@ -74,7 +74,8 @@ submit() { sbatch --parsable --ntasks=2 --time=10 --output="$dir/output.%a" "$@"
 field() { scontrol --oneliner show job "$1" | grep -o -w "$2=[^ ]*" | cut -d= -f2; }
 
 has_field()    { [ "$(field "$1" "$2")" = "$3" ]; }
-has_begun()    { has_field "${array}_$1" JobState RUNNING && [ -s "$dir/array/progress.$1.json" ]; }
+has_results()  { grep -q '"finished": [1-9]' "$dir/array/progress.$1.json" 2>/dev/null; }
+is_at_work()   { has_field "${array}_$1" JobState RUNNING && has_results "$1"; }
 queue_empty()  { squeue --noheader >"$dir/queue" && [ ! -s "$dir/queue" ]; }
 stopped_once() { has_field "${array}_0" Restarts 1; }
 # Slurm lets a requeued job rest a while; not here.
@@ -88,7 +89,7 @@ check "cluster: the nodes start" tests/slurm/testbed.sh start "$dir/cluster"
 [ $failed -eq 0 ] || { counts; exit 1; }
 
 array=$(submit --array=0-3%2 slurm/census.sbatch "$dir/array.yaml")
-check "array: the first two tasks run" wait_for eval 'has_begun 0 && has_begun 1'
+check "array: the first two tasks are at work" wait_for eval 'is_at_work 0 && is_at_work 1'
 # scancel repeats a signal while the job changes its state; once is enough.
 timeout 3 scancel --batch --signal=USR1 "${array}_0"
 scancel "${array}_1"
@@ -98,12 +99,12 @@ check "gather: refuses a census with missing runs" refused mpirun -n 2 build/mei
 
 again=$(submit --array=1 slurm/census.sbatch "$dir/array.yaml")
 gather=$(sbatch --parsable --ntasks=3 --time=10 --output="$dir/output.gather" \
-    --dependency="afterany:$array,afterok:$again" slurm/gather.sbatch "$dir/array")
+    --dependency="afterany:$array,afterok:$again" --kill-on-invalid-dep=yes slurm/gather.sbatch "$dir/array")
 check "queue: all jobs end" wait_for at_once
 for task in "${array}_0" "${array}_2" "${array}_3" "${again}_1" "$gather"; do
     check "job $task: completed" has_field "$task" JobState COMPLETED
 done
-check "gather job: the analysis is there" test -s "$dir/array/analysis/report.txt"
+check "gather job: the analysis is there" test -s "$dir/array/analysis/spiking_resnet18/summary.csv"
 
 check "one mpirun: the same census" mpirun -n 3 build/meicensus run "$dir/single.yaml"
 check "one mpirun: gather" mpirun -n 3 build/meicensus gather "$dir/single"
