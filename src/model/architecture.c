@@ -119,6 +119,9 @@ static enum status read_layer(struct model *model, int index, const struct node 
     if (layer->kind->is_spiking) {
         layer->spiking_index = model->n_spiking++;
         const struct node *own = node_find(node, "neuron");
+        if (own == NULL && neuron == NULL)
+            return node_error(node, error, "layer '%s' spikes, but there is no 'neuron:' mapping",
+                              layer->name);
         TRY(neuron_read(neuron_override, own != NULL ? own : neuron, &layer->neuron, error));
     }
     TRY(layer->kind->prepare(layer, tensors, error));

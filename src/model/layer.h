@@ -103,7 +103,7 @@ enum status batch_norm_constants(const struct layer *layer, const struct tensor_
                                  double **shift, struct error *error);
 extern const struct layer_kind layer_batch_norm;
 
-/** Key table of `neuron:` mappings; `fallback` gives what the layer's own mapping does not say. */
+/** Key table of `neuron:` mappings; `own` (or NULL) goes before `fallback`. */
 enum status neuron_read(const struct node *own, const struct node *fallback, struct neuron *neuron,
                         struct error *error);
 

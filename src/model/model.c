@@ -78,12 +78,12 @@ static const struct key latent_keys[] = {
      "grid: value of the last index"},
     {0}};
 
-static enum status read_reals(const struct node *root, const struct node *list, const char *name, int n,
+static enum status read_reals(const struct node *image, const struct node *list, const char *name, int n,
                               double *values, struct error *error)
 {
     if (list == NULL || list->kind != NODE_LIST || list->n_items != (size_t)n)
-        return node_error(list == NULL ? root : list, error, "'image.%s' must list %d numbers, one a channel",
-                          name, n);
+        return node_error(list == NULL ? image : list, error,
+                          "'image.%s' must list %d numbers, one a channel", name, n);
     for (int i = 0; i < n; i++)
         TRY(node_real(list->items[i], name, -1e6, 1e6, &values[i], error));
     return STATUS_OK;
@@ -98,8 +98,8 @@ static enum status read_image(struct model *model, const struct node *root, cons
     if (n_channels > MODEL_MAX_CHANNELS)
         return node_error(image, error, "an image of %d channels; at most %d", n_channels,
                           MODEL_MAX_CHANNELS);
-    TRY(read_reals(root, node_find(image, "mean"), "mean", n_channels, model->mean, error));
-    TRY(read_reals(root, node_find(image, "std"), "std", n_channels, model->std, error));
+    TRY(read_reals(image, node_find(image, "mean"), "mean", n_channels, model->mean, error));
+    TRY(read_reals(image, node_find(image, "std"), "std", n_channels, model->std, error));
     for (int i = 0; i < n_channels; i++)
         if (model->std[i] <= 0)
             return node_error(image, error, "'image.std' must be above 0");

@@ -177,12 +177,25 @@ static enum status check_tiling(const char *path, const struct entry *entries, s
     return STATUS_OK;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    const struct tensor *const *x = a, *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
+
 static enum status check_duplicates(const struct tensor_file *file, struct error *error)
 {
+    const struct tensor **sorted = NULL;
+    const char *twice = NULL;
+    TRY(MEMORY_ALLOCATE(sorted, file->n_tensors, error));
     for (size_t i = 0; i < file->n_tensors; i++)
-        if (tensor_find(file, file->tensors[i].name) != &file->tensors[i])
-            return error_set(error, STATUS_BAD_INPUT, "%s: tensor '%s' is there twice", file->path,
-                             file->tensors[i].name);
+        sorted[i] = &file->tensors[i];
+    qsort(sorted, file->n_tensors, sizeof *sorted, compare_names);
+    for (size_t i = 1; i < file->n_tensors && twice == NULL; i++)
+        twice = strcmp(sorted[i - 1]->name, sorted[i]->name) == 0 ? sorted[i]->name : NULL;
+    free(sorted);
+    if (twice != NULL)
+        return error_set(error, STATUS_BAD_INPUT, "%s: tensor '%s' is there twice", file->path, twice);
     return STATUS_OK;
 }
 
@@ -204,11 +217,23 @@ static enum status read_tensors(struct tensor_file *file, const cJSON *header, c
     return STATUS_OK;
 }
 
+/** The header as JSON, or NULL: one value with nothing but blanks behind it. */
+static cJSON *read_json(const char *text, size_t n_bytes)
+{
+    const char *end = NULL;
+    cJSON *header = cJSON_ParseWithLengthOpts(text, n_bytes, &end, /*require_null_terminated=*/0);
+    while (header != NULL && end < text + n_bytes && strchr(" \t\r\n", *end) != NULL && *end != '\0')
+        end++;
+    if (header != NULL && end == text + n_bytes)
+        return header;
+    cJSON_Delete(header);
+    return NULL;
+}
+
 static enum status parse_header(struct tensor_file *file, const struct file_bytes *content,
                                 uint64_t header_bytes, struct error *error)
 {
-    cJSON *header =
-        cJSON_ParseWithLength((const char *)content->bytes + HEADER_LENGTH_BYTES, (size_t)header_bytes);
+    cJSON *header = read_json((const char *)content->bytes + HEADER_LENGTH_BYTES, (size_t)header_bytes);
     struct entry *entries = NULL;
     enum status status = STATUS_OK;
     if (!cJSON_IsObject(header)) {

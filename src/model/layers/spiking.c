@@ -9,8 +9,7 @@ struct spiking_settings {
 };
 
 static const struct key spiking_keys[] = {{"neuron", KEY_NODE, offsetof(struct spiking_settings, neuron), 0,
-                                           0, "", "", NULL,
-                                           "constants of this layer where they differ from the model's"},
+                                           0, "", "", NULL, "constants of this layer instead of the model's"},
                                           {0}};
 
 static const char *const neuron_kinds[] = {"lif", "leaky", NULL};
@@ -97,14 +96,11 @@ static enum status check_meaning(const struct node *mapping, const struct neuron
 enum status neuron_read(const struct node *own, const struct node *fallback, struct neuron *neuron,
                         struct error *error)
 {
-    const struct node *one = own != NULL ? own : fallback;
     if (own != NULL && own->kind != NODE_MAPPING)
         return node_error(own, error, "neuron: expected a mapping such as {tau: 2.0}");
     struct merged_mapping merged = {0};
     struct neuron_settings settings;
     enum status status = STATUS_OK;
-    if (one == NULL)
-        return error_set(error, STATUS_BAD_INPUT, "the model has a spiking layer but no 'neuron:' mapping");
     TRY_CLEANUP(merge(own, fallback, &merged, error));
     TRY_CLEANUP(keys_read(neuron_keys, &merged.node, "neuron", &settings, error));
     TRY_CLEANUP(check_meaning(&merged.node, &settings, error));
