@@ -522,8 +522,7 @@ static void refuses_keys(void **state)
         {"name: tiny\n", "", "tiny.yaml:1: the key 'name' is missing (short name)"},
         {"channels: 1, ", "", "tiny.yaml:5: the key 'channels' is missing in 'input' (of the image)"},
         {"tau: 2.0", "tau: 1.0",
-         "tiny.yaml:8: neuron.tau: 1.0 is out of range; expected a number, 1.0000001 to 1000000000 time "
-         "steps"},
+         "tiny.yaml:8: 'neuron.tau': 1.0 is out of range; expected 1.0000001 to 1000000000 time steps"},
         {"tau: 2.0", "beta: 0.9", "tiny.yaml:8: neuron: 'beta' has no meaning for kind lif (it has tau)"},
         {"lif, tau: 2.0", "leaky, tau: 2.0",
          "tiny.yaml:8: neuron: 'tau' has no meaning for kind leaky (it has beta)"},
