@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ static enum status sync_path(const char *path, int flags, struct error *error)
     if (descriptor < 0)
         return error_set_errno(error, STATUS_IO, "%s: cannot be opened", path);
     enum status status = STATUS_OK;
-    if (fsync(descriptor) != 0)
+    /* Some file systems have no fsync of folders and say EINVAL. */
+    if (fsync(descriptor) != 0 && !((flags & O_DIRECTORY) != 0 && errno == EINVAL))
         status = error_set_errno(error, STATUS_IO, "%s: cannot be made durable (fsync)", path);
     close(descriptor);
     return status;
@@ -49,8 +51,14 @@ enum status folder_of_file_sync(const char *path, struct error *error)
 enum status file_publish(const char *part, const char *path, struct error *error)
 {
     TRY(file_sync(part, error));
-    if (rename(part, path) != 0)
-        return error_set_errno(error, STATUS_IO, "%s: cannot be renamed to %s", part, path);
+    if (rename(part, path) != 0) {
+        const int reason = errno;
+        /* Over NFS an answer can be lost: then the rename has happened although it says that it failed. */
+        const bool happened = access(part, F_OK) != 0 && access(path, F_OK) == 0;
+        errno = reason;
+        if (!happened)
+            return error_set_errno(error, STATUS_IO, "%s: cannot be renamed to %s", part, path);
+    }
     return folder_of_file_sync(path, error);
 }
 

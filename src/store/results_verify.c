@@ -313,7 +313,7 @@ static enum status check_content(struct check *check)
 
 enum status results_file_verify(const char *path, struct results_summary *summary, struct error *error)
 {
-    struct results_summary own_summary;
+    struct results_summary own_summary = {.n_groups = 0};
     hdf5_prepare();
     *error = (struct error){.status = STATUS_OK};
     struct check check = {.path = path, .summary = summary != NULL ? summary : &own_summary, .error = error};
