@@ -204,13 +204,15 @@ static enum status describe(struct gathering *gathering, struct error *error)
 {
     struct results_description *description = &gathering->description;
     TRY(MEMORY_ALLOCATE(gathering->subjects, (size_t)gathering->job->n_subjects, error));
+    size_t n_subjects = 0; /* without those that no search names */
     for (int i = 0; i < gathering->job->n_subjects; i++)
-        TRY(describe_subject(gathering, i, &gathering->subjects[i], error));
+        if (gathering->plan->subjects[i].n_units > 0)
+            TRY(describe_subject(gathering, i, &gathering->subjects[n_subjects++], error));
     TRY(describe_groups(gathering, error));
     clock_date(gathering->date);
     *description = (struct results_description){.title = "Most exciting images of neural network units",
                                                 .source = "meicensus",
-                                                .n_subjects = (size_t)gathering->job->n_subjects,
+                                                .n_subjects = n_subjects,
                                                 .subjects = gathering->subjects,
                                                 .n_groups = (size_t)gathering->plan->n_groups,
                                                 .groups = gathering->groups,
