@@ -18,8 +18,10 @@
 #include "signals.h"
 #include "worker.h"
 
-/* seconds: how long a dying earlier start is waited for; how often a worker tells its queries */
-static const double lock_patience = 10.0, count_interval = 0.5;
+/* seconds: how long a dying earlier start is waited for; how often a worker tells its queries, and looks
+ * whether the master wants it to stop (looking gives the core away when it is contended, so not at every
+ * query) */
+static const double lock_patience = 10.0, count_interval = 0.5, stop_interval = 0.05;
 
 /** Everything one rank has in hand. */
 struct execution {
@@ -39,16 +41,24 @@ struct watcher {
     const struct ranks *ranks; /**< NULL: one process alone */
     struct progress *progress; /**< one process alone */
     int64_t n_queries;         /**< not yet told */
-    double last_told;
+    double last_told, last_looked;
     bool stop;
 };
+
+/** Has the master said so? */
+static bool watcher_looks(struct watcher *watcher)
+{
+    const double now = clock_seconds();
+    if (watcher->ranks == NULL || now - watcher->last_looked < stop_interval)
+        return false;
+    watcher->last_looked = now;
+    return messages_stop_arrived(watcher->ranks);
+}
 
 static bool watcher_should_stop(void *context)
 {
     struct watcher *watcher = context;
-    if (!watcher->stop)
-        watcher->stop =
-            signals_arrived() || (watcher->ranks != NULL && messages_stop_arrived(watcher->ranks));
+    watcher->stop = watcher->stop || signals_arrived() || watcher_looks(watcher);
     return watcher->stop;
 }
 
