@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Every kernel of every set: against the reference or its formula, with guard bands around all that it
+ * touches, on the shapes of the shipped models and on odd ones; and an image's bits wherever it stands.
+ *
+ *   check_kernels [--seed N] [--bench]
+ *
+ * --seed N repeats a run; --bench prints the speed of every layer of the shipped models instead.
+ */
+#include "check.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backend.h"
+
+static const char *const model_paths[] = {"weights/spiking_resnet18.yaml", "weights/snntorch_cnn.yaml",
+                                          "weights/relu_resnet18.yaml", "weights/sn_gan_light.yaml",
+                                          "weights/vq_vae.yaml"};
+enum { N_MODELS = sizeof model_paths / sizeof *model_paths, MAX_CONVOLUTIONS = 256 };
+
+/** The sets under test. The reference's convolutions are what others are compared with. */
+static const char *const set_names[] = {"reference", "openblas"};
+enum { N_SETS = sizeof set_names / sizeof *set_names };
+
+static const struct tolerance tolerances[] = {
+    {"convolution", 4,
+     "times sqrt(terms): float32 sums in another order; probabilistic bound of Higham & Mary 2019, sect. 3"},
+    {"transposed_convolution", 4, "as convolution"},
+    {"scale_shift", 2, "product and sum are rounded once each"},
+    {"average_pool", 2, "times the window's side: a float32 sum of side^2 terms"},
+    {"upsample", 4, "two products and a sum in each direction"},
+    {"tanh", 8, "absolute: within 4 units in the last place of 1"},
+};
+
+double tolerance_factor(const char *kernel)
+{
+    for (size_t i = 0; i < sizeof tolerances / sizeof *tolerances; i++)
+        if (strcmp(tolerances[i].kernel, kernel) == 0)
+            return tolerances[i].factor;
+    return 0;
+}
+
+void check_fault(struct check *check, const char *format, ...)
+{
+    va_list arguments;
+    if (check->fault[0] != '\0')
+        return;
+    va_start(arguments, format);
+    vsnprintf(check->fault, sizeof check->fault, format, arguments);
+    va_end(arguments);
+}
+
+void check_value(struct check *check, const char *what, size_t place, double value, double expected,
+                 double allowed)
+{
+    if (!(fabs(value - expected) <= allowed))
+        check_fault(check, "%s: value %zu is %.9g, expected %.9g, allowed difference %.3g", what, place,
+                    value, expected, allowed);
+}
+
+void check_end(struct check *check, const char *name)
+{
+    if (check->fault[0] == '\0') {
+        printf("PASS %s: %s\n", check->kernels->name, name);
+    } else {
+        printf("FAIL %s: %s: %s\n", check->kernels->name, name, check->fault);
+        check->n_failed++;
+    }
+    check->fault[0] = '\0';
+}
+
+static bool load_models(struct model *models[N_MODELS])
+{
+    struct error error = {0};
+    for (int i = 0; i < N_MODELS; i++)
+        if (model_load(model_paths[i], NULL, &kernels_reference, &models[i], &error) != STATUS_OK) {
+            printf("FAIL %s: %s\n", model_paths[i], error.message);
+            return false;
+        }
+    return true;
+}
+
+static void check_model_convolutions(struct check *check, const struct model *model)
+{
+    static struct convolution_case cases[MAX_CONVOLUTIONS];
+    enum { FRAMES = 3 }; /* of those with many time steps: the reference takes its time */
+    const int n = model_convolutions(model, cases, MAX_CONVOLUTIONS);
+    char name[128];
+    for (int i = 0; i < n; i++)
+        check_convolution(check, &cases[i], cases[i].shape.time == 1 ? FILL_NORMAL : FILL_SPIKES,
+                          cases[i].shape.time < FRAMES ? cases[i].shape.time : FRAMES);
+    snprintf(name, sizeof name, "%d convolutions of %.60s", n, model_name(model));
+    check_end(check, name);
+    for (int i = 0; i < n; i++)
+        check_batch_position(check, &cases[i]);
+    snprintf(name, sizeof name, "%d convolutions of %.60s, the same bits at every place", n,
+             model_name(model));
+    check_end(check, name);
+}
+
+static void check_set(struct check *check, struct model *const models[N_MODELS])
+{
+    check_elementwise(check);
+    if (check->kernels == &kernels_reference)
+        return;
+    check_odd_convolutions(check, false);
+    check_end(check, "convolutions of odd sizes");
+    check_odd_convolutions(check, true);
+    check_end(check, "transposed convolutions of odd sizes");
+    for (int i = 0; i < N_MODELS; i++) {
+        check_model_convolutions(check, models[i]);
+        check_model_layers(check, models[i]);
+    }
+}
+
+static int run_checks(struct model *const models[N_MODELS], uint64_t seed)
+{
+    int n_failed = 0;
+    printf("seed %llu (repeat with --seed %llu)\n", (unsigned long long)seed, (unsigned long long)seed);
+    for (int i = 0; i < N_SETS; i++) {
+        struct backend backend;
+        struct error error = {0};
+        if (backend_open(set_names[i], &backend, &error) != STATUS_OK) {
+            printf("FAIL %s: %s\n", set_names[i], error.message);
+            n_failed++;
+            continue;
+        }
+        struct check check = {.kernels = backend.kernels, .stream = {seed}};
+        check_set(&check, models);
+        n_failed += check.n_failed;
+    }
+    return n_failed;
+}
+
+static int run_bench(struct model *const models[N_MODELS], uint64_t seed)
+{
+    struct stream stream = {seed};
+    struct backend backend;
+    struct error error = {0};
+    if (backend_open(NULL, &backend, &error) != STATUS_OK) {
+        fprintf(stderr, "%s\n", error.message);
+        return 1;
+    }
+    printf("%s; ratio: how many times faster than the reference\n", backend.identity);
+    for (int i = 0; i < N_MODELS; i++)
+        bench_model(backend.kernels, models[i], &stream);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seed = (uint64_t)time(NULL);
+    bool wants_bench = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--bench") == 0) {
+            wants_bench = true;
+        } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
+            seed = strtoull(argv[++i], NULL, 10);
+        } else {
+            fprintf(stderr, "usage: check_kernels [--seed N] [--bench]\n");
+            return 2;
+        }
+    }
+    struct model *models[N_MODELS] = {NULL};
+    int n_failed = 1;
+    if (load_models(models))
+        n_failed = wants_bench ? run_bench(models, seed) : run_checks(models, seed);
+    for (int i = 0; i < N_MODELS; i++)
+        model_free(models[i]);
+    return n_failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* Convolutions against the reference, and the same image in different places. */
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** Buffers of one convolution. */
+struct operands {
+    struct guarded weight, bias, in, out, scratch;
+};
+
+static size_t in_frame(const struct convolution_shape *s)
+{
+    return (size_t)s->in_height * (size_t)s->in_width;
+}
+
+static size_t out_frame(const struct convolution_shape *s)
+{
+    return (size_t)s->out_height * (size_t)s->out_width;
+}
+
+/** Terms of one output value. */
+static double n_terms(const struct convolution_case *c)
+{
+    const struct convolution_shape *s = &c->shape;
+    return (double)s->in_channels * s->kernel_height * s->kernel_width + (c->has_bias ? 1 : 0);
+}
+
+static size_t scratch_floats(const struct kernels *kernels, const struct convolution_case *c)
+{
+    return c->is_transposed ? kernels->transposed_convolution_scratch(&c->shape)
+                            : kernels->convolution_scratch(&c->shape);
+}
+
+static struct operands make_operands(const struct kernels *kernels, const struct convolution_case *c,
+                                     struct stream *stream, enum fill fill)
+{
+    const struct convolution_shape *s = &c->shape;
+    const size_t taps = (size_t)s->kernel_height * (size_t)s->kernel_width;
+    struct operands o = {
+        .weight = guarded_make((size_t)s->in_channels * (size_t)s->out_channels * taps),
+        .bias = guarded_make((size_t)s->out_channels),
+        .in = guarded_make((size_t)s->in_channels * (size_t)s->time * in_frame(s)),
+        .out = guarded_make((size_t)s->out_channels * (size_t)s->time * out_frame(s)),
+        .scratch = guarded_make(scratch_floats(kernels, c)),
+    };
+    guarded_fill(&o.weight, stream, fill == FILL_TINY ? FILL_TINY : FILL_NORMAL);
+    guarded_fill(&o.bias, stream, fill == FILL_TINY ? FILL_TINY : FILL_NORMAL);
+    guarded_fill(&o.in, stream, fill);
+    return o;
+}
+
+static void free_operands(struct operands *o)
+{
+    guarded_free(&o->weight);
+    guarded_free(&o->bias);
+    guarded_free(&o->in);
+    guarded_free(&o->out);
+    guarded_free(&o->scratch);
+}
+
+static void convolve(const struct kernels *kernels, const struct convolution_case *c,
+                     const struct convolution_shape *shape, const float *weight, const float *bias,
+                     const float *in, float *out, float *scratch)
+{
+    if (c->is_transposed)
+        kernels->transposed_convolution(shape, weight, c->has_bias ? bias : NULL, in, out, scratch);
+    else
+        kernels->convolution(shape, weight, c->has_bias ? bias : NULL, in, out, scratch);
+}
+
+/** Frame `t` of a map [n_channels][time][frame], or the absolute values of it. */
+static float *copy_frame(const float *map, int n_channels, int time, size_t frame, int t, bool absolute)
+{
+    float *copy = malloc(sizeof *copy * (size_t)n_channels * frame);
+    for (size_t c = 0; copy != NULL && c < (size_t)n_channels; c++)
+        for (size_t i = 0; i < frame; i++) {
+            const float value = map[(c * (size_t)time + (size_t)t) * frame + i];
+            copy[c * frame + i] = absolute ? fabsf(value) : value;
+        }
+    return copy;
+}
+
+/** One time step of the result against the reference. Allowed: a multiple of the sum of absolute terms. */
+static void compare_frame(struct check *check, const struct convolution_case *c, const struct operands *o,
+                          int t)
+{
+    const struct convolution_shape *s = &c->shape;
+    struct convolution_shape one = *s;
+    one.time = 1;
+    const size_t n_out = (size_t)s->out_channels * out_frame(s);
+    float *in = copy_frame(o->in.values, s->in_channels, s->time, in_frame(s), t, false);
+    float *in_size = copy_frame(o->in.values, s->in_channels, s->time, in_frame(s), t, true);
+    float *weight_size = copy_frame(o->weight.values, 1, 1, o->weight.n, 0, true);
+    float *bias_size = copy_frame(o->bias.values, 1, 1, o->bias.n, 0, true);
+    float *result = copy_frame(o->out.values, s->out_channels, s->time, out_frame(s), t, false);
+    float *expected = malloc(sizeof *expected * n_out), *size = malloc(sizeof *size * n_out);
+    convolve(&kernels_reference, c, &one, o->weight.values, o->bias.values, in, expected, NULL);
+    convolve(&kernels_reference, c, &one, weight_size, bias_size, in_size, size, NULL);
+    const double factor =
+        tolerance_factor(c->is_transposed ? "transposed_convolution" : "convolution") * sqrt(n_terms(c));
+    for (size_t i = 0; i < n_out; i++)
+        check_value(check, c->name, i, (double)result[i], (double)expected[i],
+                    factor * 0x1p-24 * (double)size[i] + (n_terms(c) + 1) * 0x1p-149);
+    free(in);
+    free(in_size);
+    free(weight_size);
+    free(bias_size);
+    free(result);
+    free(expected);
+    free(size);
+}
+
+void check_convolution(struct check *check, const struct convolution_case *c, enum fill fill, int n_frames)
+{
+    const struct convolution_shape *s = &c->shape;
+    struct operands o = make_operands(check->kernels, c, &check->stream, fill);
+    struct guarded in_before = guarded_make(o.in.n);
+    memcpy(in_before.values, o.in.values, 4 * o.in.n);
+    convolve(check->kernels, c, s, o.weight.values, o.bias.values, o.in.values, o.out.values,
+             o.scratch.values);
+    if (!guarded_is_intact(&o.out) || !guarded_is_intact(&o.scratch))
+        check_fault(check, "%s: wrote outside of its output or scratch", c->name);
+    if (!guarded_is_filled(&o.out))
+        check_fault(check, "%s: did not write all of its output", c->name);
+    if (!guarded_equal(&o.in, &in_before) || !guarded_is_intact(&o.in))
+        check_fault(check, "%s: changed its input", c->name);
+    for (int i = 0; i < n_frames; i++)
+        compare_frame(check, c, &o, n_frames == 1 ? 0 : i * (s->time - 1) / (n_frames - 1));
+    guarded_free(&in_before);
+    free_operands(&o);
+}
+
+/** The same image alone and at the first, middle and last place of five, each time with other neighbours. */
+void check_batch_position(struct check *check, const struct convolution_case *c)
+{
+    enum { BATCH = 5 };
+    const struct convolution_shape *s = &c->shape;
+    struct operands alone = make_operands(check->kernels, c, &check->stream, FILL_NORMAL);
+    convolve(check->kernels, c, s, alone.weight.values, alone.bias.values, alone.in.values, alone.out.values,
+             alone.scratch.values);
+    for (int place = 0; place < BATCH; place += 2) {
+        struct guarded in = guarded_make(BATCH * alone.in.n), out = guarded_make(BATCH * alone.out.n);
+        guarded_fill(&in, &check->stream, FILL_CANCEL);
+        memcpy(in.values + (size_t)place * alone.in.n, alone.in.values, 4 * alone.in.n);
+        for (size_t i = 0; i < BATCH; i++)
+            convolve(check->kernels, c, s, alone.weight.values, alone.bias.values, in.values + i * alone.in.n,
+                     out.values + i * alone.out.n, alone.scratch.values);
+        if (memcmp(out.values + (size_t)place * alone.out.n, alone.out.values, 4 * alone.out.n) != 0)
+            check_fault(check, "%s: other bits at place %d of %d", c->name, place, BATCH);
+        guarded_free(&in);
+        guarded_free(&out);
+    }
+    free_operands(&alone);
+}
+
+/** Any sizes, also such that padding is wider than the map, or cut off (negative). */
+static struct convolution_case odd_convolution(struct stream *stream)
+{
+    struct convolution_case c = {.has_bias = stream_integer(stream, 0, 1) == 1};
+    c.shape = (struct convolution_shape){
+        .time = stream_integer(stream, 1, 5),
+        .in_channels = stream_integer(stream, 1, 9),
+        .in_height = stream_integer(stream, 1, 11),
+        .in_width = stream_integer(stream, 1, 11),
+        .out_channels = stream_integer(stream, 1, 17),
+        .kernel_height = stream_integer(stream, 1, 7),
+        .kernel_width = stream_integer(stream, 1, 7),
+        .stride = stream_integer(stream, 1, 3),
+        .pad_top = stream_integer(stream, -2, 4),
+        .pad_left = stream_integer(stream, -2, 4),
+        .out_height = stream_integer(stream, 1, 13),
+        .out_width = stream_integer(stream, 1, 13),
+    };
+    if (stream_integer(stream, 0, 2) == 0) { /* the usual one: stride 1, the size is kept */
+        c.shape.stride = 1;
+        c.shape.out_height = c.shape.in_height;
+        c.shape.out_width = c.shape.in_width;
+    }
+    return c;
+}
+
+static void name_case(struct convolution_case *c, int number)
+{
+    const struct convolution_shape *s = &c->shape;
+    snprintf(c->name, sizeof c->name, "%d: %d x %dx%dx%d -> %dx%dx%d, window %dx%d/%d, padding %d,%d", number,
+             s->time, s->in_channels, s->in_height, s->in_width, s->out_channels, s->out_height, s->out_width,
+             s->kernel_height, s->kernel_width, s->stride, s->pad_top, s->pad_left);
+}
+
+void check_odd_convolutions(struct check *check, bool transposed)
+{
+    enum { N_CASES = 300 };
+    for (int i = 0; i < N_CASES; i++) {
+        struct convolution_case c = odd_convolution(&check->stream);
+        c.is_transposed = transposed;
+        name_case(&c, i);
+        check_convolution(check, &c, (enum fill)(i % N_FILLS), c.shape.time);
+    }
+}
