@@ -6,8 +6,9 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . .setup/mpi_environment.sh
+[ -x build/meicensus ] || { echo "check_slurm: no build/meicensus: run make"; exit 1; }
 
-limit_s=60
+limit_s=150
 passed=0 failed=0
 dir=$(mktemp -d /tmp/census.XXXXXX) || exit 1
 export TMPDIR=$dir/tmp SLURM_CONF=$dir/cluster/slurm.conf
