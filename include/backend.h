@@ -10,16 +10,17 @@ enum { BACKEND_IDENTITY_CAPACITY = 128 };
 
 struct backend {
     const struct kernels *kernels;
-    char identity[BACKEND_IDENTITY_CAPACITY]; /**< backend, ISA, BLAS core, precision: "cpu openblas-0.3.21 SkylakeX float32" */
+    char identity[BACKEND_IDENTITY_CAPACITY]; /**< for people: "cpu openblas SkylakeX float32" */
 };
 
 /**
- * Choose the kernels: "openblas", "reference", or NULL for the fastest. OpenBLAS is set to one thread.
- * STATUS_BAD_INPUT lists the valid names.
+ * Choose the kernels: "avx512", "openblas", "reference", or NULL for the fastest that this processor can run.
+ * OpenBLAS is set to one thread. STATUS_BAD_INPUT lists the valid names.
  */
 enum status backend_open(const char *kernels_name, struct backend *backend, struct error *error);
 
-/** The core OpenBLAS runs for, e.g. "SkylakeX"; it may have been chosen by OPENBLAS_CORETYPE. */
-const char *backend_blas_core(void);
+/** The core that OpenBLAS runs for, e.g. "SkylakeX"; it may have been chosen by OPENBLAS_CORETYPE. "none" for
+ * kernels that do not use it. */
+const char *backend_blas_core(const struct backend *backend);
 
 #endif

@@ -54,24 +54,32 @@ struct neuron {
 struct kernels {
     const char *name;
 
+    /** Floats of this shape's weight in the layout of these kernels, and the way there from the tensor's:
+     *  [out][in][height][width], for a transposed convolution [in][out][height][width]. */
+    size_t (*convolution_weight_size)(const struct convolution_shape *shape);
+    void (*arrange_convolution)(const struct convolution_shape *shape, const float *weight, float *arranged);
+    size_t (*transposed_weight_size)(const struct convolution_shape *shape);
+    void (*arrange_transposed)(const struct convolution_shape *shape, const float *weight, float *arranged);
+
     /** Floats of scratch that the convolution of this shape wants (may be 0). */
     size_t (*convolution_scratch)(const struct convolution_shape *shape);
 
-    /** out[o][t][y][x] = bias[o] + sum_{c,i,j} weight[o][c][i][j] in[c][t][y*stride + i - pad_top][x*stride + j - pad_left]
-     *  (0 outside). bias may be NULL. */
+    /** out[o][t][y][x] = bias[o] + sum_{c,i,j} weight[o][c][i][j] in[c][t][y*stride + i - pad_top][x*stride +
+     * j - pad_left] (0 outside). weight is arranged; bias may be NULL. */
     void (*convolution)(const struct convolution_shape *shape, const float *weight, const float *bias,
                         const float *in, float *out, float *scratch);
 
     size_t (*transposed_convolution_scratch)(const struct convolution_shape *shape);
 
-    /** out[o][t][y][x] = bias[o] + sum over c, i, j with y = yi*stride + i - pad_top, x = xi*stride + j - pad_left
-     *  of weight[c][o][i][j] in[c][t][yi][xi] (PyTorch's ConvTranspose2d). */
-    void (*transposed_convolution)(const struct convolution_shape *shape, const float *weight, const float *bias,
-                                   const float *in, float *out, float *scratch);
+    /** out[o][t][y][x] = bias[o] + sum over c, i, j with y = yi*stride + i - pad_top, x = xi*stride + j -
+     * pad_left of weight[c][o][i][j] in[c][t][yi][xi] (PyTorch's ConvTranspose2d). weight is arranged. */
+    void (*transposed_convolution)(const struct convolution_shape *shape, const float *weight,
+                                   const float *bias, const float *in, float *out, float *scratch);
 
     /** Spikes and membrane over `time` steps of n_channels x n_pixels neurons.
      *  current [c][t][p]; noise [c][t][p] added to the charged membrane before the threshold, or NULL;
-     *  membrane [c][p], updated in place; spikes [c][t][p], 0 or 1. current_time is 1 (static input) or `time`. */
+     *  membrane [c][p], updated in place; spikes [c][t][p], 0 or 1. current_time is 1 (static input) or
+     * `time`. */
     void (*spike)(const struct neuron *neuron, int n_channels, int time, int current_time, int n_pixels,
                   const float *current, const float *noise, float *membrane, float *spikes);
 
@@ -79,25 +87,27 @@ struct kernels {
     void (*relu)(size_t n, const float *in, float *out);
 
     /** out[c][p] = scale[c] in[c][p] + shift[c]; out may be in. n_pixels counts time as well. */
-    void (*scale_shift)(int n_channels, size_t n_pixels, const float *scale, const float *shift, const float *in,
-                        float *out);
+    void (*scale_shift)(int n_channels, size_t n_pixels, const float *scale, const float *shift,
+                        const float *in, float *out);
 
     /** out = a + b where one of them may be static: time is 1 or `time` for each. */
-    void (*add)(int n_channels, int time, int n_pixels, const float *a, int a_time, const float *b, int b_time,
-                float *out);
+    void (*add)(int n_channels, int time, int n_pixels, const float *a, int a_time, const float *b,
+                int b_time, float *out);
 
     void (*max_pool)(const struct pool_shape *shape, const float *in, float *out);
 
     /** Mean over the window, the divisor being kernel x kernel (PyTorch's count_include_pad). */
     void (*average_pool)(const struct pool_shape *shape, const float *in, float *out);
 
-    /** Bilinear, factor 2, align_corners off. in [n_planes][height][width] -> out [n_planes][2 height][2 width]. */
+    /** Bilinear, factor 2, align_corners off. in [n_planes][height][width] -> out [n_planes][2 height][2
+     * width]. */
     void (*upsample)(int n_planes, int height, int width, const float *in, float *out);
 
     /** out = tanh(in). */
     void (*tanh)(size_t n, const float *in, float *out);
 
-    /** out[d][p] = table[index[p]][d]: codebook rows as channels. index holds whole numbers in 0..n_rows-1. */
+    /** out[d][p] = table[index[p]][d]: codebook rows as channels. index holds whole numbers in 0..n_rows-1.
+     */
     void (*embedding)(int n_rows, int n_channels, int n_pixels, const float *table, const float *index,
                       float *out);
 
@@ -110,5 +120,6 @@ struct kernels {
 
 extern const struct kernels kernels_reference;
 extern const struct kernels kernels_openblas;
+extern const struct kernels kernels_avx512; /**< for processors with AVX-512F only */
 
 #endif

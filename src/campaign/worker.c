@@ -16,8 +16,7 @@ void worker_identity(const struct backend *backend, struct journal_identity *ide
     *identity = (struct journal_identity){.batch = 0};
     snprintf(identity->backend, sizeof identity->backend, "cpu");
     snprintf(identity->isa, sizeof identity->isa, "%s", backend->kernels->name);
-    snprintf(identity->blas_core, sizeof identity->blas_core, "%s",
-             backend->kernels == &kernels_reference ? "none" : backend_blas_core());
+    snprintf(identity->blas_core, sizeof identity->blas_core, "%s", backend_blas_core(backend));
     snprintf(identity->precision, sizeof identity->precision, "float32");
 }
 

@@ -24,7 +24,7 @@
     }
 #define NETWORK_KERNELS_OPTION                                                                               \
     {                                                                                                        \
-        "kernels", "NAME", NULL, false, false, "openblas or reference, instead of the fastest"               \
+        "kernels", "NAME", NULL, false, false, "avx512, openblas or reference, instead of the fastest"       \
     }
 
 struct network {

@@ -211,5 +211,8 @@ enum status architecture_read_layers(struct model *model, const struct node *roo
     TRY(check_all_lead_on(model, error));
     for (int i = 0; i < model->n_layers; i++)
         TRY(fold_batch_norm(model, &model->layers[i], tensors, error));
+    for (int i = 0; i < model->n_layers; i++)
+        if (model->layers[i].kind->arrange != NULL)
+            TRY(model->layers[i].kind->arrange(&model->layers[i], model->kernels, error));
     return check_all_used(root, tensors, error);
 }

@@ -3,8 +3,8 @@
  * Milliseconds a query: generator, subject, search, and the whole loop as a worker runs it, with every core
  * busy: one process a core, as a campaign has one rank a core.
  *
- *   bench_query [SECONDS [CORES]]      published sizes: SN-GAN 256 wide (random weights), spiking ResNet18 at
- *                                      T = 20, target layer4.1.sn2, method tt (k = 10), a batch of 10 runs
+ *   bench_query [SECONDS [CORES [KERNELS]]]      published sizes: SN-GAN 256 wide (random weights), spiking
+ * ResNet18 at T = 20, target layer4.1.sn2, method tt (k = 10), a batch of 10 runs
  */
 #include <math.h>
 #include <stdio.h>
@@ -25,6 +25,7 @@ enum { N_RUNS = 10, BUDGET = 1000000 };
 
 static const char *const job_text =
     "results: unused\n"
+    "kernels: %s\n"
     "subjects: {spiking_resnet18: {model: weights/spiking_resnet18.yaml, timesteps: 20}}\n"
     "generators: {sn_gan: {model: %s}}\n"
     "methods: {tt: {}}\n"
@@ -125,7 +126,7 @@ static double measure_whole(const struct plan *plan, struct evaluator *evaluator
     return (clock_seconds() - start) / (double)limit.n_queries;
 }
 
-static struct timing measure(const char *generator, double seconds)
+static struct timing measure(const char *kernels, const char *generator, double seconds)
 {
     char text[2048];
     struct error error = {0};
@@ -134,9 +135,9 @@ static struct timing measure(const char *generator, double seconds)
     struct plan *plan;
     struct evaluator *evaluator;
     struct rusage usage;
-    snprintf(text, sizeof text, job_text, generator, BUDGET);
+    snprintf(text, sizeof text, job_text, kernels, generator, BUDGET);
     if (job_read_text(text, "bench", &job, &error) != STATUS_OK ||
-        backend_open(NULL, &backend, &error) != STATUS_OK ||
+        backend_open(kernels, &backend, &error) != STATUS_OK ||
         plan_make(job, &backend, &plan, &error) != STATUS_OK ||
         evaluator_create(plan, 0, 0, &evaluator, &error) != STATUS_OK)
         fail(&error);
@@ -159,7 +160,7 @@ static struct timing measure(const char *generator, double seconds)
 }
 
 /** One process a core; adds up their speeds. */
-static struct timing measure_cores(const char *generator, double seconds, int n_cores)
+static struct timing measure_cores(const char *kernels, const char *generator, double seconds, int n_cores)
 {
     int ends[2];
     struct timing sum = {0}, one;
@@ -167,7 +168,7 @@ static struct timing measure_cores(const char *generator, double seconds, int n_
         exit(1);
     for (int i = 0; i < n_cores; i++)
         if (fork() == 0) {
-            one = measure(generator, seconds);
+            one = measure(kernels, generator, seconds);
             _exit(write(ends[1], &one, sizeof one) == sizeof one ? 0 : 1);
         }
     for (int i = 0; i < n_cores; i++) {
@@ -196,14 +197,18 @@ int main(int argc, char **argv)
     const int n_cores = argc > 2 ? atoi(argv[2]) : (int)sysconf(_SC_NPROCESSORS_ONLN);
     char folder[] = "/tmp/meicensus-bench.XXXXXX", generator[128], tensors[128];
     struct error error = {0};
+    struct backend backend;
+    if (backend_open(argc > 3 ? argv[3] : NULL, &backend, &error) != STATUS_OK)
+        fail(&error);
     if (mkdtemp(folder) == NULL)
         return 1;
     snprintf(generator, sizeof generator, "%s/sn_gan.yaml", folder);
     snprintf(tensors, sizeof tensors, "%s/sn_gan.safetensors", folder);
     if (random_weights_write("weights/sn_gan.yaml", generator, tensors, 256, &error) != STATUS_OK)
         fail(&error);
-    const struct timing t = measure_cores(generator, seconds, n_cores);
-    printf("cores %d, kernels openblas, BLAS core %s\n", n_cores, backend_blas_core());
+    const struct timing t = measure_cores(backend.kernels->name, generator, seconds, n_cores);
+    printf("cores %d, kernels %s, BLAS core %s\n", n_cores, backend.kernels->name,
+           backend_blas_core(&backend));
     printf("generator  %8.3f ms a query, %6.1f GFLOP/s (SN-GAN 256 wide, %.2f GMAC)\n", 1e3 * t.generator,
            2 * t.gmac_generator / t.generator, t.gmac_generator);
     printf(

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../columns.h"
 #include "elementwise.h"
 
 static size_t no_scratch(const struct convolution_shape *shape)
@@ -93,8 +94,12 @@ static void transposed_convolution(const struct convolution_shape *s, const floa
 
 const struct kernels kernels_reference = {
     .name = "reference",
+    .convolution_weight_size = columns_weight_size,
+    .arrange_convolution = columns_copy_weight,
     .convolution_scratch = no_scratch,
     .convolution = convolution,
+    .transposed_weight_size = columns_weight_size,
+    .arrange_transposed = columns_copy_weight,
     .transposed_convolution_scratch = no_scratch,
     .transposed_convolution = transposed_convolution,
     ELEMENTWISE_KERNELS,

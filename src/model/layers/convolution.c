@@ -143,6 +143,32 @@ static enum status prepare_linear(struct layer *layer, const struct tensor_file 
     return layer_read_bias(layer, tensors, error);
 }
 
+/** Put the weights of `n_values` floats into another layout. */
+static enum status arrange_weight(struct layer *layer, size_t n_values,
+                                  void (*arrange)(const struct convolution_shape *, const float *, float *),
+                                  struct error *error)
+{
+    float *arranged = NULL;
+    TRY(MEMORY_ALLOCATE(arranged, n_values, error));
+    arrange(&layer->convolution, layer->weight, arranged);
+    free(layer->weight);
+    layer->weight = arranged;
+    return STATUS_OK;
+}
+
+static enum status arrange_convolution(struct layer *layer, const struct kernels *kernels,
+                                       struct error *error)
+{
+    const size_t n_values = kernels->convolution_weight_size(&layer->convolution);
+    return arrange_weight(layer, n_values, kernels->arrange_convolution, error);
+}
+
+static enum status arrange_transposed(struct layer *layer, const struct kernels *kernels, struct error *error)
+{
+    const size_t n_values = kernels->transposed_weight_size(&layer->convolution);
+    return arrange_weight(layer, n_values, kernels->arrange_transposed, error);
+}
+
 static struct convolution_shape shape_over_time(const struct layer *layer, int time)
 {
     struct convolution_shape shape = layer->convolution;
@@ -196,6 +222,7 @@ const struct layer_kind layer_convolution = {
     .settings_size = sizeof(struct convolution_settings),
     .n_inputs = 1,
     .prepare = prepare_convolution,
+    .arrange = arrange_convolution,
     .scratch = convolution_scratch,
     .forward = forward_convolution,
     .cost = convolution_cost,
@@ -208,6 +235,7 @@ const struct layer_kind layer_transposed_convolution = {
     .settings_size = sizeof(struct convolution_settings),
     .n_inputs = 1,
     .prepare = prepare_transposed,
+    .arrange = arrange_transposed,
     .scratch = transposed_scratch,
     .forward = forward_transposed,
     .cost = transposed_cost,
@@ -220,6 +248,7 @@ const struct layer_kind layer_linear = {
     .settings_size = 0,
     .n_inputs = 1,
     .prepare = prepare_linear,
+    .arrange = arrange_convolution,
     .scratch = convolution_scratch,
     .forward = forward_convolution,
     .cost = convolution_cost,
