@@ -56,7 +56,7 @@ int model_convolutions(const struct model *model, struct convolution_case *cases
 /** Layers of a model other than convolutions: the kernels under test against the reference. */
 void check_model_layers(struct check *check, const struct model *model);
 
-/** Print nanoseconds, speed and ratio to the reference for every layer of a model. */
-void bench_model(const struct kernels *kernels, const struct model *model, struct stream *stream);
+/** Print nanoseconds, speed and ratio to the reference for every layer of a model, loaded with both. */
+void bench_model(const struct model *model, const struct model *reference, struct stream *stream);
 
 #endif

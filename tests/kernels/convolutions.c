@@ -9,7 +9,9 @@
 
 /** Buffers of one convolution. */
 struct operands {
-    struct guarded weight, bias, in, out, scratch;
+    struct guarded weight;   /**< as the tensor has it */
+    struct guarded arranged; /**< as the kernels under test want it */
+    struct guarded bias, in, out, scratch;
 };
 
 static size_t in_frame(const struct convolution_shape *s)
@@ -35,6 +37,20 @@ static size_t scratch_floats(const struct kernels *kernels, const struct convolu
                             : kernels->convolution_scratch(&c->shape);
 }
 
+/** The weight in the layout of `kernels`. */
+static struct guarded arrange(const struct kernels *kernels, const struct convolution_case *c,
+                              const float *weight)
+{
+    const struct convolution_shape *s = &c->shape;
+    struct guarded arranged = guarded_make(c->is_transposed ? kernels->transposed_weight_size(s)
+                                                            : kernels->convolution_weight_size(s));
+    if (c->is_transposed)
+        kernels->arrange_transposed(s, weight, arranged.values);
+    else
+        kernels->arrange_convolution(s, weight, arranged.values);
+    return arranged;
+}
+
 static struct operands make_operands(const struct kernels *kernels, const struct convolution_case *c,
                                      struct stream *stream, enum fill fill)
 {
@@ -50,22 +66,25 @@ static struct operands make_operands(const struct kernels *kernels, const struct
     guarded_fill(&o.weight, stream, fill == FILL_TINY ? FILL_TINY : FILL_NORMAL);
     guarded_fill(&o.bias, stream, fill == FILL_TINY ? FILL_TINY : FILL_NORMAL);
     guarded_fill(&o.in, stream, fill);
+    o.arranged = arrange(kernels, c, o.weight.values);
     return o;
 }
 
 static void free_operands(struct operands *o)
 {
     guarded_free(&o->weight);
+    guarded_free(&o->arranged);
     guarded_free(&o->bias);
     guarded_free(&o->in);
     guarded_free(&o->out);
     guarded_free(&o->scratch);
 }
 
-static void convolve(const struct kernels *kernels, const struct convolution_case *c,
-                     const struct convolution_shape *shape, const float *weight, const float *bias,
-                     const float *in, float *out, float *scratch)
+/** weight: arranged */
+static void convolve(const struct kernels *kernels, const struct convolution_case *c, const float *weight,
+                     const float *bias, const float *in, float *out, float *scratch)
 {
+    const struct convolution_shape *shape = &c->shape;
     if (c->is_transposed)
         kernels->transposed_convolution(shape, weight, c->has_bias ? bias : NULL, in, out, scratch);
     else
@@ -84,31 +103,39 @@ static float *copy_frame(const float *map, int n_channels, int time, size_t fram
     return copy;
 }
 
+/** What the reference makes of one frame: the result, or the sum of the absolute terms. */
+static float *reference_frame(const struct convolution_case *c, const struct operands *o, int t,
+                              bool absolute)
+{
+    const struct convolution_shape *s = &c->shape;
+    struct convolution_case one = *c;
+    one.shape.time = 1;
+    float *in = copy_frame(o->in.values, s->in_channels, s->time, in_frame(s), t, absolute);
+    float *weight = copy_frame(o->weight.values, 1, 1, o->weight.n, 0, absolute);
+    float *bias = copy_frame(o->bias.values, 1, 1, o->bias.n, 0, absolute);
+    float *out = malloc(sizeof *out * (size_t)s->out_channels * out_frame(s));
+    struct guarded arranged = arrange(&kernels_reference, &one, weight);
+    convolve(&kernels_reference, &one, arranged.values, bias, in, out, NULL);
+    guarded_free(&arranged);
+    free(in);
+    free(weight);
+    free(bias);
+    return out;
+}
+
 /** One time step of the result against the reference. Allowed: a multiple of the sum of absolute terms. */
 static void compare_frame(struct check *check, const struct convolution_case *c, const struct operands *o,
                           int t)
 {
     const struct convolution_shape *s = &c->shape;
-    struct convolution_shape one = *s;
-    one.time = 1;
     const size_t n_out = (size_t)s->out_channels * out_frame(s);
-    float *in = copy_frame(o->in.values, s->in_channels, s->time, in_frame(s), t, false);
-    float *in_size = copy_frame(o->in.values, s->in_channels, s->time, in_frame(s), t, true);
-    float *weight_size = copy_frame(o->weight.values, 1, 1, o->weight.n, 0, true);
-    float *bias_size = copy_frame(o->bias.values, 1, 1, o->bias.n, 0, true);
     float *result = copy_frame(o->out.values, s->out_channels, s->time, out_frame(s), t, false);
-    float *expected = malloc(sizeof *expected * n_out), *size = malloc(sizeof *size * n_out);
-    convolve(&kernels_reference, c, &one, o->weight.values, o->bias.values, in, expected, NULL);
-    convolve(&kernels_reference, c, &one, weight_size, bias_size, in_size, size, NULL);
+    float *expected = reference_frame(c, o, t, false), *size = reference_frame(c, o, t, true);
     const double factor =
         tolerance_factor(c->is_transposed ? "transposed_convolution" : "convolution") * sqrt(n_terms(c));
     for (size_t i = 0; i < n_out; i++)
         check_value(check, c->name, i, (double)result[i], (double)expected[i],
                     factor * 0x1p-24 * (double)size[i] + (n_terms(c) + 1) * 0x1p-149);
-    free(in);
-    free(in_size);
-    free(weight_size);
-    free(bias_size);
     free(result);
     free(expected);
     free(size);
@@ -116,12 +143,13 @@ static void compare_frame(struct check *check, const struct convolution_case *c,
 
 void check_convolution(struct check *check, const struct convolution_case *c, enum fill fill, int n_frames)
 {
-    const struct convolution_shape *s = &c->shape;
     struct operands o = make_operands(check->kernels, c, &check->stream, fill);
     struct guarded in_before = guarded_make(o.in.n);
     memcpy(in_before.values, o.in.values, 4 * o.in.n);
-    convolve(check->kernels, c, s, o.weight.values, o.bias.values, o.in.values, o.out.values,
+    convolve(check->kernels, c, o.arranged.values, o.bias.values, o.in.values, o.out.values,
              o.scratch.values);
+    if (!guarded_is_intact(&o.arranged) || !guarded_is_filled(&o.arranged))
+        check_fault(check, "%s: the arranged weight is larger or smaller than announced", c->name);
     if (!guarded_is_intact(&o.out) || !guarded_is_intact(&o.scratch))
         check_fault(check, "%s: wrote outside of its output or scratch", c->name);
     if (!guarded_is_filled(&o.out))
@@ -129,31 +157,33 @@ void check_convolution(struct check *check, const struct convolution_case *c, en
     if (!guarded_equal(&o.in, &in_before) || !guarded_is_intact(&o.in))
         check_fault(check, "%s: changed its input", c->name);
     for (int i = 0; i < n_frames; i++)
-        compare_frame(check, c, &o, n_frames == 1 ? 0 : i * (s->time - 1) / (n_frames - 1));
+        compare_frame(check, c, &o, n_frames == 1 ? 0 : i * (c->shape.time - 1) / (n_frames - 1));
     guarded_free(&in_before);
     free_operands(&o);
 }
 
-/** The same image alone and at the first, middle and last place of five, each time with other neighbours. */
+/** The same image alone and at every place among three, in one block of memory. */
 void check_batch_position(struct check *check, const struct convolution_case *c)
 {
-    enum { BATCH = 5 };
-    const struct convolution_shape *s = &c->shape;
-    struct operands alone = make_operands(check->kernels, c, &check->stream, FILL_NORMAL);
-    convolve(check->kernels, c, s, alone.weight.values, alone.bias.values, alone.in.values, alone.out.values,
+    enum { BATCH = 3 };
+    struct operands alone = make_operands(check->kernels, c, &check->stream, FILL_EIGHTHS);
+    struct guarded in = guarded_make(BATCH * alone.in.n), out = guarded_make(BATCH * alone.out.n);
+    guarded_fill(&in, &check->stream, FILL_EIGHTHS);
+    convolve(check->kernels, c, alone.arranged.values, alone.bias.values, alone.in.values, alone.out.values,
              alone.scratch.values);
-    for (int place = 0; place < BATCH; place += 2) {
-        struct guarded in = guarded_make(BATCH * alone.in.n), out = guarded_make(BATCH * alone.out.n);
-        guarded_fill(&in, &check->stream, FILL_CANCEL);
-        memcpy(in.values + (size_t)place * alone.in.n, alone.in.values, 4 * alone.in.n);
+    for (size_t place = 0; place < BATCH; place++) {
+        float *other = in.values + (place + 1) % BATCH * alone.in.n;
+        memcpy(in.values + place * alone.in.n, alone.in.values, 4 * alone.in.n);
+        for (size_t i = 0; i < alone.in.n; i++)
+            other[i] = 3 - other[i] / 2; /* another neighbour each time */
         for (size_t i = 0; i < BATCH; i++)
-            convolve(check->kernels, c, s, alone.weight.values, alone.bias.values, in.values + i * alone.in.n,
+            convolve(check->kernels, c, alone.arranged.values, alone.bias.values, in.values + i * alone.in.n,
                      out.values + i * alone.out.n, alone.scratch.values);
-        if (memcmp(out.values + (size_t)place * alone.out.n, alone.out.values, 4 * alone.out.n) != 0)
-            check_fault(check, "%s: other bits at place %d of %d", c->name, place, BATCH);
-        guarded_free(&in);
-        guarded_free(&out);
+        if (memcmp(out.values + place * alone.out.n, alone.out.values, 4 * alone.out.n) != 0)
+            check_fault(check, "%s: other bits at place %zu of %d", c->name, place, BATCH);
     }
+    guarded_free(&in);
+    guarded_free(&out);
     free_operands(&alone);
 }
 

@@ -44,9 +44,9 @@ static void fill_input(const struct model *model, const struct layer *layer, int
         in->values[i] = (float)stream_integer(stream, 0, layer->n_rows - 1);
 }
 
-static struct layer_case make_case(const struct model *model, int index, const struct kernels *kernels,
-                                   struct stream *stream)
+static struct layer_case make_case(const struct model *model, int index, struct stream *stream)
 {
+    const struct kernels *kernels = model->kernels;
     const struct layer *layer = &model->layers[index];
     struct layer_case c = {.layer = layer};
     c.call.kernels = kernels;
@@ -137,7 +137,7 @@ void check_model_layers(struct check *check, const struct model *model)
     for (int i = 0; i < model->n_layers; i++) {
         if (is_convolution(&model->layers[i]) || model->layers[i].passes_through)
             continue;
-        struct layer_case c = make_case(model, i, check->kernels, &check->stream);
+        struct layer_case c = make_case(model, i, &check->stream);
         compare_with_reference(check, &c);
         free_case(&c);
     }
@@ -148,12 +148,11 @@ void check_model_layers(struct check *check, const struct model *model)
 /* ---- speed ---- */
 
 /** Seconds of one call: the best of several, each long enough to be measured. */
-static double measure(struct layer_case *c, const struct kernels *kernels)
+static double measure(const struct layer_case *c)
 {
     enum { ROUNDS = 5 };
     const double round_s = 0.02, enough_s = 1;
     double best = INFINITY, total = 0;
-    c->call.kernels = kernels;
     for (int round = 0; round < ROUNDS && total < enough_s; round++) {
         const double start = clock_seconds();
         double elapsed = 0;
@@ -168,28 +167,36 @@ static double measure(struct layer_case *c, const struct kernels *kernels)
     return best;
 }
 
-static void bench_layer(const struct kernels *kernels, const struct model *model, int index,
+static double measure_layer(const struct model *model, int index, struct stream *stream)
+{
+    struct layer_case c = make_case(model, index, stream);
+    const double seconds = measure(&c);
+    free_case(&c);
+    return seconds;
+}
+
+static void bench_layer(const struct model *model, const struct model *reference, int index,
                         struct stream *stream)
 {
-    struct layer_case c = make_case(model, index, kernels, stream);
-    const struct layer *layer = c.layer;
+    const struct layer *layer = &model->layers[index];
     const bool counts = is_convolution(layer);
-    const double work = counts ? 2 * layer->kind->cost(layer) * c.call.time : (double)c.out.n;
-    const double own_s = measure(&c, kernels), reference_s = measure(&c, &kernels_reference);
+    const int time = output_time(model, index);
+    const double work = (counts ? 2 * layer->kind->cost(layer) : (double)map_values(layer->out)) * time;
+    const double own_s = measure_layer(model, index, stream);
+    const double reference_s = measure_layer(reference, index, stream);
     char shape[64];
-    snprintf(shape, sizeof shape, "%d x %dx%dx%d", c.call.time, layer->out.channels, layer->out.height,
+    snprintf(shape, sizeof shape, "%d x %dx%dx%d", time, layer->out.channels, layer->out.height,
              layer->out.width);
     printf("%-24s %-22s %-18s %12.0f %9.2f %-9s %8.1f\n", layer->name, layer->kind->name, shape, own_s * 1e9,
            work / own_s / 1e9, counts ? "GFLOP/s" : "Gvalue/s", reference_s / own_s);
     fflush(stdout);
-    free_case(&c);
 }
 
-void bench_model(const struct kernels *kernels, const struct model *model, struct stream *stream)
+void bench_model(const struct model *model, const struct model *reference, struct stream *stream)
 {
-    printf("\n%s, kernels %s\n%-24s %-22s %-18s %12s %19s %8s\n", model->name, kernels->name, "layer", "kind",
-           "T x out", "ns", "speed", "ratio");
+    printf("\n%s, kernels %s\n%-24s %-22s %-18s %12s %19s %8s\n", model->name, model->kernels->name, "layer",
+           "kind", "T x out", "ns", "speed", "ratio");
     for (int i = 0; i < model->n_layers; i++)
         if (!model->layers[i].passes_through)
-            bench_layer(kernels, model, i, stream);
+            bench_layer(model, reference, i, stream);
 }
