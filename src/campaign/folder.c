@@ -315,8 +315,8 @@ static enum status make_folder(const char *path, struct error *error)
 {
     char part[FOLDER_PATH_CAPACITY];
     const size_t length = strlen(path);
-    if (length == 0 || length >= sizeof part)
-        return error_set(error, STATUS_BAD_INPUT, "'results' is empty or too long");
+    if (length >= sizeof part)
+        return error_set(error, STATUS_BAD_INPUT, "%s: the path is too long", path);
     for (size_t i = 1; i <= length; i++) {
         if (path[i] != '/' && path[i] != '\0')
             continue;

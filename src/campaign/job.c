@@ -282,6 +282,8 @@ static enum status read_job(struct job *job, struct error *error)
                          "%s: not a job file (expected keys such as 'results:'; see jobs/example.yaml)",
                          job->path);
     TRY(keys_read(job_keys, root, "", &settings, error));
+    if (settings.results[0] == '\0')
+        return node_error(node_find(root, "results"), error, "'results' is empty: expected a folder");
     job->results = settings.results;
     job->kernels = settings.kernels;
     job->seed = settings.seed;

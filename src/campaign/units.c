@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "units.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,9 +71,9 @@ static enum status read_neuron(const struct node *node, const char *layer, const
     const struct map_shape s = offer->shape;
     if (node->kind != NODE_LIST || node->n_items != 3)
         return node_error(node, error, "'select': a neuron is [channel, y, x]");
-    TRY(node_integer(node->items[0], "channel", -1, 1LL << 40, &c, error));
-    TRY(node_integer(node->items[1], "y", -1, 1LL << 40, &y, error));
-    TRY(node_integer(node->items[2], "x", -1, 1LL << 40, &x, error));
+    TRY(node_integer(node->items[0], "channel", LLONG_MIN, LLONG_MAX, &c, error));
+    TRY(node_integer(node->items[1], "y", LLONG_MIN, LLONG_MAX, &y, error));
+    TRY(node_integer(node->items[2], "x", LLONG_MIN, LLONG_MAX, &x, error));
     if (c < 0 || c >= s.channels || y < 0 || y >= s.height || x < 0 || x >= s.width)
         return node_error(
             node, error,
