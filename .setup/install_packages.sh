@@ -16,8 +16,9 @@ packages_of() {
     echo "$found"
 }
 
-is_installed() {
-    [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+# installed NAME...   those of the packages that are installed, one a line
+installed() {
+    dpkg-query --show --showformat='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null | awk '$2 == "installed" { print $1 }'
 }
 
 # install [PREFIX...]   installs the missing packages; PREFIX is the command that makes us root
@@ -38,10 +39,7 @@ if ! command -v dpkg-query >/dev/null; then
     exit 0
 fi
 
-missing=()
-for name in "${wanted[@]}"; do
-    is_installed "$name" || missing+=("$name")
-done
+mapfile -t missing < <(printf '%s\n' "${wanted[@]}" | grep -v -x -F -f <(installed "${wanted[@]}"))
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" = 0 ]; then
