@@ -20,7 +20,7 @@ TEST_LIBRARY := cmocka
 SANITIZERS   := -O1 -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPTIMISATION := $(if $(SANITIZE),$(SANITIZERS),-O3)
 CFLAGS  := -std=c11 -D_GNU_SOURCE $(OPTIMISATION) -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-           -Werror -ffp-contract=off
+           -Werror -ffp-contract=off -fno-math-errno
 # System headers (-isystem) may warn as they like.
 INCLUDE := -Iinclude $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBRARIES) $(TEST_LIBRARY) 2>/dev/null))
 LINK    := $(filter-out -I%,$(shell pkg-config --libs $(LIBRARIES) 2>/dev/null))
