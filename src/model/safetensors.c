@@ -112,15 +112,16 @@ static enum status read_entry(const char *path, const cJSON *item, struct tensor
     return memory_copy_text(&tensor->name, item->string, error);
 }
 
+/** Exponent and fraction moved to their places in a float32; what the biases differ by is made up by a
+ * product. */
 static float half_to_float(uint16_t half)
 {
-    const int exponent = half >> 10 & 31, fraction = half & 1023;
-    const float sign = half >> 15 ? -1.0f : 1.0f;
-    if (exponent == 31)
-        return fraction == 0 ? sign * INFINITY : NAN;
-    if (exponent == 0)
-        return sign * ldexpf((float)fraction, -24);
-    return sign * ldexpf((float)(1024 + fraction), exponent - 25);
+    const uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
+    float magnitude;
+    memcpy(&magnitude, &bits, sizeof magnitude);
+    magnitude =
+        (half & 0x7c00) == 0x7c00 ? NAN : magnitude * 0x1p112f; /* infinite and undefined: refused alike */
+    return (half & 0x8000) != 0 ? -magnitude : magnitude;
 }
 
 static enum status read_values(const char *path, const unsigned char *data, const struct entry *entry,
