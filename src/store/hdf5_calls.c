@@ -23,10 +23,15 @@ void hdf5_version(char text[HDF5_VERSION_CAPACITY])
     snprintf(text, HDF5_VERSION_CAPACITY, "%u.%u.%u", major, minor, release);
 }
 
+/** Some complaints have a date with the end of its line in them. */
 static herr_t keep_innermost(unsigned int n, const H5E_error2_t *complaint, void *context)
 {
+    char *text = context;
     if (n == 0 && complaint->desc != NULL)
-        snprintf(context, COMPLAINT_CAPACITY, "%s", complaint->desc);
+        snprintf(text, COMPLAINT_CAPACITY, "%s", complaint->desc);
+    for (; *text != '\0'; text++)
+        if (*text == '\n')
+            *text = ' ';
     return 0;
 }
 
