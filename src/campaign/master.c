@@ -16,7 +16,7 @@ struct master {
     struct journal_identity *identities; /**< [rank] */
     bool *is_serving;                    /**< [rank]: not yet told that there is nothing left */
     int n_serving;
-    bool stopping;
+    bool stopping, has_fault;
     int64_t *runs; /**< room for a batch */
     struct replay *replays;
 };
@@ -29,6 +29,13 @@ struct replay master_replay(const struct ledger *ledger, int64_t run, const stru
     return (struct replay){entry->progress.n_told, entry->progress.codes_hash, entry->scores};
 }
 
+/** This worker will ask for nothing more. */
+static void dismiss(struct master *master, int rank)
+{
+    master->n_serving -= master->is_serving[rank];
+    master->is_serving[rank] = false;
+}
+
 static void hand_out(struct master *master, int rank)
 {
     int n = 0;
@@ -37,10 +44,8 @@ static void hand_out(struct master *master, int rank)
     for (int i = 0; i < n; i++)
         master->replays[i] = master_replay(master->ledger, master->runs[i], &master->identities[rank]);
     messages_send_batch(master->ranks, rank, master->runs, n, master->replays);
-    if (n == 0) {
-        master->is_serving[rank] = false;
-        master->n_serving--;
-    }
+    if (n == 0)
+        dismiss(master, rank);
 }
 
 static void handle(struct master *master, const struct message *message)
@@ -62,6 +67,11 @@ static void handle(struct master *master, const struct message *message)
         progress->n_silent += message->report.n_silent;
         /* A worker that got the signal itself leaves runs undone: then all shall stop. */
         master->stopping = master->stopping || message->report.n_unfinished > 0;
+        break;
+    case MESSAGE_FAULT:
+        master->has_fault = true;
+        master->stopping = true;
+        dismiss(master, message->rank);
         break;
     case MESSAGE_NONE:
         break;
@@ -98,7 +108,7 @@ static void serve(struct master *master)
 }
 
 enum status master_serve(const struct ranks *ranks, struct dispatch *dispatch, const struct ledger *ledger,
-                         struct progress *progress, bool *stopped, struct error *error)
+                         struct progress *progress, enum ending *ending, struct error *error)
 {
     struct master master = {.ranks = ranks,
                             .dispatch = dispatch,
@@ -114,7 +124,7 @@ enum status master_serve(const struct ranks *ranks, struct dispatch *dispatch, c
     for (int rank = 1; rank < ranks->n_ranks; rank++)
         master.is_serving[rank] = true;
     serve(&master);
-    *stopped = master.stopping;
+    *ending = master.has_fault ? ENDING_FAULT : master.stopping ? ENDING_STOPPED : ENDING_DONE;
 cleanup:
     free(master.identities);
     free(master.is_serving);

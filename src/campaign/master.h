@@ -7,9 +7,14 @@
 #include "progress.h"
 #include "ranks.h"
 
-/** Serve all other ranks until each has been told that there is nothing left. *stopped: a signal came. */
+/** Why the work ended: all is done, a signal came, a worker met a fault (which it has kept for ranks_agree).
+ */
+enum ending { ENDING_DONE, ENDING_STOPPED, ENDING_FAULT };
+
+/** Serve all other ranks until each has been told that there is nothing left. After a fault of one the others
+ * are stopped as by a signal: they save what they have. */
 enum status master_serve(const struct ranks *ranks, struct dispatch *dispatch, const struct ledger *ledger,
-                         struct progress *progress, bool *stopped, struct error *error);
+                         struct progress *progress, enum ending *ending, struct error *error);
 
 /** What the ledger knows of an unfinished run, if it was computed under this identity. */
 struct replay master_replay(const struct ledger *ledger, int64_t run,

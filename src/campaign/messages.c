@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "memory.h"
 
-enum tag { TAG_HELLO = 1, TAG_REQUEST, TAG_COUNT, TAG_REPORT, TAG_BATCH, TAG_SCORES, TAG_STOP };
+enum tag { TAG_HELLO = 1, TAG_REQUEST, TAG_COUNT, TAG_REPORT, TAG_FAULT, TAG_BATCH, TAG_SCORES, TAG_STOP };
 
 enum { MASTER = 0, LARGEST_BATCH = 4096 }; /* as the job file allows */
 
@@ -38,6 +38,11 @@ void messages_send_count(const struct ranks *ranks, int64_t n_queries)
 void messages_send_report(const struct ranks *ranks, const struct batch_report *report)
 {
     MPI_Send(report, sizeof *report, MPI_BYTE, MASTER, TAG_REPORT, ranks->comm);
+}
+
+void messages_send_fault(const struct ranks *ranks)
+{
+    MPI_Send(NULL, 0, MPI_BYTE, MASTER, TAG_FAULT, ranks->comm);
 }
 
 static void receive(const struct ranks *ranks, const MPI_Status *probed, void *buffer, int n_bytes)
@@ -70,6 +75,10 @@ void messages_receive(const struct ranks *ranks, struct message *message)
     case TAG_REPORT:
         message->kind = MESSAGE_REPORT;
         receive(ranks, &status, &message->report, sizeof message->report);
+        break;
+    case TAG_FAULT:
+        message->kind = MESSAGE_FAULT;
+        receive(ranks, &status, NULL, 0);
         break;
     default:
         break;

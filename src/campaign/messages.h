@@ -7,15 +7,23 @@
 #include "ranks.h"
 #include "worker.h"
 
-/** Say who one is; ask for a batch; queries done since the last word; a batch is durable (worker to master).
- */
+/** Worker to master: who one is; the wish for a batch; queries done since the last word; a batch is durable;
+ * one is leaving because of a fault. */
 void messages_send_hello(const struct ranks *ranks, const struct journal_identity *identity);
 void messages_send_request(const struct ranks *ranks);
 void messages_send_count(const struct ranks *ranks, int64_t n_queries);
 void messages_send_report(const struct ranks *ranks, const struct batch_report *report);
+void messages_send_fault(const struct ranks *ranks);
 
 /** Master: something from a worker, if there is anything. */
-enum message_kind { MESSAGE_NONE, MESSAGE_HELLO, MESSAGE_REQUEST, MESSAGE_COUNT, MESSAGE_REPORT };
+enum message_kind {
+    MESSAGE_NONE,
+    MESSAGE_HELLO,
+    MESSAGE_REQUEST,
+    MESSAGE_COUNT,
+    MESSAGE_REPORT,
+    MESSAGE_FAULT
+};
 
 struct message {
     enum message_kind kind;

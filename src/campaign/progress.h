@@ -22,7 +22,7 @@ struct progress {
 void progress_start(struct progress *progress, const char *folder, int shard);
 
 /** Show what has changed, if it is time (`last`: in any case). `state` is "running", "stopping", "stopped",
- * "done". */
+ * "done", "failed". */
 void progress_show(struct progress *progress, const char *state, bool last);
 
 #endif

@@ -118,19 +118,19 @@ cleanup:
     return status;
 }
 
-/** A fault here cannot be told to a master that waits for something else: it ends all ranks. */
-static void work(const struct execution *execution, struct worker *worker)
+static enum status work(const struct execution *execution, struct worker *worker, struct error *error)
 {
-    struct error error = {0};
-    if (serve_batches(execution, worker, &error) != STATUS_OK)
-        ranks_abort(&execution->ranks, &error);
+    const enum status status = serve_batches(execution, worker, error);
+    if (status != STATUS_OK)
+        messages_send_fault(&execution->ranks);
+    return status;
 }
 
 /* ---- one process alone ---- */
 
 static enum status work_alone(const struct execution *execution, struct worker *worker,
                               struct dispatch *dispatch, const struct ledger *ledger,
-                              struct progress *progress, bool *stopped, struct error *error)
+                              struct progress *progress, enum ending *ending, struct error *error)
 {
     const size_t capacity = (size_t)execution->job->batch;
     int64_t *runs = NULL;
@@ -150,7 +150,7 @@ static enum status work_alone(const struct execution *execution, struct worker *
         progress->n_silent += report.n_silent;
         progress_show(progress, "running", false);
     }
-    *stopped = watcher.stop;
+    *ending = watcher.stop ? ENDING_STOPPED : ENDING_DONE;
 cleanup:
     free(runs);
     free(replays);
@@ -176,8 +176,9 @@ static void count_before(const struct plan *plan, int shard, const struct ledger
 }
 
 static enum status lead(const struct execution *execution, struct worker *worker, struct ledger *ledger,
-                        bool *stopped, struct error *error)
+                        enum ending *ending, struct error *error)
 {
+    static const char *const states[] = {"done", "stopped", "failed"};
     struct dispatch dispatch;
     struct progress progress;
     TRY(dispatch_make(execution->plan, execution->shard, ledger, &dispatch, error));
@@ -185,11 +186,13 @@ static enum status lead(const struct execution *execution, struct worker *worker
     count_before(execution->plan, execution->shard, ledger, &progress);
     progress.n_queries_wanted = dispatch.n_queries;
     enum status status = worker == NULL
-                             ? master_serve(&execution->ranks, &dispatch, ledger, &progress, stopped, error)
-                             : work_alone(execution, worker, &dispatch, ledger, &progress, stopped, error);
-    *stopped = *stopped && progress.n_finished < progress.n_runs;
-    if (status == STATUS_OK)
-        progress_show(&progress, *stopped ? "stopped" : "done", true);
+                             ? master_serve(&execution->ranks, &dispatch, ledger, &progress, ending, error)
+                             : work_alone(execution, worker, &dispatch, ledger, &progress, ending, error);
+    if (status != STATUS_OK)
+        *ending = ENDING_FAULT;
+    else if (*ending == ENDING_STOPPED && progress.n_finished == progress.n_runs)
+        *ending = ENDING_DONE;
+    progress_show(&progress, states[*ending], true);
     free(dispatch.pending);
     return status;
 }
@@ -211,7 +214,7 @@ static enum status run_shard(struct execution *execution, struct error *error)
                works = execution->ranks.rank > 0 || execution->ranks.n_ranks == 1;
     struct ledger ledger = {0};
     struct worker worker = {0};
-    bool stopped = false;
+    enum ending ending = ENDING_DONE;
     enum status status = leads ? prepare_lead(execution, &ledger, error) : STATUS_OK;
     TRY_CLEANUP(ranks_agree(&execution->ranks, status, error));
     if (works)
@@ -219,12 +222,12 @@ static enum status run_shard(struct execution *execution, struct error *error)
                              execution->ranks.rank, execution->facts.digest, &worker, error);
     TRY_CLEANUP(ranks_agree(&execution->ranks, status, error));
     if (leads)
-        status = lead(execution, works ? &worker : NULL, &ledger, &stopped, error);
+        status = lead(execution, works ? &worker : NULL, &ledger, &ending, error);
     if (leads && status != STATUS_OK && !works)
         ranks_abort(&execution->ranks, error); /* the workers wait for batches */
     if (!leads)
-        work(execution, &worker);
-    if (status == STATUS_OK && stopped)
+        status = work(execution, &worker, error);
+    if (status == STATUS_OK && ending == ENDING_STOPPED)
         status =
             error_set(error, STATUS_STOPPED, "stopped by a signal; start the same command again to continue");
     status = ranks_agree(&execution->ranks, status, error);
