@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/** convergence: best activation after so many queries, quantiles over the units of a layer. */
+#include "figures.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "memory.h"
+#include "plot.h"
+#include "statistics.h"
+
+enum { ROWS_AT_ONCE = 256, PANEL_WIDTH = 340, PANEL_HEIGHT = 260 };
+
+static const struct column columns[] = {
+    {"generator", COLUMN_TEXT, "", "generator of the images"},
+    {"generator_index", COLUMN_INTEGER, "1", "its place in this file"},
+    {"method", COLUMN_TEXT, "", "search method"},
+    {"method_index", COLUMN_INTEGER, "1", "its place in this file"},
+    {"layer", COLUMN_TEXT, "", "layer"},
+    {"layer_position", COLUMN_INTEGER, "1", "place of the layer in network order, from 0"},
+    {"queries", COLUMN_INTEGER, "queries", "images the search had asked for"},
+    {"n", COLUMN_INTEGER, "1", "units; of each the mean over its finished replicates"},
+    {"quantile_05", COLUMN_NUMBER, "1", "5 % quantile over units of the best activation so far"},
+    {"quantile_25", COLUMN_NUMBER, "1", "25 % quantile"},
+    {"median", COLUMN_NUMBER, "1", "median"},
+    {"quantile_75", COLUMN_NUMBER, "1", "75 % quantile"},
+    {"quantile_95", COLUMN_NUMBER, "1", "95 % quantile"},
+};
+
+/** Mean history over the finished replicates of one row; history [replicate][point]. */
+static void mean_history(const struct group *group, size_t row, const float *history, float *mean)
+{
+    size_t n_points = (size_t)group->sizes.history;
+    for (size_t point = 0; point < n_points; point++) {
+        double sum = 0;
+        for (size_t replicate = 0; replicate < group->n_replicates; replicate++)
+            if (input_run_done(group, row, replicate))
+                sum += (double)history[replicate * n_points + point];
+        mean[point] = (float)(sum / group->results[row].n_done);
+    }
+}
+
+/** Mean histories of all rows [row][point]; rows without a finished run stay 0. */
+static enum status read_histories(struct figure_context *context, const struct group *group, float *histories,
+                                  struct error *error)
+{
+    float *block = NULL;
+    size_t row_elements = input_row_elements(group, FIELD_HISTORY), n_points = (size_t)group->sizes.history;
+    enum status status = STATUS_OK;
+    TRY(memory_allocate((void **)&block, row_elements, ROWS_AT_ONCE * sizeof *block, "histories", error));
+    for (size_t first = 0; first < group->n_rows; first += ROWS_AT_ONCE) {
+        size_t n = group->n_rows - first < ROWS_AT_ONCE ? group->n_rows - first : ROWS_AT_ONCE;
+        progress_report(&context->output->progress, "convergence: units read", first, group->n_rows);
+        TRY_CLEANUP(input_read(group, FIELD_HISTORY, first, n, block, error));
+        for (size_t i = 0; i < n; i++)
+            if (group->results[first + i].n_done > 0)
+                mean_history(group, first + i, block + i * row_elements, histories + (first + i) * n_points);
+    }
+cleanup:
+    free(block);
+    return status;
+}
+
+static void add_point(struct table *table, const struct subject *subject, const struct group *group, int layer,
+                      size_t point, const struct distribution *distribution)
+{
+    char label[NAME_CAPACITY + 16];
+    input_layer_label(&subject->layers[layer], label);
+    table_text(table, subject->generators[group->generator]);
+    table_integer(table, group->generator);
+    table_text(table, subject->methods[group->method]);
+    table_integer(table, group->method);
+    table_format(table, "%s", label);
+    table_integer(table, layer);
+    table_integer(table, group->history_queries[point]);
+    table_integer(table, (int64_t)distribution->n);
+    table_number(table, distribution->quantile_05);
+    table_number(table, distribution->quantile_25);
+    table_number(table, distribution->median);
+    table_number(table, distribution->quantile_75);
+    table_number(table, distribution->quantile_95);
+}
+
+static void add_layer(struct table *table, const struct subject *subject, const struct group *group, int layer,
+                      const float *histories, double *values)
+{
+    struct distribution distribution;
+    for (size_t point = 0; point < (size_t)group->sizes.history; point++) {
+        size_t n = 0;
+        for (size_t row = 0; row < group->n_rows; row++) {
+            double value = (double)histories[row * (size_t)group->sizes.history + point];
+            if (input_layer_of(subject, group, row) == layer && group->results[row].n_done > 0 && isfinite(value))
+                values[n++] = value;
+        }
+        statistics_describe(values, n, &distribution);
+        if (n > 0)
+            add_point(table, subject, group, layer, point, &distribution);
+    }
+}
+
+static enum status add_group(struct figure_context *context, const struct group *group, struct table *table,
+                             struct error *error)
+{
+    float *histories = NULL;
+    double *values = NULL;
+    enum status status;
+    TRY_CLEANUP(MEMORY_ALLOCATE(values, group->n_rows, error));
+    TRY_CLEANUP(memory_allocate((void **)&histories, group->n_rows,
+                                (size_t)group->sizes.history * sizeof *histories, "histories", error));
+    TRY_CLEANUP(read_histories(context, group, histories, error));
+    for (int layer = 0; layer < context->subject->n_layers; layer++)
+        add_layer(table, context->subject, group, layer, histories, values);
+cleanup:
+    free(histories);
+    free(values);
+    return status;
+}
+
+static bool generator_has_runs(const struct subject *subject, int generator)
+{
+    for (int i = 0; i < subject->n_groups; i++)
+        for (size_t row = 0; row < subject->groups[i].n_rows; row++)
+            if (subject->groups[i].generator == generator && subject->groups[i].results[row].n_done > 0)
+                return true;
+    return false;
+}
+
+static void plot_layer(struct plot *plot, const struct subject *subject, int generator, int layer)
+{
+    char label[NAME_CAPACITY + 16], title[NAME_CAPACITY + 48], quoted[QUOTED_CAPACITY];
+    input_layer_label(&subject->layers[layer], label);
+    snprintf(title, sizeof title, "%s, %zu units", label, subject->layers[layer].n_units);
+    plot_quote(title, quoted);
+    fprintf(plot->script, "set title %s offset 0,-0.5\nset ylabel '%s'\nplot ", quoted,
+            subject->layers[layer].kind == UNIT_CLASS ? "class output" : "activation");
+    for (int band = 0; band < 2; band++)
+        for (int method = 0; method < subject->n_methods; method++)
+            fprintf(plot->script,
+                    "'convergence.csv' using (here(%d,%d,%d) ? column('queries') : NaN):(column('quantile_%s')):"
+                    "(column('quantile_%s')) with filledcurves fs transparent solid %s lc rgb '%s' notitle, \\\n",
+                    generator, method, layer, band == 0 ? "05" : "25", band == 0 ? "95" : "75",
+                    band == 0 ? "0.10" : "0.25", plot_colour(method));
+    for (int method = 0; method < subject->n_methods; method++)
+        fprintf(plot->script,
+                "'convergence.csv' using (here(%d,%d,%d) ? column('queries') : NaN):(column('median')) with lines lw 2 "
+                "lc rgb '%s' notitle%s\n",
+                generator, method, layer, plot_colour(method), method + 1 < subject->n_methods ? ", \\" : "");
+}
+
+/** The last panel holds the legend of all. */
+static void plot_legend(struct plot *plot, const struct subject *subject)
+{
+    char quoted[QUOTED_CAPACITY];
+    fprintf(plot->script, "unset border; unset tics; unset grid; unset xlabel; unset ylabel; unset title; unset logscale\n"
+                          "set key at graph 0.05,0.95 left top reverse Left samplen 3 vertical\nplot [0:1] [0:1] ");
+    for (int method = 0; method < subject->n_methods; method++) {
+        plot_quote(subject->methods[method], quoted);
+        fprintf(plot->script, "NaN with lines lw 2 lc rgb '%s' title %s, \\\n", plot_colour(method), quoted);
+    }
+    fprintf(plot->script, "NaN with lines lw 2 lc rgb 'black' title 'line: median over units', \\\n"
+                          "NaN with boxes fs transparent solid 0.35 noborder lc rgb 'black' title 'band: 25-75 %%', \\\n"
+                          "NaN with boxes fs transparent solid 0.10 noborder lc rgb 'black' title 'pale band: 5-95 %%'\n");
+}
+
+static enum status draw(struct figure_context *context, int generator, struct error *error)
+{
+    const struct subject *subject = context->subject;
+    char file_name[FILE_NAME_CAPACITY], name[PLOT_NAME_CAPACITY], title[3 * NAME_CAPACITY];
+    struct plot plot;
+    int n_panels = subject->n_layers + 1, n_columns = n_panels < 4 ? n_panels : n_panels < 9 ? 3 : 5;
+    int n_rows = (n_panels + n_columns - 1) / n_columns;
+    output_file_name(subject->generators[generator], file_name);
+    snprintf(name, sizeof name, "convergence_%s", file_name);
+    snprintf(title, sizeof title, "%s, generator %s: best activation against queries", subject->name,
+             subject->generators[generator]);
+    TRY(plot_begin(&plot, context, name, n_columns * PANEL_WIDTH, 50 + n_rows * PANEL_HEIGHT, n_rows, n_columns, title,
+                   error));
+    fprintf(plot.script, "set logscale x\nset format x '10^%%T'\nset xlabel 'queries' offset 0,0.4\nunset key\n"
+                         "set lmargin 9\nset yrange [*:*]\n"
+                         "here(generator, method, layer) = column('generator_index') == generator && "
+                         "column('method_index') == method && column('layer_position') == layer\n");
+    for (int layer = 0; layer < subject->n_layers; layer++)
+        plot_layer(&plot, subject, generator, layer);
+    plot_legend(&plot, subject);
+    return plot_end(&plot, context, "best activation so far against queries: median and quantile bands over units, a panel a layer",
+                    error);
+}
+
+enum status figure_convergence(struct figure_context *context, struct error *error)
+{
+    const struct subject *subject = context->subject;
+    struct table table;
+    enum status status = STATUS_OK;
+    table_start(&table, "convergence", "best activation so far against queries: quantiles over units", columns,
+                sizeof columns / sizeof *columns);
+    for (int i = 0; i < subject->n_groups; i++)
+        TRY_CLEANUP(add_group(context, &subject->groups[i], &table, error));
+    TRY_CLEANUP(output_table(context, &table, error));
+    for (int generator = 0; generator < subject->n_generators && status == STATUS_OK; generator++)
+        if (generator_has_runs(subject, generator))
+            status = draw(context, generator, error);
+    if (status == STATUS_OK && table_n_rows(&table) == 0)
+        status = plot_message(context, "convergence", "no finished run (n = 0 units)", error);
+cleanup:
+    table_free(&table);
+    return status;
+}

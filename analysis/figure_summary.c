@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/** summary: per layer, generator and method, what became of the runs. */
+#include "figures.h"
+
+#include <stdlib.h>
+
+#include "memory.h"
+#include "plot.h"
+#include "statistics.h"
+
+static const struct column columns[] = {
+    {"generator", COLUMN_TEXT, "", "generator of the images"},
+    {"generator_index", COLUMN_INTEGER, "1", "its place in this file"},
+    {"method", COLUMN_TEXT, "", "search method"},
+    {"method_index", COLUMN_INTEGER, "1", "its place in this file"},
+    {"layer", COLUMN_TEXT, "", "layer"},
+    {"layer_position", COLUMN_INTEGER, "1", "place of the layer in network order, from 0"},
+    {"n_units", COLUMN_INTEGER, "1", "units of the layer in the campaign"},
+    {"n_replicates", COLUMN_INTEGER, "1", "runs a unit"},
+    {"runs", COLUMN_INTEGER, "1", "units x replicates"},
+    {"done", COLUMN_INTEGER, "1", "finished runs"},
+    {"failed", COLUMN_INTEGER, "1", "runs that failed (their messages are in the results file)"},
+    {"missing", COLUMN_INTEGER, "1", "runs that the results file does not hold"},
+    {"silent", COLUMN_INTEGER, "1", "finished runs in which no query gave an activation above 0"},
+    {"saturated", COLUMN_INTEGER, "1", "finished runs whose MEI drives a spiking unit to its maximum, 1"},
+    {"stop_budget", COLUMN_INTEGER, "1", "runs that used their budget"},
+    {"stop_bound", COLUMN_INTEGER, "1", "runs that stopped at the bound of the activation"},
+    {"stop_target", COLUMN_INTEGER, "1", "runs that stopped at the target activation"},
+    {"stop_no_improvement", COLUMN_INTEGER, "1", "runs that stopped because nothing improved"},
+    {"stop_wall_time", COLUMN_INTEGER, "1", "runs that stopped because of the wall time"},
+    {"n", COLUMN_INTEGER, "1", "units with a finished run: what the next columns are about"},
+    {"median_activation", COLUMN_NUMBER, "1", "median over units"},
+    {"quantile_25", COLUMN_NUMBER, "1", "lower quartile over units"},
+    {"quantile_75", COLUMN_NUMBER, "1", "upper quartile over units"},
+    {"median_queries", COLUMN_NUMBER, "queries", "median over finished runs of the queries used"},
+    {"median_replicate_cv", COLUMN_NUMBER, "1",
+     "median over units of standard deviation / mean over replicates (needs two finished replicates)"},
+    {"note", COLUMN_TEXT, "", "what to keep in mind"},
+};
+
+struct tally {
+    size_t n_units, runs, status[3], silent, saturated, stop[STOP_WALL_TIME + 1];
+};
+
+static void tally_run(const struct group *group, size_t run, struct tally *tally)
+{
+    tally->runs++;
+    if (group->status[run] <= RUN_FAILED)
+        tally->status[group->status[run]]++;
+    if (group->status[run] != RUN_DONE)
+        return;
+    tally->silent += group->silent[run] != 0;
+    tally->saturated += group->saturated[run] != 0;
+    if (group->stop_reason[run] <= STOP_WALL_TIME)
+        tally->stop[group->stop_reason[run]]++;
+}
+
+static struct tally tally_layer(const struct subject *subject, const struct group *group, int layer)
+{
+    struct tally tally = {0};
+    for (size_t row = 0; row < group->n_rows; row++) {
+        if (input_layer_of(subject, group, row) != layer)
+            continue;
+        tally.n_units++;
+        for (size_t replicate = 0; replicate < group->n_replicates; replicate++)
+            tally_run(group, row * group->n_replicates + replicate, &tally);
+    }
+    return tally;
+}
+
+static double replicate_variation(const struct unit_result *result)
+{
+    return result->variation;
+}
+
+static double median_queries(const struct subject *subject, const struct group *group, int layer, double *values)
+{
+    struct distribution distribution;
+    size_t n = 0;
+    for (size_t run = 0; run < group->n_rows * group->n_replicates; run++)
+        if (group->status[run] == RUN_DONE &&
+            input_layer_of(subject, group, run / group->n_replicates) == layer)
+            values[n++] = (double)group->queries[run];
+    statistics_describe(values, n, &distribution);
+    return distribution.median;
+}
+
+static void add_tally(struct table *table, const struct tally *tally)
+{
+    const size_t counts[] = {tally->runs,
+                             tally->status[RUN_DONE],
+                             tally->status[RUN_FAILED],
+                             tally->status[RUN_MISSING],
+                             tally->silent,
+                             tally->saturated,
+                             tally->stop[STOP_BUDGET],
+                             tally->stop[STOP_BOUND],
+                             tally->stop[STOP_TARGET],
+                             tally->stop[STOP_NO_IMPROVEMENT],
+                             tally->stop[STOP_WALL_TIME]};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        table_integer(table, (int64_t)counts[i]);
+}
+
+static const char *note(const struct tally *tally, size_t n)
+{
+    if (n > 0 && tally->silent == tally->status[RUN_DONE])
+        return "every finished run is silent";
+    if (n > 0 && tally->saturated == tally->status[RUN_DONE])
+        return "every finished run is saturated";
+    return figures_note(n);
+}
+
+static void add_row(struct table *table, const struct subject *subject, const struct group *group, int layer,
+                    const char *label, double *values)
+{
+    struct tally tally = tally_layer(subject, group, layer);
+    struct distribution activation, variation;
+    table_text(table, subject->generators[group->generator]);
+    table_integer(table, group->generator);
+    table_text(table, subject->methods[group->method]);
+    table_integer(table, group->method);
+    table_format(table, "%s", label);
+    table_integer(table, layer);
+    table_integer(table, (int64_t)tally.n_units);
+    table_integer(table, (int64_t)group->n_replicates);
+    add_tally(table, &tally);
+    statistics_describe(values, figures_collect(subject, group, layer, figures_activation, values), &activation);
+    table_integer(table, (int64_t)activation.n);
+    table_number(table, activation.median);
+    table_number(table, activation.quantile_25);
+    table_number(table, activation.quantile_75);
+    table_number(table, median_queries(subject, group, layer, values));
+    statistics_describe(values, figures_collect(subject, group, layer, replicate_variation, values), &variation);
+    table_number(table, variation.median);
+    table_text(table, note(&tally, activation.n));
+}
+
+static enum status fill(const struct subject *subject, struct table *table, struct error *error)
+{
+    char label[NAME_CAPACITY + 16];
+    for (int i = 0; i < subject->n_groups; i++) {
+        const struct group *group = &subject->groups[i];
+        double *values = NULL;
+        TRY(MEMORY_ALLOCATE(values, group->n_rows * group->n_replicates + group->n_rows, error));
+        for (int layer = 0; layer < subject->n_layers; layer++) {
+            input_layer_label(&subject->layers[layer], label);
+            add_row(table, subject, group, layer, label, values);
+        }
+        free(values);
+    }
+    return STATUS_OK;
+}
+
+/** One stack of bars: each state lies on those before it. */
+static void plot_stack(FILE *script, const struct group *group)
+{
+    static const struct {
+        const char *title, *below, *count, *colour;
+    } states[] = {
+        {"finished", "0", "column('done')-column('silent')-column('saturated')", "#56B4E9"},
+        {"saturated", "column('done')-column('silent')-column('saturated')", "column('saturated')", "#E69F00"},
+        {"silent", "column('done')-column('silent')", "column('silent')", "#000000"},
+        {"failed", "column('done')", "column('failed')", "#D55E00"},
+        {"missing", "column('done')+column('failed')", "column('missing')", "#cccccc"},
+    };
+    const int n_states = sizeof states / sizeof *states;
+    for (int i = 0; i < n_states; i++)
+        fprintf(script,
+                "%s 'summary.csv' using (is('generator_index',%d)&&is('method_index',%d)&&(%s)>0 ? "
+                "column('layer_position') : NaN):(0):(column('layer_position')-0.4):(column('layer_position')+0.4):"
+                "((%s)/column('runs')):((%s+%s)/column('runs')) with boxxyerror fs solid noborder lc rgb '%s' "
+                "title '%s'%s\n",
+                i == 0 ? "plot" : "    ", group->generator, group->method, states[i].count, states[i].below,
+                states[i].below, states[i].count, states[i].colour, states[i].title, i + 1 < n_states ? ", \\" : "");
+}
+
+static enum status draw(struct figure_context *context, struct error *error)
+{
+    const struct subject *subject = context->subject;
+    char title[3 * NAME_CAPACITY], quoted[QUOTED_CAPACITY];
+    struct plot plot;
+    int *layers = NULL;
+    int panel_width = 200 + 24 * subject->n_layers < 500 ? 500 : 200 + 24 * subject->n_layers;
+    TRY(MEMORY_ALLOCATE(layers, (size_t)subject->n_layers, error));
+    for (int i = 0; i < subject->n_layers; i++)
+        layers[i] = i;
+    snprintf(title, sizeof title, "%s: what became of the runs", subject->name);
+    enum status status = plot_begin(&plot, context, "summary", subject->n_generators * panel_width,
+                                    60 + 330 * subject->n_methods, subject->n_methods, subject->n_generators, title,
+                                    error);
+    if (status == STATUS_OK)
+        plot_layer_tics(&plot, subject, layers, subject->n_layers, NULL);
+    free(layers);
+    TRY(status);
+    fprintf(plot.script, "set yrange [0:1]\nset ylabel 'share of runs'\nset xlabel 'layer, units'\n"
+                         "set lmargin 9\nset bmargin 8\n");
+    for (int method = 0; method < subject->n_methods; method++)
+        for (int generator = 0; generator < subject->n_generators; generator++) {
+            const struct group *group = input_find_group(subject, generator, method);
+            if (group == NULL) {
+                fprintf(plot.script, "set multiplot next\n");
+                continue;
+            }
+            snprintf(title, sizeof title, "%s, %s", subject->generators[generator], subject->methods[method]);
+            plot_quote(title, quoted);
+            fprintf(plot.script, "set title %s\n", quoted);
+            plot_stack(plot.script, group);
+        }
+    return plot_end(&plot, context, "share of runs that finished, are saturated, silent, failed or missing, per layer",
+                    error);
+}
+
+enum status figure_summary(struct figure_context *context, struct error *error)
+{
+    struct table table;
+    enum status status;
+    table_start(&table, "summary", "per layer, generator and method: runs, flags, stop reasons, activation",
+                columns, sizeof columns / sizeof *columns);
+    TRY_CLEANUP(fill(context->subject, &table, error));
+    TRY_CLEANUP(output_table(context, &table, error));
+    status = table_n_rows(&table) > 0 ? draw(context, error)
+                                      : plot_message(context, "summary", "no layer and no run in the file", error);
+cleanup:
+    table_free(&table);
+    return status;
+}

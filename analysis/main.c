@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/** meicensus-analyze: from a results file to tables, plots and sheets. */
+#include <stdio.h>
+#include <string.h>
+
+#include <gsl/gsl_errno.h>
+
+#include "figures.h"
+
+struct options {
+    const char *input, *folder;
+    bool help;
+};
+
+static void print_help(void)
+{
+    printf("usage: meicensus-analyze RESULTS.h5 --out DIR\n\n"
+           "Reads a results file that 'meicensus gather' wrote and writes to DIR, for every subject:\n\n");
+    for (int i = 0; i < n_figures; i++)
+        printf("  %-12s %s\n  %-12s   needs %s\n", figures[i].name, figures[i].title, "", figures[i].needs);
+    printf("\nEvery figure is a CSV file, a group in DIR/figures.h5, a gnuplot script and its SVG and PNG;\n"
+           "DIR/README.txt lists all files and columns. Files of an earlier analysis in DIR are replaced.\n\n"
+           "exit codes:\n");
+#define HELP_LINE(name, exit_code, meaning) printf("  %2d  %s\n", exit_code, meaning);
+    STATUS_LIST(HELP_LINE)
+#undef HELP_LINE
+}
+
+static enum status parse_options(int n, char **words, struct options *options, struct error *error)
+{
+    for (int i = 1; i < n; i++) {
+        if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0)
+            options->help = true;
+        else if (strcmp(words[i], "--out") == 0 && i + 1 < n)
+            options->folder = words[++i];
+        else if (words[i][0] == '-')
+            return error_set(error, STATUS_USAGE, "%s: %s; see meicensus-analyze --help", words[i],
+                             strcmp(words[i], "--out") == 0 ? "needs a folder" : "no such option");
+        else if (options->input != NULL)
+            return error_set(error, STATUS_USAGE, "%s: one results file at a time, %s is given already", words[i],
+                             options->input);
+        else
+            options->input = words[i];
+    }
+    if (!options->help && (options->input == NULL || options->folder == NULL))
+        return error_set(error, STATUS_USAGE, "usage: meicensus-analyze RESULTS.h5 --out DIR (or --help)");
+    return STATUS_OK;
+}
+
+static enum status analyse_subject(struct output *output, const struct subject *subject, struct error *error)
+{
+    struct figure_context context;
+    enum status status = output_subject(output, subject, &context, error);
+    for (int i = 0; i < n_figures && status == STATUS_OK; i++) {
+        progress_report(&output->progress, figures[i].name, (size_t)i, (size_t)n_figures);
+        fprintf(output->index, "\n%s: %s (needs %s)\n", figures[i].name, figures[i].title, figures[i].needs);
+        status = figures[i].make(&context, error);
+    }
+    output_subject_end(&context);
+    return status;
+}
+
+static void print_files_to_open(const struct output *output, const struct input *input)
+{
+    char name[FILE_NAME_CAPACITY];
+    printf("open first:\n  %s/README.txt\n", output->folder);
+    for (int i = 0; i < input->n_subjects; i++) {
+        output_file_name(input->subjects[i].name, name);
+        printf("  %s/%s/%s\n", output->folder, name, "summary.csv");
+        if (!output->gnuplot_missing)
+            printf("  %s/%s/activation.png\n", output->folder, name);
+        printf("  %s/%s/sheets/\n", output->folder, name);
+    }
+}
+
+static enum status analyse(const struct options *options, struct error *error)
+{
+    struct input input = {0};
+    struct output output = {.figures = H5I_INVALID_HID};
+    struct error close_error = {0};
+    enum status status;
+    TRY_CLEANUP(input_open(options->input, &input, error));
+    TRY_CLEANUP(output_open(options->folder, options->input, &output, error));
+    for (int i = 0; i < input.n_subjects && status == STATUS_OK; i++)
+        status = analyse_subject(&output, &input.subjects[i], error);
+cleanup:;
+    enum status closed = output_close(&output, &close_error);
+    if (status == STATUS_OK && closed != STATUS_OK) {
+        *error = close_error;
+        status = closed;
+    }
+    if (status == STATUS_OK)
+        print_files_to_open(&output, &input);
+    if (status == STATUS_OK && output.n_plots_failed > 0)
+        status = error_set(error, STATUS_INTERNAL,
+                           "gnuplot failed on %d of %d plots (its messages are above); the data files are complete",
+                           output.n_plots_failed, output.n_plots);
+    input_close(&input);
+    return status;
+}
+
+int main(int n_words, char **words)
+{
+    struct options options = {0};
+    struct error error = {0};
+    gsl_set_error_handler_off(); /* the default handler aborts */
+    enum status status = parse_options(n_words, words, &options, &error);
+    if (status == STATUS_OK && options.help) {
+        print_help();
+        return 0;
+    }
+    if (status == STATUS_OK)
+        status = analyse(&options, &error);
+    if (status != STATUS_OK)
+        fprintf(stderr, "meicensus-analyze: %s\n", error.message);
+    return status_exit_code(status);
+}
