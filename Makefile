@@ -176,7 +176,9 @@ format:  ## formats every C file
 	clang-format -i $(C_FILES)
 
 format-check:  ## fails when a C file is not formatted
-	@clang-format --dry-run --Werror $(C_FILES) && echo "format-check: $(words $(C_FILES)) files, all formatted"
+	@unformatted=$$(for file in $(C_FILES); do clang-format $$file | cmp -s - $$file || echo $$file; done); \
+	if [ -n "$$unformatted" ]; then echo "format-check: run make format for these:" $$unformatted; exit 1; fi; \
+	echo "format-check: $(words $(C_FILES)) files, all formatted"
 
 # cppcheck takes the address of an output argument for the use of its value; compilers and sanitizers know better.
 WRONGLY_FOUND := --suppress=missingIncludeSystem --suppress=uninitvar --suppress=ctuuninitvar
