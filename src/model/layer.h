@@ -61,7 +61,8 @@ struct layer_kind {
     /** Check the layer against its input shapes and tensors; set `out`, weights, constants. */
     enum status (*prepare)(struct layer *layer, const struct tensor_file *tensors, struct error *error);
 
-    /** Bring the weights into the layout of these kernels, once nothing is folded into them any more; NULL: none. */
+    /** Bring the weights into the layout of these kernels, once nothing is folded into them any more; NULL:
+     * none. */
     enum status (*arrange)(struct layer *layer, const struct kernels *kernels, struct error *error);
 
     /** Floats of scratch at this time extent; NULL: none. */
