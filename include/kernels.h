@@ -25,6 +25,9 @@ struct convolution_shape {
     int pad_top, pad_left; /**< may be negative where the outer taps never meet the map and were dropped */
 };
 
+/** Height and width of a map, at most. */
+enum { KERNELS_LARGEST_SIDE = 4096 };
+
 struct pool_shape {
     int n_planes; /**< channels x time */
     int in_height, in_width, out_height, out_width;

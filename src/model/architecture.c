@@ -125,6 +125,9 @@ static enum status read_layer(struct model *model, int index, const struct node 
         TRY(neuron_read(neuron_override, own != NULL ? own : neuron, &layer->neuron, error));
     }
     TRY(layer->kind->prepare(layer, tensors, error));
+    if (layer->out.height > KERNELS_LARGEST_SIDE || layer->out.width > KERNELS_LARGEST_SIDE)
+        return node_error(node, error, "layer '%s': a map of %d x %d is larger than %d x %d", layer->name,
+                          layer->out.height, layer->out.width, KERNELS_LARGEST_SIDE, KERNELS_LARGEST_SIDE);
     if (map_values(layer->out) > (size_t)1 << 26 ||
         map_values(layer->out) * (size_t)model->timesteps > INT32_MAX)
         return node_error(node, error, "layer '%s': a map of %zu values at %d time steps is too large",

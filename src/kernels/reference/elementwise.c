@@ -2,6 +2,7 @@
 #include "elementwise.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- spiking neurons ---- */
 
@@ -110,16 +111,39 @@ void elementwise_add(int n_channels, int time, int n_pixels, const float *a, int
         }
 }
 
-/** Largest value of one window; the window meets the map in at least one place. */
-static float window_max(const struct pool_shape *s, const float *plane, int top, int left)
+/** largest[x] = the largest of `n_rows` rows at x: whole rows at once, so that it vectorises. */
+static void max_of_rows(const float *rows, int n_rows, int width, float *largest)
 {
-    float largest = -INFINITY;
-    for (int y = top < 0 ? 0 : top; y < top + s->kernel && y < s->in_height; y++)
-        for (int x = left < 0 ? 0 : left; x < left + s->kernel && x < s->in_width; x++) {
-            const float value = plane[y * s->in_width + x];
-            largest = value > largest ? value : largest;
+    memcpy(largest, rows, sizeof *largest * (size_t)width);
+    for (int y = 1; y < n_rows; y++)
+        for (int x = 0; x < width; x++) {
+            const float value = rows[y * width + x];
+            largest[x] = value > largest[x] ? value : largest[x];
         }
-    return largest;
+}
+
+/** One row of a max pool's output; every window meets the map in at least one place. */
+static void max_pool_row(const struct pool_shape *s, const float *plane, int y, float *out)
+{
+    float largest[KERNELS_LARGEST_SIDE];
+    const int top = y * s->stride - s->padding, first = top < 0 ? 0 : top;
+    const int last = top + s->kernel < s->in_height ? top + s->kernel : s->in_height;
+    max_of_rows(plane + first * s->in_width, last - first, s->in_width, largest);
+    for (int x = 0; x < s->out_width; x++) {
+        const int left = x * s->stride - s->padding;
+        const int end = left + s->kernel < s->in_width ? left + s->kernel : s->in_width;
+        float value = largest[left < 0 ? 0 : left];
+        for (int i = left < 0 ? 1 : left + 1; i < end; i++)
+            value = largest[i] > value ? largest[i] : value;
+        out[x] = value;
+    }
+}
+
+void elementwise_max_pool(const struct pool_shape *s, const float *in, float *out)
+{
+    for (int plane = 0; plane < s->n_planes; plane++, in += s->in_height * s->in_width)
+        for (int y = 0; y < s->out_height; y++, out += s->out_width)
+            max_pool_row(s, in, y, out);
 }
 
 static float window_mean(const struct pool_shape *s, const float *plane, int top, int left)
@@ -131,24 +155,12 @@ static float window_mean(const struct pool_shape *s, const float *plane, int top
     return (float)(sum / (double)(s->kernel * s->kernel));
 }
 
-static inline void pool(const struct pool_shape *s,
-                        float (*window)(const struct pool_shape *, const float *, int, int), const float *in,
-                        float *out)
+void elementwise_average_pool(const struct pool_shape *s, const float *in, float *out)
 {
     for (int plane = 0; plane < s->n_planes; plane++, in += s->in_height * s->in_width)
         for (int y = 0; y < s->out_height; y++)
             for (int x = 0; x < s->out_width; x++)
-                *out++ = window(s, in, y * s->stride - s->padding, x * s->stride - s->padding);
-}
-
-void elementwise_max_pool(const struct pool_shape *shape, const float *in, float *out)
-{
-    pool(shape, window_max, in, out);
-}
-
-void elementwise_average_pool(const struct pool_shape *shape, const float *in, float *out)
-{
-    pool(shape, window_mean, in, out);
+                *out++ = window_mean(s, in, y * s->stride - s->padding, x * s->stride - s->padding);
 }
 
 /* Bilinear, factor 2: an output row lies a quarter of a row before or behind its source row, so that it takes
