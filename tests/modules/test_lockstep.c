@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The search loop on the real networks. Where a test needs certain scores it replays them; where it needs
+ * certain codes it puts a scripted method into the job.
+ */
+#include <math.h>
+
+#include "campaign_fixture.h"
+
+#include "../../src/campaign/lockstep.h"
+#include "../../src/campaign/trials.h"
+#include "hash.h"
+
+enum { BUDGET = 8, TT_BUDGET = 80, TT_BATCH = 25 };
+
+static const char job_text[] = FIXTURE_MODELS
+    "methods: {random: {}, low: {method: random}, tt_b: {}}\n"
+    "searches:\n"
+    "  - {methods: [random], layers: [sn1], select: [3, 5, 9], budget: 8}\n"
+    "  - {methods: [random], layers: [layer3.1.sn2], select: [7], budget: 8}\n"
+    "  - {methods: [random], unit: neuron, layers: [sn1, layer2.0.sn1], select: [[1, 2, 3]], budget: 8}\n"
+    "  - {methods: [random], unit: neuron, layers: [layer4.1.sn2], select: [[9, 0, 0]], budget: 8}\n"
+    "  - {methods: [random], unit: class, select: [3], budget: 8}\n"
+    "  - {methods: [low], layers: [sn1], select: [3], budget: 8, minimise: true}\n"
+    "  - {methods: [tt_b], layers: [layer1.0.sn1], select: [0, 1, 2], budget: 80}\n"
+    "trials: {count: 2}\n";
+
+/* ---- a scripted method ---- */
+
+struct search {
+    int n_dimensions, n_asked;
+};
+
+/** What the scripted method asks (code i is filled with codes[i]) and what it was told. */
+static struct {
+    int batch, codes[64];
+    int n_told;
+    float told[64];
+    enum status create_status;
+} script;
+
+static enum status script_create(const struct search_method *method, const struct search_problem *problem,
+                                 const void *settings, struct search **search, struct error *error)
+{
+    (void)method;
+    (void)settings;
+    if (script.create_status != STATUS_OK)
+        return error_set(error, script.create_status, "the script says no");
+    *search = calloc(1, sizeof **search);
+    (*search)->n_dimensions = problem->n_dimensions;
+    script.n_told = 0;
+    return STATUS_OK;
+}
+
+static int script_batch(const void *settings)
+{
+    (void)settings;
+    return script.batch;
+}
+
+static void script_ask(struct search *search, int32_t *codes)
+{
+    for (int i = 0; i < script.batch; i++, search->n_asked++)
+        for (int d = 0; d < search->n_dimensions; d++)
+            codes[i * search->n_dimensions + d] = script.codes[search->n_asked % 64];
+}
+
+static void script_tell(struct search *search, const float *scores)
+{
+    (void)search;
+    memcpy(script.told + script.n_told, scores, sizeof *scores * (size_t)script.batch);
+    script.n_told += script.batch;
+}
+
+static void script_destroy(struct search *search)
+{
+    free(search);
+}
+
+static const struct search_method scripted = {.name = "scripted",
+                                              .create = script_create,
+                                              .batch = script_batch,
+                                              .ask = script_ask,
+                                              .tell = script_tell,
+                                              .destroy = script_destroy};
+
+/* ---- helpers ---- */
+
+static struct fixture shared;
+static const struct job_stop never_early = {.at_bound = false};
+
+/** What a test may have changed is as in the job again. */
+static int reset(void **state)
+{
+    (void)state;
+    script.batch = 1;
+    script.create_status = STATUS_OK;
+    for (int i = 0; i < 64; i++)
+        script.codes[i] = i;
+    shared.job->stop = (struct job_stop){.at_bound = true};
+    shared.job->methods[0].method = search_method_find("random");
+    shared.job->methods[1].method = search_method_find("random");
+    return 0;
+}
+
+static void use_script(const int *codes, int n_codes)
+{
+    shared.job->methods[0].method = &scripted;
+    shared.job->methods[1].method = &scripted;
+    for (int i = 0; i < n_codes; i++)
+        script.codes[i] = codes[i];
+}
+
+/** A batch of runs; the caller frees it. */
+static struct lockstep *advance(const int64_t *runs, int n_runs, const struct replay *replays,
+                                const struct lockstep_watch *watch)
+{
+    struct error error = {0};
+    struct evaluator *evaluator;
+    struct lockstep *lockstep;
+    require(evaluator_create(shared.plan, 0, 0, &evaluator, &error), &error);
+    require(lockstep_run(shared.plan, evaluator, runs, n_runs, replays, watch, &lockstep, &error), &error);
+    evaluator_free(evaluator);
+    return lockstep;
+}
+
+/** One run, by name, with the first scores given; a copy of its record (to be freed). */
+static void *finished_record(const char *name, const float *scores, int n_scores)
+{
+    const int64_t run = find_run(shared.plan, name);
+    const struct record_layout *layout = run_layout(shared.plan, run);
+    const struct replay replay = {n_scores, 0, scores};
+    struct lockstep *lockstep = advance(&run, 1, &replay, NULL);
+    const struct lockstep_result result = lockstep_result(lockstep, 0);
+    assert_true(result.finished);
+    void *copy = malloc(layout->n_bytes);
+    memcpy(copy, result.record, layout->n_bytes);
+    lockstep_free(lockstep);
+    return copy;
+}
+
+/* Values of the field of a record of the group `random` or `low` (equal sizes). */
+#define FIELD(type, record, field)                                                                           \
+    ((const type *)record_at_const(                                                                          \
+        run_layout(shared.plan, find_run(shared.plan, "spiking/vq_vae/random/sn1/3")), record, field))
+
+static const char sn1_3[] = "spiking/vq_vae/random/sn1/3", low_3[] = "spiking/vq_vae/low/sn1/3",
+                  class_3[] = "spiking/vq_vae/random/class/3";
+
+/* ---- what is kept of a search ---- */
+
+static void test_winner_is_first_best(void **state)
+{
+    (void)state;
+    const int codes[] = {10, 11, 12, 13, 14, 15, 16, 17};
+    const float scores[BUDGET] = {0.1f, 0.5f, 0.25f, 0.5f, 0.4f, 0.5f, 0, 0.3f};
+    const float best[BUDGET] = {0.1f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f};
+    use_script(codes, BUDGET);
+    void *record = finished_record(sn1_3, scores, BUDGET);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_STATUS), RUN_DONE);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_STOP_REASON), STOP_BUDGET);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_QUERIES), BUDGET);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_BEST_QUERY), 2);
+    assert_int_equal(FIELD(int32_t, record, FIELD_LATENT)[63], 11);
+    assert_true(*FIELD(float, record, FIELD_ACTIVATION_SEARCHED) == 0.5f);
+    assert_memory_equal(FIELD(float, record, FIELD_TRACE), scores, sizeof scores);
+    assert_memory_equal(FIELD(float, record, FIELD_HISTORY), best, sizeof best);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_SILENT), 0);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_SATURATED), 0);
+    /* All but the last batch, which ended the run, was told. */
+    assert_int_equal(script.n_told, BUDGET - 1);
+    assert_memory_equal(script.told, scores, sizeof(float) * (BUDGET - 1));
+    free(record);
+}
+
+static void test_codes_hash(void **state)
+{
+    (void)state;
+    const float scores[BUDGET] = {0};
+    uint64_t hash = 0;
+    use_script(NULL, 0);
+    void *record = finished_record(sn1_3, scores, BUDGET);
+    for (int32_t i = 0; i < BUDGET; i++) {
+        int32_t code[64];
+        for (int d = 0; d < 64; d++)
+            code[d] = i;
+        hash = hash_continue(hash, code, sizeof code);
+    }
+    assert_true(*FIELD(uint64_t, record, FIELD_CODES_HASH) == hash);
+    free(record);
+}
+
+/** The second time a code comes its first score is taken, not the one that the replay has for this query. */
+static void test_duplicates_are_not_shown_again(void **state)
+{
+    (void)state;
+    const int codes[] = {1, 2, 1, 1, 3, 2, 4, 5};
+    const float replayed[BUDGET] = {0.1f, 0.2f, 0.9f, 0.9f, 0.3f, 0.9f, 0.4f, 0.5f};
+    const float expected[BUDGET] = {0.1f, 0.2f, 0.1f, 0.1f, 0.3f, 0.2f, 0.4f, 0.5f};
+    use_script(codes, BUDGET);
+    void *record = finished_record(class_3, replayed, BUDGET);
+    assert_memory_equal(FIELD(float, record, FIELD_TRACE), expected, sizeof expected);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_QUERIES), BUDGET);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_EVALUATIONS), 5);
+    free(record);
+}
+
+static void test_minimise(void **state)
+{
+    (void)state;
+    const float scores[BUDGET] = {0.5f, 0.25f, 0.75f, 0.25f, 0.3f, 0.5f, 0.6f, 0.3f};
+    const float best[BUDGET] = {0.5f, 0.25f, 0.25f, 0.25f, 0.25f, 0.25f, 0.25f, 0.25f};
+    use_script(NULL, 0);
+    void *record = finished_record(low_3, scores, BUDGET);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_BEST_QUERY), 2);
+    assert_memory_equal(FIELD(float, record, FIELD_TRACE), scores, sizeof scores);
+    assert_memory_equal(FIELD(float, record, FIELD_HISTORY), best, sizeof best);
+    for (int i = 0; i < BUDGET - 1; i++)
+        assert_true(script.told[i] == -scores[i]);
+    free(record);
+}
+
+static void test_silent_and_saturated(void **state)
+{
+    (void)state;
+    const float silent[BUDGET] = {0}, loud[BUDGET] = {0, 0, 1};
+    use_script(NULL, 0);
+    void *record = finished_record(sn1_3, silent, BUDGET);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_SILENT), 1);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_BEST_QUERY), 1);
+    free(record);
+    record = finished_record(sn1_3, loud, 3);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_SILENT), 0);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_SATURATED), 1);
+    free(record);
+    /* 1 is no maximum of a class output */
+    record = finished_record(class_3, (const float[BUDGET]){1, 1, 1, 1, 1, 1, 1, 1}, BUDGET);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_SATURATED), 0);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_STOP_REASON), STOP_BUDGET);
+    free(record);
+}
+
+/* ---- stopping ---- */
+
+/** The run with these scores stops after `queries` for this reason, and nothing is invented behind. */
+static void check_stop(const char *name, const float *scores, enum stop_reason reason, int64_t queries)
+{
+    use_script(NULL, 0);
+    void *record = finished_record(name, scores, BUDGET);
+    const float *trace = FIELD(float, record, FIELD_TRACE), *history = FIELD(float, record, FIELD_HISTORY);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_STOP_REASON), reason);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_QUERIES), queries);
+    for (int64_t q = queries; q < BUDGET; q++) {
+        assert_true(isnan(trace[q]));
+        assert_true(history[q] == history[queries - 1]);
+    }
+    free(record);
+}
+
+static void test_stop_at_bound(void **state)
+{
+    (void)state;
+    const float up[BUDGET] = {0.1f, 0.2f, 1, 0.5f}, down[BUDGET] = {0.5f, 0.2f, 0.1f, 0, 0.3f};
+    check_stop(sn1_3, up, STOP_BOUND, 3);
+    check_stop(low_3, down, STOP_BOUND, 4);
+    check_stop(class_3, up, STOP_BUDGET, BUDGET);
+    shared.job->stop = never_early;
+    check_stop(sn1_3, up, STOP_BUDGET, BUDGET);
+    check_stop(low_3, down, STOP_BUDGET, BUDGET);
+}
+
+static void test_stop_at_target(void **state)
+{
+    (void)state;
+    const float scores[BUDGET] = {0.3f, 0.2f, 0.4f, 0.5f, 0.1f};
+    shared.job->stop = (struct job_stop){.has_target = true, .target = 0.4f};
+    check_stop(sn1_3, scores, STOP_TARGET, 3);
+    shared.job->stop.target = 0.2f;
+    check_stop(low_3, scores, STOP_TARGET, 2);
+    shared.job->stop.target = 0.6;
+    check_stop(sn1_3, scores, STOP_BUDGET, BUDGET);
+}
+
+static void test_stop_without_improvement(void **state)
+{
+    (void)state;
+    const float scores[BUDGET] = {0.3f, 0.4f, 0.4f, 0.2f, 0.5f, 0.5f, 0.5f, 0.5f};
+    shared.job->stop = (struct job_stop){.no_improvement = 2};
+    check_stop(sn1_3, scores, STOP_NO_IMPROVEMENT, 4);
+    shared.job->stop.no_improvement = 3;
+    check_stop(sn1_3, scores, STOP_BUDGET,
+               BUDGET); /* both rules meet at the last query: the budget is named */
+}
+
+static void test_stop_at_wall_time(void **state)
+{
+    (void)state;
+    const float scores[BUDGET] = {0.3f};
+    shared.job->stop = (struct job_stop){.seconds = 1e-9};
+    check_stop(sn1_3, scores, STOP_WALL_TIME, 1);
+    shared.job->stop.seconds = 1e6;
+    check_stop(sn1_3, scores, STOP_BUDGET, BUDGET);
+}
+
+/* ---- failed runs ---- */
+
+static void test_failed_method_fails_its_runs_only(void **state)
+{
+    (void)state;
+    use_script(NULL, 0);
+    script.create_status = STATUS_BAD_INPUT;
+    void *record = finished_record(sn1_3, NULL, 0);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_STATUS), RUN_FAILED);
+    assert_string_equal(FIELD(char, record, FIELD_MESSAGE), "the script says no");
+    assert_true(isnan(*FIELD(float, record, FIELD_ACTIVATION)));
+    free(record);
+}
+
+/** Short memory is no property of a run: it must not be recorded as one. */
+static void test_fault_of_the_machine_ends_the_batch(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct evaluator *evaluator;
+    struct lockstep *lockstep;
+    const int64_t run = find_run(shared.plan, sn1_3);
+    const struct replay none = {0};
+    use_script(NULL, 0);
+    script.create_status = STATUS_INTERNAL;
+    require(evaluator_create(shared.plan, 0, 0, &evaluator, &error), &error);
+    assert_int_equal(lockstep_run(shared.plan, evaluator, &run, 1, &none, NULL, &lockstep, &error),
+                     STATUS_INTERNAL);
+    assert_string_equal(error.message, "the script says no");
+    evaluator_free(evaluator);
+}
+
+static void test_scores_that_are_no_numbers(void **state)
+{
+    (void)state;
+    const float some[BUDGET] = {NAN, NAN, 0.25f, NAN, 0.125f, NAN, NAN, NAN};
+    const float none[BUDGET] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    use_script(NULL, 0);
+    void *record = finished_record(sn1_3, some, BUDGET);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_BEST_QUERY), 3);
+    assert_true(*FIELD(float, record, FIELD_ACTIVATION_SEARCHED) == 0.25f);
+    free(record);
+    record = finished_record(sn1_3, none, BUDGET);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_STATUS), RUN_FAILED);
+    assert_non_null(strstr(FIELD(char, record, FIELD_MESSAGE), "no query"));
+    free(record);
+}
+
+/* ---- against the networks themselves ---- */
+
+/** Mean of the unit's part of a layer's output [channel][time][height][width]. */
+static double mean_output(const struct model_run *run, const struct model *model, const struct unit *unit)
+{
+    int time;
+    const float *output = model_output(run, unit->layer, &time);
+    const struct map_shape shape = model_layer_shape(model, unit->layer);
+    const size_t pixels = (size_t)shape.height * (size_t)shape.width;
+    double sum = 0;
+    size_t n = 0;
+    for (size_t t = 0; t < (size_t)time; t++)
+        for (size_t p = 0; p < pixels; p++)
+            if (unit->kind != UNIT_NEURON || p == (size_t)unit->y * (size_t)shape.width + (size_t)unit->x) {
+                sum += (double)output[((size_t)unit->channel * (size_t)time + t) * pixels + p];
+                n++;
+            }
+    return sum / (double)n;
+}
+
+/** The stored MEI is what the generator makes of the stored code, and gives the stored activation. */
+static void check_against_networks(const char *name)
+{
+    const struct plan *plan = shared.plan;
+    struct error error = {0};
+    struct model_run *maker, *shown;
+    float input[64];
+    int time;
+    const struct model *subject = plan->subjects[0].model, *generator = plan->generators[0];
+    const struct unit *unit = &plan->subjects[0].units[plan->runs[find_run(plan, name)].unit];
+    void *record = finished_record(name, NULL, 0);
+    for (int i = 0; i < 64; i++)
+        input[i] = (float)FIELD(int32_t, record, FIELD_LATENT)[i];
+    require(model_run_create(generator, &maker, &error), &error);
+    require(model_run_create(subject, &shown, &error), &error);
+    model_forward(maker, input, model_output_layer(generator), NULL);
+    const float *mei = FIELD(float, record, FIELD_MEI);
+    assert_memory_equal(mei, model_output(maker, model_output_layer(generator), &time), 3072 * sizeof *mei);
+    model_forward(shown, mei, unit->layer, NULL);
+    const float activation = *FIELD(float, record, FIELD_ACTIVATION);
+    assert_true(activation == (float)mean_output(shown, subject, unit));
+    assert_true(activation == *FIELD(float, record, FIELD_ACTIVATION_SEARCHED));
+    assert_true(activation ==
+                FIELD(float, record, FIELD_TRACE)[*FIELD(int64_t, record, FIELD_BEST_QUERY) - 1]);
+    for (int q = 0; q < BUDGET; q++)
+        assert_true(FIELD(float, record, FIELD_TRACE)[q] <= activation);
+    free(record);
+    model_run_free(maker);
+    model_run_free(shown);
+}
+
+static void test_channels_neurons_and_classes_against_networks(void **state)
+{
+    (void)state;
+    check_against_networks(sn1_3);
+    check_against_networks("spiking/vq_vae/random/layer3.1.sn2/7");
+    check_against_networks("spiking/vq_vae/random/sn1/1,2,3");
+    check_against_networks("spiking/vq_vae/random/layer2.0.sn1/1,2,3");
+    check_against_networks("spiking/vq_vae/random/layer4.1.sn2/9,0,0");
+    check_against_networks(class_3);
+}
+
+static void test_image_for_the_eye_and_probabilities(void **state)
+{
+    (void)state;
+    const struct model *subject = shared.plan->subjects[0].model;
+    void *record = finished_record(sn1_3, NULL, 0);
+    const float *mei = FIELD(float, record, FIELD_MEI), *p = FIELD(float, record, FIELD_CLASS_PROBABILITY);
+    const uint8_t *rgb = FIELD(uint8_t, record, FIELD_MEI_RGB8);
+    double sum = 0;
+    for (int c = 0; c < 3; c++)
+        for (int i = 0; i < 1024; i++) {
+            const double value =
+                255 * ((double)mei[c * 1024 + i] * model_std(subject)[c] + model_mean(subject)[c]);
+            assert_true(fabs(fmin(fmax(value, 0), 255) - rgb[i * 3 + c]) <= 0.5 + 1e-9);
+        }
+    for (int i = 0; i < 10; i++)
+        sum += (double)p[i];
+    assert_true(fabs(sum - 1) < 1e-5);
+    free(record);
+}
+
+/* ---- leaving and going on ---- */
+
+struct counter {
+    int64_t n_looks, last_look, n_queries;
+};
+
+static bool stops_after(void *context)
+{
+    struct counter *counter = context;
+    return ++counter->n_looks > counter->last_look;
+}
+
+static void counts(void *context, int64_t n_queries)
+{
+    ((struct counter *)context)->n_queries += n_queries;
+}
+
+static const char *const tt_names[] = {"spiking/vq_vae/tt_b/layer1.0.sn1/0",
+                                       "spiking/vq_vae/tt_b/layer1.0.sn1/1",
+                                       "spiking/vq_vae/tt_b/layer1.0.sn1/2"};
+
+/** Records of the three runs of tt_b, one at a time, undisturbed. */
+static void *alone[3];
+
+static int do_alone(void)
+{
+    for (int i = 0; i < 3; i++)
+        alone[i] = finished_record(tt_names[i], NULL, 0);
+    return 0;
+}
+
+static void find_tt_runs(int64_t runs[3])
+{
+    for (int i = 0; i < 3; i++)
+        runs[i] = find_run(shared.plan, tt_names[i]);
+}
+
+static void test_runs_do_not_know_of_each_other(void **state)
+{
+    (void)state;
+    const struct replay none[3] = {{0}};
+    int64_t runs[3];
+    find_tt_runs(runs);
+    struct lockstep *lockstep = advance(runs, 3, none, NULL);
+    for (int i = 0; i < 3; i++)
+        assert_null(
+            different_field(run_layout(shared.plan, runs[i]), lockstep_result(lockstep, i).record, alone[i]));
+    lockstep_free(lockstep);
+}
+
+/** Left in the middle of an ask, gone on with from what was told: no query of the saved ones is done again.
+ */
+static void test_going_on(void **state)
+{
+    (void)state;
+    int64_t runs[3];
+    struct replay replays[3] = {{0}};
+    struct counter first = {.last_look = 150}, second = {.last_look = INT64_MAX};
+    const struct lockstep_watch watch = {&first, stops_after, counts},
+                                watch_again = {&second, stops_after, counts};
+    int64_t n_saved = 0;
+    find_tt_runs(runs);
+    struct lockstep *left = advance(runs, 3, replays, &watch);
+    for (int i = 0; i < 3; i++) {
+        const struct lockstep_result result = lockstep_result(left, i);
+        assert_false(result.finished);
+        assert_int_equal(result.n_told % TT_BATCH, 0);
+        replays[i] = (struct replay){result.n_told, result.codes_hash, result.scores};
+        n_saved += result.n_told;
+    }
+    assert_true(n_saved >= 3 * TT_BATCH);
+    assert_in_range(first.n_queries, n_saved, n_saved + TT_BATCH);
+    struct lockstep *resumed = advance(runs, 3, replays, &watch_again);
+    for (int i = 0; i < 3; i++)
+        assert_null(
+            different_field(run_layout(shared.plan, runs[i]), lockstep_result(resumed, i).record, alone[i]));
+    assert_int_equal(second.n_queries, 3 * TT_BUDGET - n_saved);
+    lockstep_free(left);
+    lockstep_free(resumed);
+}
+
+/** Scores that belong to other codes are thrown away: the run starts again. */
+static void test_foreign_scores_are_not_used(void **state)
+{
+    (void)state;
+    float scores[2 * TT_BATCH];
+    const int64_t run = find_run(shared.plan, tt_names[0]);
+    for (int i = 0; i < 2 * TT_BATCH; i++)
+        scores[i] = 0.5f + 0.001f * (float)i;
+    const struct replay replay = {2 * TT_BATCH, 12345, scores};
+    struct lockstep *lockstep = advance(&run, 1, &replay, NULL);
+    assert_null(different_field(run_layout(shared.plan, run), lockstep_result(lockstep, 0).record, alone[0]));
+    lockstep_free(lockstep);
+}
+
+/** A stop during the trials leaves the run unfinished, with all its whole batches. */
+static void test_stop_during_trials(void **state)
+{
+    (void)state;
+    const struct replay none = {0};
+    const int64_t run = find_run(shared.plan, tt_names[0]);
+    struct counter counter = {.last_look = INT64_MAX};
+    const struct lockstep_watch watch = {&counter, stops_after, counts};
+    lockstep_free(advance(&run, 1, &none, &watch));
+    counter = (struct counter){.last_look = counter.n_looks - 1};
+    struct lockstep *lockstep = advance(&run, 1, &none, &watch);
+    const struct lockstep_result result = lockstep_result(lockstep, 0);
+    assert_false(result.finished);
+    assert_int_equal(result.n_told, TT_BUDGET / TT_BATCH * TT_BATCH);
+    lockstep_free(lockstep);
+}
+
+static int open_shared(void **state)
+{
+    (void)state;
+    fixture_open(&shared, job_text);
+    reset(NULL);
+    return do_alone();
+}
+
+static int close_shared(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        free(alone[i]);
+    fixture_close(&shared);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_winner_is_first_best, reset),
+        cmocka_unit_test_setup(test_codes_hash, reset),
+        cmocka_unit_test_setup(test_duplicates_are_not_shown_again, reset),
+        cmocka_unit_test_setup(test_minimise, reset),
+        cmocka_unit_test_setup(test_silent_and_saturated, reset),
+        cmocka_unit_test_setup(test_stop_at_bound, reset),
+        cmocka_unit_test_setup(test_stop_at_target, reset),
+        cmocka_unit_test_setup(test_stop_without_improvement, reset),
+        cmocka_unit_test_setup(test_stop_at_wall_time, reset),
+        cmocka_unit_test_setup(test_failed_method_fails_its_runs_only, reset),
+        cmocka_unit_test_setup(test_fault_of_the_machine_ends_the_batch, reset),
+        cmocka_unit_test_setup(test_scores_that_are_no_numbers, reset),
+        cmocka_unit_test_setup(test_channels_neurons_and_classes_against_networks, reset),
+        cmocka_unit_test_setup(test_image_for_the_eye_and_probabilities, reset),
+        cmocka_unit_test_setup(test_runs_do_not_know_of_each_other, reset),
+        cmocka_unit_test_setup(test_going_on, reset),
+        cmocka_unit_test_setup(test_foreign_scores_are_not_used, reset),
+        cmocka_unit_test_setup(test_stop_during_trials, reset),
+    };
+    return cmocka_run_group_tests(tests, open_shared, close_shared);
+}
