@@ -4,6 +4,7 @@
 #define MEICENSUS_MASTER_H
 
 #include "dispatch.h"
+#include "lockstep.h"
 #include "progress.h"
 #include "ranks.h"
 
