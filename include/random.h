@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-/** What a number is for: the four counter words. Search: (0, step, draw, 0); trials: (1 + trial, layer, neuron, step). */
+/** What a number is for: the four counter words. Search: (0, step, draw, 0); trials: (1 + trial, layer,
+ * neuron, step). */
 struct random_counter {
     uint32_t word[4];
 };

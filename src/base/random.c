@@ -8,8 +8,7 @@
 void random_words(uint64_t key, struct random_counter counter, uint32_t words[4])
 {
     philox4x32_key_t philox_key = {{(uint32_t)key, (uint32_t)(key >> 32)}};
-    philox4x32_ctr_t philox_counter = {
-        {counter.word[0], counter.word[1], counter.word[2], counter.word[3]}};
+    philox4x32_ctr_t philox_counter = {{counter.word[0], counter.word[1], counter.word[2], counter.word[3]}};
     philox4x32_ctr_t result = philox4x32_R(10, philox_counter, philox_key);
     for (int i = 0; i < 4; i++)
         words[i] = result.v[i];

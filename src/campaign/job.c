@@ -195,7 +195,7 @@ static enum status unknown_method(const struct node *node, const char *name, str
 {
     const char *names[64];
     size_t n = 0;
-    for (; search_methods[n] != NULL && n < 63; n++)
+    for (; n < 63 && search_methods[n] != NULL; n++)
         names[n] = search_methods[n]->name;
     names[n] = NULL;
     const char *nearest = nearest_name(name, names);

@@ -21,8 +21,7 @@ for ((round = 1; round <= rounds; round++)); do
     [ $peer = yes ] || continue
     for kind in plain tuned; do
         echo "== round $round of $rounds: the packages, $kind"
-        OPENBLAS_NUM_THREADS='' "$python" tests/bench/bench_pytorch.py "$seconds" $([ $kind = plain ] || echo --tuned) |
-            tee -a "$log/$kind.txt"
+        OPENBLAS_NUM_THREADS='' "$python" tests/bench/bench_pytorch.py "$seconds" --$kind | tee -a "$log/$kind.txt"
     done
 done
 

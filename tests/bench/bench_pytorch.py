@@ -3,7 +3,7 @@
 weights), SpikingJelly's spiking ResNet18 (T = 20, shipped weights, activation of a channel of layer4.1.sn2) and
 the protes package (768 binary modes, k = 10, top 1), one unit and a batch of k images at a time, as MANGO does.
 
-usage: bench_pytorch.py [SECONDS] [--tuned]      --tuned: channels_last memory layout"""
+usage: bench_pytorch.py [SECONDS] [--plain | --tuned]      --tuned: channels_last memory layout"""
 import sys
 import time
 from pathlib import Path
