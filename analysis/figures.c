@@ -12,6 +12,7 @@ const struct figure figures[] = {
     {"perplexity", "Relative class perplexity of the MEIs in repeated presentations",
      "one finished run with trials", figure_perplexity},
     {"convergence", "Best activation against queries", "one finished run", figure_convergence},
+    {"sheets", "The images: all units of every layer, and an overview", "one planned run", figure_sheets},
 };
 const int n_figures = sizeof figures / sizeof *figures;
 

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * sheets: the MEIs themselves, as PNG files of a generator and method in sheets/GENERATOR/METHOD/ (after
+ * figures 6 to 8 of arXiv 2401.10748): overview.png with the most active units of every layer,
+ * LAYER_KIND_PAGE.png with all units.
+ */
+#include "figures.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image.h"
+#include "memory.h"
+
+enum {
+    MARGIN = 20,
+    GAP = 12,
+    LINE = IMAGE_FONT_HEIGHT + 3,
+    CAPTION = 2 * LINE + 4,
+    SLOT_MIN_WIDTH = 14 * IMAGE_FONT_WIDTH, /* "1.00 saturated" */
+    SHEET_IMAGE = 128,
+    SHEET_WIDTH = 2400,
+    SHEET_COLUMNS = 16,
+    SHEET_IMAGES = 256,
+    OVERVIEW_IMAGE = 96,
+    OVERVIEW_UNITS = 8,
+    LABEL_CHARACTERS = 24,
+    BLOCK_GAP = 3 * GAP,
+    TEXT_CAPACITY = 4 * NAME_CAPACITY
+};
+
+static const char *const kind_names[] = {
+    [UNIT_CHANNEL] = "channels", [UNIT_NEURON] = "neurons", [UNIT_CLASS] = "classes"};
+
+/* ---- Headings ----------------------------------------------------------------------------------------- */
+
+enum { HEADING_LINES = 3 };
+
+struct heading {
+    char lines[HEADING_LINES][TEXT_CAPACITY]; /**< the first is the title, twice as large */
+};
+
+static int heading_scale(int line)
+{
+    return line == 0 ? 2 : 1;
+}
+
+static int heading_height(void)
+{
+    return (HEADING_LINES + 1) * LINE + GAP;
+}
+
+/** Width of a picture that shows the heading and `content`: the heading may widen it up to SHEET_WIDTH. */
+static int picture_width(const struct heading *heading, int content)
+{
+    int widest = 0;
+    for (int i = 0; i < HEADING_LINES; i++) {
+        int width = image_text_width(heading->lines[i], heading_scale(i));
+        widest = width > widest ? width : widest;
+    }
+    widest = widest < SHEET_WIDTH - 2 * MARGIN ? widest : SHEET_WIDTH - 2 * MARGIN;
+    return 2 * MARGIN + (content > widest ? content : widest);
+}
+
+static void draw_heading(struct image *image, const struct heading *heading)
+{
+    for (int i = 0, y = MARGIN; i < HEADING_LINES; y += heading_scale(i) * LINE, i++)
+        image_text(image, MARGIN, y, heading_scale(i), image->width - 2 * MARGIN, heading->lines[i]);
+}
+
+/* ---- One MEI ------------------------------------------------------------------------------------------ */
+
+/** The MEIs of a group at one size. */
+struct gallery {
+    const struct subject *subject;
+    const struct group *group;
+    int width, height; /**< of a shown image, in pixels of the picture */
+    int slot;          /**< width that an image and its caption take */
+    uint8_t *pixels;   /**< [replicate][height][width][channels] of one row */
+};
+
+/** Images up to `wanted` pixels are enlarged a whole number of times, those up to twice that stay as they
+ * are, larger ones are reduced. */
+static void choose_size(struct gallery *gallery, int wanted)
+{
+    int64_t height = gallery->group->sizes.height, width = gallery->group->sizes.width;
+    int64_t longest = height > width ? height : width, limit = 2 * wanted;
+    if (longest <= limit) {
+        int64_t factor = longest <= wanted ? wanted / longest : 1;
+        gallery->width = (int)(width * factor);
+        gallery->height = (int)(height * factor);
+    } else {
+        gallery->width = (int)(width * limit / longest) + (width * limit < longest);
+        gallery->height = (int)(height * limit / longest) + (height * limit < longest);
+    }
+    gallery->slot = gallery->width > SLOT_MIN_WIDTH ? gallery->width : SLOT_MIN_WIDTH;
+}
+
+static void describe_unit(const struct gallery *gallery, size_t row, char text[TEXT_CAPACITY])
+{
+    const struct unit *unit = &gallery->subject->units[gallery->group->unit[row]];
+    if (unit->kind == UNIT_NEURON)
+        snprintf(text, TEXT_CAPACITY, "%d @ %d,%d", unit->channel, unit->y, unit->x);
+    else if (unit->kind == UNIT_CHANNEL)
+        snprintf(text, TEXT_CAPACITY, "channel %d", unit->channel);
+    else if (unit->channel >= 0 && unit->channel < gallery->group->sizes.classes)
+        snprintf(text, TEXT_CAPACITY, "%s", gallery->group->class_names[unit->channel]);
+    else
+        snprintf(text, TEXT_CAPACITY, "class %d", unit->channel);
+}
+
+/** Activation with three significant digits, and what is special about the run, in a word. */
+static void describe_run(const struct group *group, size_t run, char text[TEXT_CAPACITY])
+{
+    double activation = (double)group->activation[run];
+    const char *word = group->silent[run] ? " silent" : group->saturated[run] ? " saturated" : "";
+    if (!isfinite(activation))
+        snprintf(text, TEXT_CAPACITY, "no number");
+    else
+        snprintf(text, TEXT_CAPACITY, fabs(activation) < 100 ? "%#.3g%s" : "%.3g%s", activation, word);
+}
+
+static void draw_run(struct image *image, int x, int y, const struct gallery *gallery, size_t row,
+                     size_t replicate)
+{
+    static const uint8_t grey[3] = {208, 208, 208};
+    const struct group *group = gallery->group;
+    const struct record_sizes *sizes = &group->sizes;
+    size_t run = row * group->n_replicates + replicate;
+    char text[TEXT_CAPACITY];
+    if (input_run_done(group, row, replicate)) {
+        image_paste(image, x, y, gallery->width, gallery->height,
+                    gallery->pixels + replicate * (size_t)(sizes->height * sizes->width * sizes->channels),
+                    sizes->width, sizes->height, sizes->channels);
+        describe_run(group, run, text);
+        image_text(image, x, y + gallery->height + 4 + LINE, 1, gallery->slot, text);
+    } else {
+        const char *word = group->status[run] == RUN_FAILED ? "failed" : "missing";
+        image_fill(image, x, y, gallery->width, gallery->height, grey);
+        image_text(image, x + (gallery->width - image_text_width(word, 1)) / 2,
+                   y + (gallery->height - IMAGE_FONT_HEIGHT) / 2, 1, gallery->slot, word);
+    }
+}
+
+/** Replicates [first, first + n) of a row side by side, the unit's name below the first. */
+static enum status draw_unit(struct image *image, int x, int y, const struct gallery *gallery, size_t row,
+                             size_t first, size_t n, struct error *error)
+{
+    char text[TEXT_CAPACITY];
+    TRY(input_read(gallery->group, FIELD_MEI_RGB8, row, 1, gallery->pixels, error));
+    for (size_t i = 0; i < n; i++)
+        draw_run(image, x + (int)i * (gallery->slot + 2), y, gallery, row, first + i);
+    describe_unit(gallery, row, text);
+    image_text(image, x, y + gallery->height + 4, 1, (int)n * (gallery->slot + 2) - 2, text);
+    return STATUS_OK;
+}
+
+/* ---- Sheets of a layer -------------------------------------------------------------------------------- */
+
+/** Rows of the group that are units of the layer, in network order; returns how many. rows: room for all. */
+static size_t select_rows(const struct gallery *gallery, int layer, size_t *rows)
+{
+    size_t n = 0;
+    for (size_t unit = 0; unit < gallery->subject->n_units; unit++)
+        if (gallery->subject->units[unit].layer == layer && gallery->group->row_of_unit[unit] >= 0)
+            rows[n++] = (size_t)gallery->group->row_of_unit[unit];
+    return n;
+}
+
+/** What all sheets of a layer share. */
+struct sheet {
+    int layer;
+    const size_t *rows;
+    size_t n_units, n_replicates;
+    int columns, lines; /**< units of a page */
+    int cell_width, cell_height;
+};
+
+static size_t sheet_pages(const struct sheet *sheet)
+{
+    size_t page = (size_t)(sheet->columns * sheet->lines);
+    return (sheet->n_units + page - 1) / page;
+}
+
+static void lay_out(struct sheet *sheet, const struct gallery *gallery)
+{
+    size_t n = gallery->group->n_replicates,
+           most = (size_t)((SHEET_WIDTH - 2 * MARGIN) / (gallery->slot + 2));
+    most = most < SHEET_COLUMNS ? most : SHEET_COLUMNS;
+    sheet->n_replicates = n < most ? n : most;
+    sheet->cell_width = (int)sheet->n_replicates * (gallery->slot + 2) - 2 + GAP;
+    sheet->cell_height = gallery->height + CAPTION + GAP;
+    sheet->columns = (SHEET_WIDTH - 2 * MARGIN + GAP) / sheet->cell_width;
+    sheet->columns = sheet->columns < SHEET_COLUMNS ? sheet->columns : SHEET_COLUMNS;
+    if (sheet->n_units < (size_t)sheet->columns)
+        sheet->columns = (int)sheet->n_units;
+    sheet->lines = SHEET_IMAGES / (sheet->columns * (int)sheet->n_replicates);
+}
+
+static void write_sheet_heading(struct heading *heading, const struct gallery *gallery,
+                                const struct sheet *sheet, size_t page)
+{
+    const struct subject *subject = gallery->subject;
+    const struct group *group = gallery->group;
+    char label[NAME_CAPACITY + 16], pages[64] = "", replicates[96] = "";
+    input_layer_label(&subject->layers[sheet->layer], label);
+    if (sheet_pages(sheet) > 1)
+        snprintf(pages, sizeof pages, ", page %zu of %zu", page + 1, sheet_pages(sheet));
+    if (group->n_replicates > 1)
+        snprintf(replicates, sizeof replicates, ", side by side: replicates 0 to %zu of %zu",
+                 sheet->n_replicates - 1, group->n_replicates);
+    snprintf(heading->lines[0], TEXT_CAPACITY, "%s, %s", subject->name, label);
+    snprintf(heading->lines[1], TEXT_CAPACITY, "generator %s, method %s%s",
+             subject->generators[group->generator], subject->methods[group->method],
+             group->minimise ? ", activation minimised" : "");
+    snprintf(heading->lines[2], TEXT_CAPACITY, "n = %zu unit%s in network order, with activation%s%s",
+             sheet->n_units, sheet->n_units == 1 ? "" : "s", replicates, pages);
+}
+
+static enum status draw_page(const struct gallery *gallery, const struct sheet *sheet, size_t page,
+                             const char *path, struct error *error)
+{
+    struct heading heading;
+    struct image image = {0};
+    enum status status;
+    size_t capacity = (size_t)(sheet->columns * sheet->lines), first = page * capacity;
+    size_t n = sheet->n_units - first < capacity ? sheet->n_units - first : capacity;
+    int lines = (int)((n + (size_t)sheet->columns - 1) / (size_t)sheet->columns);
+    write_sheet_heading(&heading, gallery, sheet, page);
+    TRY_CLEANUP(image_make(picture_width(&heading, sheet->columns * sheet->cell_width - GAP),
+                           2 * MARGIN + heading_height() + lines * sheet->cell_height - GAP, &image, error));
+    draw_heading(&image, &heading);
+    for (size_t i = 0; i < n; i++) {
+        int column = (int)(i % (size_t)sheet->columns), line = (int)(i / (size_t)sheet->columns);
+        TRY_CLEANUP(draw_unit(&image, MARGIN + column * sheet->cell_width,
+                              MARGIN + heading_height() + line * sheet->cell_height, gallery,
+                              sheet->rows[first + i], 0, sheet->n_replicates, error));
+    }
+    status = image_write(&image, path, error);
+cleanup:
+    image_free(&image);
+    return status;
+}
+
+static enum status path_of(const char *folder, const char *name, char path[PATH_MAX], struct error *error)
+{
+    if (snprintf(path, PATH_MAX, "%s/%s", folder, name) >= PATH_MAX)
+        return error_set(error, STATUS_USAGE, "%s: the path of the output folder is too long", folder);
+    return STATUS_OK;
+}
+
+/** All pages of a layer; none if the group has no unit of it. */
+static enum status draw_sheets(const struct gallery *gallery, int layer, size_t *rows, const char *folder,
+                               struct error *error)
+{
+    char name[FILE_NAME_CAPACITY], file_name[2 * FILE_NAME_CAPACITY], path[PATH_MAX];
+    enum unit_kind kind = gallery->subject->layers[layer].kind;
+    struct sheet sheet = {.layer = layer, .rows = rows, .n_units = select_rows(gallery, layer, rows)};
+    if (sheet.n_units == 0)
+        return STATUS_OK;
+    lay_out(&sheet, gallery);
+    output_file_name(gallery->subject->layers[layer].name, name);
+    for (size_t page = 0; page < sheet_pages(&sheet); page++) {
+        snprintf(file_name, sizeof file_name, "%s_%s_%zu.png", name, kind_names[kind], page + 1);
+        TRY(path_of(folder, file_name, path, error));
+        TRY(draw_page(gallery, &sheet, page, path, error));
+    }
+    return STATUS_OK;
+}
+
+/* ---- Overview ----------------------------------------------------------------------------------------- */
+
+struct overview_row {
+    int layer;
+    size_t n_units;
+    int n_shown;
+    size_t shown[OVERVIEW_UNITS];
+};
+
+struct overview {
+    struct overview_row *rows; /**< the layers of which the group has units */
+    int n_rows;
+    int label_width, block_width, row_height;
+    int n_blocks, rows_per_block; /**< the rows stand in blocks side by side */
+};
+
+static double best_activation(const struct group *group, size_t row)
+{
+    double activation =
+        (double)group->activation[row * group->n_replicates + (size_t)group->results[row].best_replicate];
+    return group->minimise ? -activation : activation;
+}
+
+/** Keeps the best OVERVIEW_UNITS units of a layer, of equal ones the first. */
+static void consider_unit(struct overview_row *overview, const struct group *group, size_t row)
+{
+    int place = overview->n_shown;
+    if (group->results[row].best_replicate < 0)
+        return;
+    while (place > 0 && best_activation(group, row) > best_activation(group, overview->shown[place - 1]))
+        place--;
+    if (place == OVERVIEW_UNITS)
+        return;
+    if (overview->n_shown < OVERVIEW_UNITS)
+        overview->n_shown++;
+    memmove(&overview->shown[place + 1], &overview->shown[place],
+            (size_t)(overview->n_shown - 1 - place) * sizeof *overview->shown);
+    overview->shown[place] = row;
+}
+
+static void select_overview(struct overview *overview, const struct gallery *gallery, size_t *rows)
+{
+    for (int layer = 0; layer < gallery->subject->n_layers; layer++) {
+        size_t n = select_rows(gallery, layer, rows);
+        struct overview_row *row = &overview->rows[overview->n_rows];
+        if (n == 0)
+            continue;
+        *row = (struct overview_row){.layer = layer, .n_units = n};
+        for (size_t i = 0; i < n; i++)
+            consider_unit(row, gallery->group, rows[i]);
+        overview->n_rows++;
+    }
+}
+
+static int blocks_width(const struct overview *overview)
+{
+    return overview->n_blocks * (overview->block_width + BLOCK_GAP) - BLOCK_GAP;
+}
+
+static int blocks_height(const struct overview *overview)
+{
+    return overview->rows_per_block * overview->row_height - GAP;
+}
+
+/** As many blocks as bring the picture nearest to a page of 4 : 3. */
+static void choose_blocks(struct overview *overview)
+{
+    struct overview best = *overview;
+    double best_distance = INFINITY;
+    for (int n = 1; n <= overview->n_rows; n++) {
+        overview->rows_per_block = (overview->n_rows + n - 1) / n;
+        overview->n_blocks = (overview->n_rows + overview->rows_per_block - 1) / overview->rows_per_block;
+        double distance = fabs(log(blocks_width(overview) / (blocks_height(overview) * 4.0 / 3)));
+        if (distance < best_distance) {
+            best = *overview;
+            best_distance = distance;
+        }
+    }
+    *overview = best;
+}
+
+static void lay_out_overview(struct overview *overview, const struct gallery *gallery)
+{
+    int most = 1;
+    for (int i = 0; i < overview->n_rows; i++) {
+        const struct overview_row *row = &overview->rows[i];
+        int width = image_text_width(gallery->subject->layers[row->layer].name, 1);
+        overview->label_width = width > overview->label_width ? width : overview->label_width;
+        most = row->n_shown > most ? row->n_shown : most;
+    }
+    if (overview->label_width > LABEL_CHARACTERS * IMAGE_FONT_WIDTH)
+        overview->label_width = LABEL_CHARACTERS * IMAGE_FONT_WIDTH;
+    overview->block_width = overview->label_width + most * (gallery->slot + GAP);
+    overview->row_height = gallery->height + CAPTION + GAP;
+    choose_blocks(overview);
+}
+
+static void write_overview_heading(struct heading *heading, const struct gallery *gallery)
+{
+    const struct subject *subject = gallery->subject;
+    const struct group *group = gallery->group;
+    char best[64] = "";
+    if (group->n_replicates > 1)
+        snprintf(best, sizeof best, ", best of %zu replicates", group->n_replicates);
+    snprintf(heading->lines[0], TEXT_CAPACITY, "%s", subject->name);
+    snprintf(heading->lines[1], TEXT_CAPACITY, "%s exciting images, generator %s, method %s",
+             group->minimise ? "Least" : "Most", subject->generators[group->generator],
+             subject->methods[group->method]);
+    snprintf(heading->lines[2], TEXT_CAPACITY, "the %d %s active of n units a layer, with activation%s",
+             OVERVIEW_UNITS, group->minimise ? "least" : "most", best);
+}
+
+static enum status draw_overview_row(struct image *image, int x, int y, const struct gallery *gallery,
+                                     const struct overview *overview, const struct overview_row *row,
+                                     struct error *error)
+{
+    const struct layer *layer = &gallery->subject->layers[row->layer];
+    char text[TEXT_CAPACITY];
+    int middle = y + gallery->height / 2, first = x + overview->label_width + GAP;
+    image_text(image, x, middle - 3 * LINE / 2, 1, overview->label_width, layer->name);
+    image_text(image, x, middle - LINE / 2, 1, overview->label_width, kind_names[layer->kind]);
+    snprintf(text, sizeof text, "n = %zu", row->n_units);
+    image_text(image, x, middle + LINE / 2, 1, overview->label_width, text);
+    if (row->n_shown == 0)
+        image_text(image, first, middle - LINE / 2, 1, gallery->slot, "no finished");
+    for (int i = 0; i < row->n_shown; i++)
+        TRY(draw_unit(image, first + i * (gallery->slot + GAP), y, gallery, row->shown[i],
+                      (size_t)gallery->group->results[row->shown[i]].best_replicate, 1, error));
+    return STATUS_OK;
+}
+
+static enum status draw_overview(const struct gallery *gallery, size_t *rows, const char *folder,
+                                 struct error *error)
+{
+    char path[PATH_MAX];
+    struct heading heading;
+    struct image image = {0};
+    struct overview overview = {0};
+    enum status status;
+    TRY_CLEANUP(MEMORY_ALLOCATE(overview.rows, (size_t)gallery->subject->n_layers, error));
+    select_overview(&overview, gallery, rows);
+    lay_out_overview(&overview, gallery);
+    write_overview_heading(&heading, gallery);
+    TRY_CLEANUP(image_make(picture_width(&heading, blocks_width(&overview)),
+                           2 * MARGIN + heading_height() + blocks_height(&overview), &image, error));
+    draw_heading(&image, &heading);
+    for (int i = 0; i < overview.n_rows; i++) {
+        int block = i / overview.rows_per_block, line = i % overview.rows_per_block;
+        TRY_CLEANUP(draw_overview_row(&image, MARGIN + block * (overview.block_width + BLOCK_GAP),
+                                      MARGIN + heading_height() + line * overview.row_height, gallery,
+                                      &overview, &overview.rows[i], error));
+    }
+    TRY_CLEANUP(path_of(folder, "overview.png", path, error));
+    status = image_write(&image, path, error);
+cleanup:
+    image_free(&image);
+    free(overview.rows);
+    return status;
+}
+
+/* ---- All ---------------------------------------------------------------------------------------------- */
+
+/** Makes sheets/GENERATOR/METHOD; `path` is as short as output_subject promises for one file name. */
+static enum status make_folder(struct figure_context *context, const struct group *group, char path[PATH_MAX],
+                               struct error *error)
+{
+    const char *const names[] = {"sheets", context->subject->generators[group->generator],
+                                 context->subject->methods[group->method]};
+    size_t length = (size_t)snprintf(path, PATH_MAX, "%s", context->folder);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[FILE_NAME_CAPACITY];
+        output_file_name(names[i], name);
+        length += (size_t)snprintf(path + length, PATH_MAX - length, "/%s", name);
+        TRY(output_make_folder(path, error));
+    }
+    fprintf(
+        context->output->index,
+        "  %s/overview.png: the most active units of every layer; beside it LAYER_KIND_PAGE.png: all units\n",
+        path + strlen(context->folder) + 1);
+    return STATUS_OK;
+}
+
+static enum status draw_group(struct figure_context *context, const struct group *group, struct error *error)
+{
+    char folder[PATH_MAX];
+    size_t *rows = NULL;
+    struct gallery gallery = {.subject = context->subject, .group = group};
+    enum status status;
+    TRY_CLEANUP(make_folder(context, group, folder, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(rows, group->n_rows, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(gallery.pixels, input_row_elements(group, FIELD_MEI_RGB8), error));
+    choose_size(&gallery, OVERVIEW_IMAGE);
+    TRY_CLEANUP(draw_overview(&gallery, rows, folder, error));
+    choose_size(&gallery, SHEET_IMAGE);
+    for (int layer = 0; layer < context->subject->n_layers && status == STATUS_OK; layer++) {
+        progress_report(&context->output->progress, group->where, (size_t)layer,
+                        (size_t)context->subject->n_layers);
+        status = draw_sheets(&gallery, layer, rows, folder, error);
+    }
+cleanup:
+    free(rows);
+    free(gallery.pixels);
+    return status;
+}
+
+enum status figure_sheets(struct figure_context *context, struct error *error)
+{
+    for (int i = 0; i < context->subject->n_groups; i++) {
+        const struct group *group = &context->subject->groups[i];
+        if (group->n_rows == 0 || input_row_elements(group, FIELD_MEI_RGB8) == 0)
+            fprintf(context->output->index, "  %s: no images\n", group->where);
+        else
+            TRY(draw_group(context, group, error));
+    }
+    return STATUS_OK;
+}
