@@ -16,8 +16,10 @@ if ! "$python" -c 'import torch, spikingjelly, protes, safetensors' 2>/dev/null;
     echo "bench: $python has no torch, spikingjelly, protes, safetensors: ours only (make check-python makes one)"
 fi
 for ((round = 1; round <= rounds; round++)); do
-    echo "== round $round of $rounds: ours"
+    echo "== round $round of $rounds: ours, the fastest kernels of this processor"
     build/tests/bench_query "$seconds" | tee -a "$log/ours.txt"
+    echo "== round $round of $rounds: ours, OpenBLAS"
+    build/tests/bench_query "$seconds" "$(nproc)" openblas | tee -a "$log/openblas.txt"
     [ $peer = yes ] || continue
     for kind in plain tuned; do
         echo "== round $round of $rounds: the packages, $kind"
@@ -30,7 +32,7 @@ median() { awk -v name="$2" '$1 == name { print $2 }' "$log/$1.txt" | sort -g | 
 
 echo "== medians, ms a query"
 for what in generator subject search whole; do
-    line=$(printf '%-10s ours %8.3f' "$what" "$(median ours $what)")
+    line=$(printf '%-10s ours %8.3f   ours, OpenBLAS %8.3f' "$what" "$(median ours $what)" "$(median openblas $what)")
     for kind in plain tuned; do
         [ $peer = no ] || line+=$(awk -v k="$kind" -v p="$(median $kind $what)" -v o="$(median ours $what)" \
             'BEGIN { printf "   packages, %s %8.3f (%.1f x)", k, p, p / o }')
