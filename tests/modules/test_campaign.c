@@ -9,6 +9,7 @@
 #include "../../src/campaign/dispatch.h"
 #include "../../src/campaign/ledger.h"
 #include "../../src/campaign/master.h"
+#include "clock.h"
 #include "hash.h"
 
 static const char small_text[] =
@@ -259,21 +260,25 @@ static void journal_finished(const struct books *books, const char *isa, const c
     *(uint8_t *)record_at(layout, record, FIELD_STATUS) = RUN_DONE;
     *(uint8_t *)record_at(layout, record, FIELD_SILENT) = activation <= 0;
     *(float *)record_at(layout, record, FIELD_ACTIVATION) = activation;
-    *(double *)record_at(layout, record, FIELD_SECONDS_SEARCH) = (double)(uintptr_t)record;
+    *(double *)record_at(layout, record, FIELD_SECONDS_SEARCH) = clock_seconds(); /* may differ */
     require(journal_append_finished(journal, books->fixture.plan->runs[run].key, layout, record, &error),
             &error);
     require(journal_close(journal, &error), &error);
     free(record);
 }
 
-static void journal_unfinished(const struct books *books, const char *isa, int64_t run, int64_t n_told)
+static void journal_unfinished(const struct books *books, const char *isa, int64_t run, const int64_t *n_told,
+                               int n)
 {
     struct error error = {0};
     const float scores[8] = {0};
-    const struct journal_progress progress = {n_told, 99};
     struct journal *journal = new_journal(books, isa, "2026-01-01", digest);
-    require(journal_append_unfinished(journal, books->fixture.plan->runs[run].key, &progress, scores, &error),
+    for (int i = 0; i < n; i++) {
+        const struct journal_progress progress = {n_told[i], 99};
+        require(
+            journal_append_unfinished(journal, books->fixture.plan->runs[run].key, &progress, scores, &error),
             &error);
+    }
     require(journal_close(journal, &error), &error);
 }
 
@@ -345,16 +350,14 @@ static void test_going_on_only_under_the_same_identity(void **state)
     struct error error = {0};
     const struct journal_identity own = {.backend = "cpu", .isa = "avx512"},
                                   other = {.backend = "cpu", .isa = "avx2"}, unknown = {.backend = ""};
-    journal_unfinished(books, "avx512", 2, 3);
-    journal_unfinished(books, "avx512", 2, 5);
-    journal_unfinished(books, "avx512", 2, 4);
+    journal_unfinished(books, "avx512", 2, (const int64_t[]){3, 5, 4}, 3);
     require(read_books(books, &error), &error);
     assert_int_equal(master_replay(&books->ledger, 2, &own).n_scores, 5);
     assert_int_equal(master_replay(&books->ledger, 2, &other).n_scores, 0);
     assert_int_equal(master_replay(&books->ledger, 2, &unknown).n_scores, 0);
     assert_int_equal(master_replay(&books->ledger, 3, &own).n_scores, 0);
     journal_finished(books, "avx2", "2026-01-02", 2, 0.5f);
-    journal_unfinished(books, "avx512", 2, 6);
+    journal_unfinished(books, "avx512", 2, (const int64_t[]){6}, 1);
     require(read_books(books, &error), &error);
     assert_int_equal(books->ledger.n_finished, 1);
     assert_int_equal(master_replay(&books->ledger, 2, &own).n_scores, 0);

@@ -503,6 +503,7 @@ static void test_going_on(void **state)
         n_saved += result.n_told;
     }
     assert_true(n_saved >= 3 * TT_BATCH);
+    assert_true(replays[0].codes_hash != replays[1].codes_hash);
     assert_in_range(first.n_queries, n_saved, n_saved + TT_BATCH);
     struct lockstep *resumed = advance(runs, 3, replays, &watch_again);
     for (int i = 0; i < 3; i++)

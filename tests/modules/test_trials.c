@@ -146,11 +146,12 @@ static void test_carry_over_is_one_long_presentation(void **state)
 static void test_carry_over_starts_fresh(void **state)
 {
     (void)state;
-    const float first = present(shared, NOISE_CARRY_OVER, 0, 1, 0).activation;
-    const float second = present(shared, NOISE_CARRY_OVER, 0, 1, 1).activation;
-    assert_true(present(shared, NOISE_CARRY_OVER, 0, 2, 0).activation == first);
-    assert_true(present(shared, NOISE_CARRY_OVER, 0, 2, 1).activation == second);
-    assert_true(first == present(shared, NOISE_NONE, 0, 1, 0).activation);
+    const float first = present(shared, NOISE_CARRY_OVER, 0, 1, 0).entropy;
+    const float second = present(shared, NOISE_CARRY_OVER, 0, 1, 1).entropy;
+    assert_true(first != second);
+    assert_true(present(shared, NOISE_CARRY_OVER, 0, 2, 0).entropy == first);
+    assert_true(present(shared, NOISE_CARRY_OVER, 0, 2, 1).entropy == second);
+    assert_true(first == present(shared, NOISE_NONE, 0, 1, 0).entropy);
 }
 
 /** |mean of n values of mean 0 and this standard deviation| is below this but once in two million. */
