@@ -65,7 +65,10 @@ static void show_line(const struct progress *p, const char *state, double elapse
              p->shard, (long long)p->n_finished, (long long)p->n_runs,
              (double)(p->n_finished - p->n_before) / elapsed, (double)p->n_queries / elapsed,
              (long long)p->n_silent, (long long)p->n_failed, rest, state);
-    fprintf(stderr, p->updates_line ? "\r%s\033[K%s" : "%s%s", line, p->updates_line && !last ? "" : "\n");
+    if (p->updates_line) /* a line that is too long for the terminal is cut, not wrapped */
+        fprintf(stderr, "\r\033[?7l%s\033[K\033[?7h%s", line, last ? "\n" : "");
+    else
+        fprintf(stderr, "%s\n", line);
     fflush(stderr);
 }
 
