@@ -15,7 +15,8 @@
 
 enum {
     MARGIN = 20,
-    GAP = 12,
+    GAP = 14,
+    REPLICATE_GAP = 4,
     LINE = IMAGE_FONT_HEIGHT + 3,
     CAPTION = 2 * LINE + 4,
     SLOT_MIN_WIDTH = 14 * IMAGE_FONT_WIDTH, /* "1.00 saturated" */
@@ -25,13 +26,15 @@ enum {
     SHEET_IMAGES = 256,
     OVERVIEW_IMAGE = 96,
     OVERVIEW_UNITS = 8,
+    OVERVIEW_LAYERS = 256,
+    OVERVIEW_BLOCKS = 16,
     LABEL_CHARACTERS = 24,
     BLOCK_GAP = 3 * GAP,
     TEXT_CAPACITY = 4 * NAME_CAPACITY
 };
 
 static const char *const kind_names[] = {
-    [UNIT_CHANNEL] = "channels", [UNIT_NEURON] = "neurons", [UNIT_CLASS] = "classes"};
+    [UNIT_CHANNEL] = "channels", [UNIT_NEURON] = "neurons", [UNIT_CLASS] = "outputs"};
 
 /* ---- Headings ----------------------------------------------------------------------------------------- */
 
@@ -150,9 +153,10 @@ static enum status draw_unit(struct image *image, int x, int y, const struct gal
     char text[TEXT_CAPACITY];
     TRY(input_read(gallery->group, FIELD_MEI_RGB8, row, 1, gallery->pixels, error));
     for (size_t i = 0; i < n; i++)
-        draw_run(image, x + (int)i * (gallery->slot + 2), y, gallery, row, first + i);
+        draw_run(image, x + (int)i * (gallery->slot + REPLICATE_GAP), y, gallery, row, first + i);
     describe_unit(gallery, row, text);
-    image_text(image, x, y + gallery->height + 4, 1, (int)n * (gallery->slot + 2) - 2, text);
+    image_text(image, x, y + gallery->height + 4, 1, (int)n * (gallery->slot + REPLICATE_GAP) - REPLICATE_GAP,
+               text);
     return STATUS_OK;
 }
 
@@ -186,15 +190,15 @@ static size_t sheet_pages(const struct sheet *sheet)
 static void lay_out(struct sheet *sheet, const struct gallery *gallery)
 {
     size_t n = gallery->group->n_replicates,
-           most = (size_t)((SHEET_WIDTH - 2 * MARGIN) / (gallery->slot + 2));
+           most = (size_t)((SHEET_WIDTH - 2 * MARGIN) / (gallery->slot + REPLICATE_GAP));
     most = most < SHEET_COLUMNS ? most : SHEET_COLUMNS;
     sheet->n_replicates = n < most ? n : most;
-    sheet->cell_width = (int)sheet->n_replicates * (gallery->slot + 2) - 2 + GAP;
+    sheet->cell_width = (int)sheet->n_replicates * (gallery->slot + REPLICATE_GAP) - REPLICATE_GAP + GAP;
     sheet->cell_height = gallery->height + CAPTION + GAP;
     sheet->columns = (SHEET_WIDTH - 2 * MARGIN + GAP) / sheet->cell_width;
     sheet->columns = sheet->columns < SHEET_COLUMNS ? sheet->columns : SHEET_COLUMNS;
-    if (sheet->n_units < (size_t)sheet->columns)
-        sheet->columns = (int)sheet->n_units;
+    size_t n_lines = (sheet->n_units + (size_t)sheet->columns - 1) / (size_t)sheet->columns;
+    sheet->columns = (int)((sheet->n_units + n_lines - 1) / n_lines); /* 10 units stand 5 + 5, not 8 + 2 */
     sheet->lines = SHEET_IMAGES / (sheet->columns * (int)sheet->n_replicates);
 }
 
@@ -203,19 +207,20 @@ static void write_sheet_heading(struct heading *heading, const struct gallery *g
 {
     const struct subject *subject = gallery->subject;
     const struct group *group = gallery->group;
-    char label[NAME_CAPACITY + 16], pages[64] = "", replicates[96] = "";
-    input_layer_label(&subject->layers[sheet->layer], label);
+    const struct layer *layer = &subject->layers[sheet->layer];
+    char pages[64] = "", replicates[96] = "";
     if (sheet_pages(sheet) > 1)
-        snprintf(pages, sizeof pages, ", page %zu of %zu", page + 1, sheet_pages(sheet));
+        snprintf(pages, sizeof pages, "; page %zu of %zu", page + 1, sheet_pages(sheet));
     if (group->n_replicates > 1)
-        snprintf(replicates, sizeof replicates, ", side by side: replicates 0 to %zu of %zu",
-                 sheet->n_replicates - 1, group->n_replicates);
-    snprintf(heading->lines[0], TEXT_CAPACITY, "%s, %s", subject->name, label);
+        snprintf(replicates, sizeof replicates, "; side by side: %zu of %zu replicates", sheet->n_replicates,
+                 group->n_replicates);
+    snprintf(heading->lines[0], TEXT_CAPACITY, "%s, %s %s", subject->name, layer->name,
+             kind_names[layer->kind]);
     snprintf(heading->lines[1], TEXT_CAPACITY, "generator %s, method %s%s",
              subject->generators[group->generator], subject->methods[group->method],
              group->minimise ? ", activation minimised" : "");
-    snprintf(heading->lines[2], TEXT_CAPACITY, "n = %zu unit%s in network order, with activation%s%s",
-             sheet->n_units, sheet->n_units == 1 ? "" : "s", replicates, pages);
+    snprintf(heading->lines[2], TEXT_CAPACITY, "n = %zu, in network order; numbers: %s%s%s", sheet->n_units,
+             layer->kind == UNIT_CLASS ? "class output" : "activation", replicates, pages);
 }
 
 static enum status draw_page(const struct gallery *gallery, const struct sheet *sheet, size_t page,
@@ -279,10 +284,10 @@ struct overview_row {
 };
 
 struct overview {
-    struct overview_row *rows; /**< the layers of which the group has units */
+    struct overview_row *rows; /**< the layers of which the group has units, class outputs last */
     int n_rows;
-    int label_width, block_width, row_height;
-    int n_blocks, rows_per_block; /**< the rows stand in blocks side by side */
+    int label_width, slot_width, row_height;
+    int n_blocks, rows_per_block; /**< the rows stand in blocks side by side, as columns of a newspaper */
 };
 
 static double best_activation(const struct group *group, size_t row)
@@ -309,23 +314,48 @@ static void consider_unit(struct overview_row *overview, const struct group *gro
     overview->shown[place] = row;
 }
 
+static void add_overview_row(struct overview *overview, const struct gallery *gallery, int layer,
+                             size_t *rows)
+{
+    size_t n = select_rows(gallery, layer, rows);
+    if (n == 0 || overview->n_rows == OVERVIEW_LAYERS)
+        return;
+    struct overview_row *row = &overview->rows[overview->n_rows++];
+    *row = (struct overview_row){.layer = layer, .n_units = n};
+    for (size_t i = 0; i < n; i++)
+        consider_unit(row, gallery->group, rows[i]);
+}
+
 static void select_overview(struct overview *overview, const struct gallery *gallery, size_t *rows)
 {
-    for (int layer = 0; layer < gallery->subject->n_layers; layer++) {
-        size_t n = select_rows(gallery, layer, rows);
-        struct overview_row *row = &overview->rows[overview->n_rows];
-        if (n == 0)
-            continue;
-        *row = (struct overview_row){.layer = layer, .n_units = n};
-        for (size_t i = 0; i < n; i++)
-            consider_unit(row, gallery->group, rows[i]);
-        overview->n_rows++;
-    }
+    const struct subject *subject = gallery->subject;
+    for (int classes = 0; classes <= 1; classes++)
+        for (int layer = 0; layer < subject->n_layers; layer++)
+            if ((subject->layers[layer].kind == UNIT_CLASS) == (classes == 1))
+                add_overview_row(overview, gallery, layer, rows);
+}
+
+/** As wide as the longest of its rows. */
+static int block_width(const struct overview *overview, int block)
+{
+    int most = 1, first = block * overview->rows_per_block;
+    for (int i = first; i < first + overview->rows_per_block && i < overview->n_rows; i++)
+        most = overview->rows[i].n_shown > most ? overview->rows[i].n_shown : most;
+    return overview->label_width + most * overview->slot_width;
+}
+
+/** Left edge of a block, counted from that of the first. */
+static int block_left(const struct overview *overview, int block)
+{
+    int left = 0;
+    for (int i = 0; i < block; i++)
+        left += block_width(overview, i) + BLOCK_GAP;
+    return left;
 }
 
 static int blocks_width(const struct overview *overview)
 {
-    return overview->n_blocks * (overview->block_width + BLOCK_GAP) - BLOCK_GAP;
+    return block_left(overview, overview->n_blocks) - BLOCK_GAP;
 }
 
 static int blocks_height(const struct overview *overview)
@@ -338,7 +368,7 @@ static void choose_blocks(struct overview *overview)
 {
     struct overview best = *overview;
     double best_distance = INFINITY;
-    for (int n = 1; n <= overview->n_rows; n++) {
+    for (int n = 1; n <= overview->n_rows && n <= OVERVIEW_BLOCKS; n++) {
         overview->rows_per_block = (overview->n_rows + n - 1) / n;
         overview->n_blocks = (overview->n_rows + overview->rows_per_block - 1) / overview->rows_per_block;
         double distance = fabs(log(blocks_width(overview) / (blocks_height(overview) * 4.0 / 3)));
@@ -352,16 +382,13 @@ static void choose_blocks(struct overview *overview)
 
 static void lay_out_overview(struct overview *overview, const struct gallery *gallery)
 {
-    int most = 1;
     for (int i = 0; i < overview->n_rows; i++) {
-        const struct overview_row *row = &overview->rows[i];
-        int width = image_text_width(gallery->subject->layers[row->layer].name, 1);
+        int width = image_text_width(gallery->subject->layers[overview->rows[i].layer].name, 1);
         overview->label_width = width > overview->label_width ? width : overview->label_width;
-        most = row->n_shown > most ? row->n_shown : most;
     }
     if (overview->label_width > LABEL_CHARACTERS * IMAGE_FONT_WIDTH)
         overview->label_width = LABEL_CHARACTERS * IMAGE_FONT_WIDTH;
-    overview->block_width = overview->label_width + most * (gallery->slot + GAP);
+    overview->slot_width = gallery->slot + GAP;
     overview->row_height = gallery->height + CAPTION + GAP;
     choose_blocks(overview);
 }
@@ -372,13 +399,14 @@ static void write_overview_heading(struct heading *heading, const struct gallery
     const struct group *group = gallery->group;
     char best[64] = "";
     if (group->n_replicates > 1)
-        snprintf(best, sizeof best, ", best of %zu replicates", group->n_replicates);
+        snprintf(best, sizeof best, "; best of %zu replicates", group->n_replicates);
     snprintf(heading->lines[0], TEXT_CAPACITY, "%s", subject->name);
-    snprintf(heading->lines[1], TEXT_CAPACITY, "%s exciting images, generator %s, method %s",
-             group->minimise ? "Least" : "Most", subject->generators[group->generator],
+    snprintf(heading->lines[1], TEXT_CAPACITY, "%s exciting images: generator %s, method %s",
+             group->minimise ? "least" : "most", subject->generators[group->generator],
              subject->methods[group->method]);
-    snprintf(heading->lines[2], TEXT_CAPACITY, "the %d %s active of n units a layer, with activation%s",
-             OVERVIEW_UNITS, group->minimise ? "least" : "most", best);
+    snprintf(heading->lines[2], TEXT_CAPACITY,
+             "up to %d of the n units of a layer, %s active first; numbers: activation%s", OVERVIEW_UNITS,
+             group->minimise ? "least" : "most", best);
 }
 
 static enum status draw_overview_row(struct image *image, int x, int y, const struct gallery *gallery,
@@ -395,7 +423,7 @@ static enum status draw_overview_row(struct image *image, int x, int y, const st
     if (row->n_shown == 0)
         image_text(image, first, middle - LINE / 2, 1, gallery->slot, "no finished");
     for (int i = 0; i < row->n_shown; i++)
-        TRY(draw_unit(image, first + i * (gallery->slot + GAP), y, gallery, row->shown[i],
+        TRY(draw_unit(image, first + i * overview->slot_width, y, gallery, row->shown[i],
                       (size_t)gallery->group->results[row->shown[i]].best_replicate, 1, error));
     return STATUS_OK;
 }
@@ -408,7 +436,7 @@ static enum status draw_overview(const struct gallery *gallery, size_t *rows, co
     struct image image = {0};
     struct overview overview = {0};
     enum status status;
-    TRY_CLEANUP(MEMORY_ALLOCATE(overview.rows, (size_t)gallery->subject->n_layers, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(overview.rows, OVERVIEW_LAYERS, error));
     select_overview(&overview, gallery, rows);
     lay_out_overview(&overview, gallery);
     write_overview_heading(&heading, gallery);
@@ -417,7 +445,7 @@ static enum status draw_overview(const struct gallery *gallery, size_t *rows, co
     draw_heading(&image, &heading);
     for (int i = 0; i < overview.n_rows; i++) {
         int block = i / overview.rows_per_block, line = i % overview.rows_per_block;
-        TRY_CLEANUP(draw_overview_row(&image, MARGIN + block * (overview.block_width + BLOCK_GAP),
+        TRY_CLEANUP(draw_overview_row(&image, MARGIN + block_left(&overview, block),
                                       MARGIN + heading_height() + line * overview.row_height, gallery,
                                       &overview, &overview.rows[i], error));
     }
