@@ -132,6 +132,8 @@ static void draw_run(struct image *image, int x, int y, const struct gallery *ga
     const struct record_sizes *sizes = &group->sizes;
     size_t run = row * group->n_replicates + replicate;
     char text[TEXT_CAPACITY];
+    /* of a finished run only a frame remains, which keeps pale images apart from the page */
+    image_fill(image, x - 1, y - 1, gallery->width + 2, gallery->height + 2, grey);
     if (input_run_done(group, row, replicate)) {
         image_paste(image, x, y, gallery->width, gallery->height,
                     gallery->pixels + replicate * (size_t)(sizes->height * sizes->width * sizes->channels),
@@ -140,7 +142,6 @@ static void draw_run(struct image *image, int x, int y, const struct gallery *ga
         image_text(image, x, y + gallery->height + 4 + LINE, 1, gallery->slot, text);
     } else {
         const char *word = group->status[run] == RUN_FAILED ? "failed" : "missing";
-        image_fill(image, x, y, gallery->width, gallery->height, grey);
         image_text(image, x + (gallery->width - image_text_width(word, 1)) / 2,
                    y + (gallery->height - IMAGE_FONT_HEIGHT) / 2, 1, gallery->slot, word);
     }
@@ -421,7 +422,7 @@ static enum status draw_overview_row(struct image *image, int x, int y, const st
     snprintf(text, sizeof text, "n = %zu", row->n_units);
     image_text(image, x, middle + LINE / 2, 1, overview->label_width, text);
     if (row->n_shown == 0)
-        image_text(image, first, middle - LINE / 2, 1, gallery->slot, "no finished");
+        image_text(image, first, middle - LINE / 2, 1, gallery->slot, "none finished");
     for (int i = 0; i < row->n_shown; i++)
         TRY(draw_unit(image, first + i * overview->slot_width, y, gallery, row->shown[i],
                       (size_t)gallery->group->results[row->shown[i]].best_replicate, 1, error));

@@ -69,7 +69,7 @@ static void print_files_to_open(const struct output *output, const struct input 
         printf("  %s/%s/%s\n", output->folder, name, "summary.csv");
         if (!output->gnuplot_missing)
             printf("  %s/%s/activation.png\n", output->folder, name);
-        printf("  %s/%s/sheets/\n", output->folder, name);
+        printf("  %s/%s/sheets/*/*/overview.png\n", output->folder, name);
     }
 }
 
