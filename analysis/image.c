@@ -2,6 +2,7 @@
 #include "image.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,14 +189,22 @@ void image_text(struct image *image, int x, int y, int scale, int max_width, con
         }
 }
 
+/* not png_image_write_to_file, which removes what it cannot write to, devices too */
 enum status image_write(const struct image *image, const char *path, struct error *error)
 {
     png_image header = {.version = PNG_IMAGE_VERSION,
                         .width = (png_uint_32)image->width,
                         .height = (png_uint_32)image->height,
                         .format = PNG_FORMAT_RGB};
-    if (png_image_write_to_file(&header, path, /*convert_to_8bit=*/0, image->rgb, /*row_stride=*/0, NULL) ==
-        0)
-        return error_set(error, STATUS_IO, "%s: cannot be written: %s", path, header.message);
+    FILE *file = fopen(path, "wb");
+    if (file == NULL)
+        return error_set_errno(error, STATUS_IO, "%s: cannot be written", path);
+    bool written = png_image_write_to_stdio(&header, file, /*convert_to_8bit=*/0, image->rgb,
+                                            /*row_stride=*/0, NULL) != 0;
+    if (fclose(file) != 0 && written)
+        return error_set_errno(error, STATUS_IO, "%s: cannot be written", path);
+    if (!written)
+        return error_set(error, STATUS_IO, "%s: cannot be written (libpng: %s); is the disk full?", path,
+                         header.message);
     return STATUS_OK;
 }
