@@ -9,7 +9,7 @@
 #include "plot.h"
 #include "statistics.h"
 
-enum { ROWS_AT_ONCE = 256, PANEL_WIDTH = 340, PANEL_HEIGHT = 260 };
+enum { ROWS_AT_ONCE = 256, PANEL_WIDTH = 300, PANEL_HEIGHT = 190, BELOW_PANEL = 60 };
 
 static const struct column columns[] = {
     {"generator", COLUMN_TEXT, "", "generator of the images"},
@@ -61,8 +61,8 @@ cleanup:
     return status;
 }
 
-static void add_point(struct table *table, const struct subject *subject, const struct group *group, int layer,
-                      size_t point, const struct distribution *distribution)
+static void add_point(struct table *table, const struct subject *subject, const struct group *group,
+                      int layer, size_t point, const struct distribution *distribution)
 {
     char label[NAME_CAPACITY + 16];
     input_layer_label(&subject->layers[layer], label);
@@ -81,15 +81,16 @@ static void add_point(struct table *table, const struct subject *subject, const 
     table_number(table, distribution->quantile_95);
 }
 
-static void add_layer(struct table *table, const struct subject *subject, const struct group *group, int layer,
-                      const float *histories, double *values)
+static void add_layer(struct table *table, const struct subject *subject, const struct group *group,
+                      int layer, const float *histories, double *values)
 {
     struct distribution distribution;
     for (size_t point = 0; point < (size_t)group->sizes.history; point++) {
         size_t n = 0;
         for (size_t row = 0; row < group->n_rows; row++) {
             double value = (double)histories[row * (size_t)group->sizes.history + point];
-            if (input_layer_of(subject, group, row) == layer && group->results[row].n_done > 0 && isfinite(value))
+            if (input_layer_of(subject, group, row) == layer && group->results[row].n_done > 0 &&
+                isfinite(value))
                 values[n++] = value;
         }
         statistics_describe(values, n, &distribution);
@@ -125,41 +126,82 @@ static bool generator_has_runs(const struct subject *subject, int generator)
     return false;
 }
 
-static void plot_layer(struct plot *plot, const struct subject *subject, int generator, int layer)
+/** Units of the layer with a finished run of that generator. */
+static size_t count_units(const struct subject *subject, int generator, int layer)
 {
-    char label[NAME_CAPACITY + 16], title[NAME_CAPACITY + 48], quoted[QUOTED_CAPACITY];
-    input_layer_label(&subject->layers[layer], label);
-    snprintf(title, sizeof title, "%s, %zu units", label, subject->layers[layer].n_units);
-    plot_quote(title, quoted);
-    fprintf(plot->script, "set title %s offset 0,-0.5\nset ylabel '%s'\nplot ", quoted,
-            subject->layers[layer].kind == UNIT_CLASS ? "class output" : "activation");
-    for (int band = 0; band < 2; band++)
-        for (int method = 0; method < subject->n_methods; method++)
-            fprintf(plot->script,
-                    "'convergence.csv' using (here(%d,%d,%d) ? column('queries') : NaN):(column('quantile_%s')):"
-                    "(column('quantile_%s')) with filledcurves fs transparent solid %s lc rgb '%s' notitle, \\\n",
-                    generator, method, layer, band == 0 ? "05" : "25", band == 0 ? "95" : "75",
-                    band == 0 ? "0.10" : "0.25", plot_colour(method));
-    for (int method = 0; method < subject->n_methods; method++)
-        fprintf(plot->script,
-                "'convergence.csv' using (here(%d,%d,%d) ? column('queries') : NaN):(column('median')) with lines lw 2 "
-                "lc rgb '%s' notitle%s\n",
-                generator, method, layer, plot_colour(method), method + 1 < subject->n_methods ? ", \\" : "");
+    size_t n = 0;
+    for (int i = 0; i < subject->n_groups; i++)
+        for (size_t row = 0; row < subject->groups[i].n_rows; row++)
+            n += subject->groups[i].generator == generator && subject->groups[i].results[row].n_done > 0 &&
+                 input_layer_of(subject, &subject->groups[i], row) == layer;
+    return n;
 }
 
-/** The last panel holds the legend of all. */
+static int64_t longest_history(const struct subject *subject, int generator)
+{
+    int64_t longest = 10;
+    for (int i = 0; i < subject->n_groups; i++) {
+        const struct group *group = &subject->groups[i];
+        if (group->generator == generator && group->sizes.history > 0 &&
+            group->history_queries[group->sizes.history - 1] > longest)
+            longest = group->history_queries[group->sizes.history - 1];
+    }
+    return longest;
+}
+
 static void plot_legend(struct plot *plot, const struct subject *subject)
 {
     char quoted[QUOTED_CAPACITY];
-    fprintf(plot->script, "unset border; unset tics; unset grid; unset xlabel; unset ylabel; unset title; unset logscale\n"
-                          "set key at graph 0.05,0.95 left top reverse Left samplen 3 vertical\nplot [0:1] [0:1] ");
     for (int method = 0; method < subject->n_methods; method++) {
         plot_quote(subject->methods[method], quoted);
-        fprintf(plot->script, "NaN with lines lw 2 lc rgb '%s' title %s, \\\n", plot_colour(method), quoted);
+        fprintf(plot->script, "    NaN with lines lw 2 lc rgb '%s' title %s, \\\n", plot_colour(method),
+                quoted);
     }
-    fprintf(plot->script, "NaN with lines lw 2 lc rgb 'black' title 'line: median over units', \\\n"
-                          "NaN with boxes fs transparent solid 0.35 noborder lc rgb 'black' title 'band: 25-75 %%', \\\n"
-                          "NaN with boxes fs transparent solid 0.10 noborder lc rgb 'black' title 'pale band: 5-95 %%'\n");
+    fprintf(
+        plot->script,
+        "    NaN with lines lw 2 lc rgb 'black' title 'line: median over units', \\\n"
+        "    NaN with boxes fs transparent solid 0.35 noborder lc rgb 'black' title 'band: 25-75 %%', \\\n"
+        "    NaN with boxes fs transparent solid 0.10 noborder lc rgb 'black' title 'pale band: 5-95 %%', "
+        "\\\n");
+}
+
+/** Bands only where there are enough units for them. */
+static void plot_bands(FILE *script, int generator, int method, int layer)
+{
+    static const struct {
+        const char *low, *high, *opacity;
+    } bands[] = {{"05", "95", "0.10"}, {"25", "75", "0.25"}};
+    for (int i = 0; i < 2; i++)
+        fprintf(script,
+                "    'convergence.csv' using (here(%d,%d,%d) && column('n') >= %d ? column('queries') : NaN):"
+                "(column('quantile_%s')):(column('quantile_%s')) with filledcurves fs transparent solid %s "
+                "lc rgb '%s' notitle, \\\n",
+                generator, method, layer, FIGURES_FEW, bands[i].low, bands[i].high, bands[i].opacity,
+                plot_colour(method));
+}
+
+static void plot_layer(struct plot *plot, const struct subject *subject, int generator, int layer)
+{
+    char label[NAME_CAPACITY + 16], title[NAME_CAPACITY + 48];
+    input_layer_label(&subject->layers[layer], label);
+    snprintf(title, sizeof title, "%s, %zu units", label, subject->layers[layer].n_units);
+    if (count_units(subject, generator, layer) == 0) {
+        plot_empty_panel(plot, title, "no finished run");
+        return;
+    }
+    bool first = plot_panel(plot, title);
+    fprintf(plot->script, "set ylabel '%s'\nplot \\\n",
+            subject->layers[layer].kind == UNIT_CLASS ? "class output" : "activation");
+    if (first)
+        plot_legend(plot, subject);
+    for (int method = 0; method < subject->n_methods; method++)
+        plot_bands(plot->script, generator, method, layer);
+    for (int method = 0; method < subject->n_methods; method++)
+        fprintf(plot->script,
+                "    'convergence.csv' using (here(%d,%d,%d) ? column('queries') : NaN):(column('median')) "
+                "with lines "
+                "lw 2 lc rgb '%s' notitle%s\n",
+                generator, method, layer, plot_colour(method), method + 1 < subject->n_methods ? ", \\" : "");
 }
 
 static enum status draw(struct figure_context *context, int generator, struct error *error)
@@ -167,23 +209,31 @@ static enum status draw(struct figure_context *context, int generator, struct er
     const struct subject *subject = context->subject;
     char file_name[FILE_NAME_CAPACITY], name[PLOT_NAME_CAPACITY], title[3 * NAME_CAPACITY];
     struct plot plot;
-    int n_panels = subject->n_layers + 1, n_columns = n_panels < 4 ? n_panels : n_panels < 9 ? 3 : 5;
-    int n_rows = (n_panels + n_columns - 1) / n_columns;
+    int n_columns = subject->n_layers < 4 ? subject->n_layers : subject->n_layers < 9 ? 3 : 5;
+    const struct plot_layout layout = {(subject->n_layers + n_columns - 1) / n_columns,
+                                       n_columns,
+                                       n_columns == 1 ? 660 : PANEL_WIDTH,
+                                       PANEL_HEIGHT,
+                                       BELOW_PANEL,
+                                       subject->n_methods + 3};
     output_file_name(subject->generators[generator], file_name);
     snprintf(name, sizeof name, "convergence_%s", file_name);
-    snprintf(title, sizeof title, "%s, generator %s: best activation against queries", subject->name,
+    snprintf(title, sizeof title, "%.40s, generator %.40s: best activation so far", subject->name,
              subject->generators[generator]);
-    TRY(plot_begin(&plot, context, name, n_columns * PANEL_WIDTH, 50 + n_rows * PANEL_HEIGHT, n_rows, n_columns, title,
-                   error));
-    fprintf(plot.script, "set logscale x\nset format x '10^%%T'\nset xlabel 'queries' offset 0,0.4\nunset key\n"
-                         "set lmargin 9\nset yrange [*:*]\n"
-                         "here(generator, method, layer) = column('generator_index') == generator && "
-                         "column('method_index') == method && column('layer_position') == layer\n");
+    TRY(plot_begin(&plot, context, name, &layout, title, error));
+    fprintf(
+        plot.script,
+        "set logscale x\nset xrange [1:%lld]\nset xlabel 'queries' offset 0,0.4\nset yrange [*:*]\n"
+        "set format x '%%.0f'\n"
+        "here(generator, method, layer) = is('generator_index', generator) && is('method_index', method) && "
+        "is('layer_position', layer)\n",
+        (long long)longest_history(subject, generator));
     for (int layer = 0; layer < subject->n_layers; layer++)
         plot_layer(&plot, subject, generator, layer);
-    plot_legend(&plot, subject);
-    return plot_end(&plot, context, "best activation so far against queries: median and quantile bands over units, a panel a layer",
-                    error);
+    return plot_end(
+        &plot, context,
+        "best activation so far against queries: median and quantile bands over units, a panel a layer",
+        error);
 }
 
 enum status figure_convergence(struct figure_context *context, struct error *error)
@@ -191,8 +241,8 @@ enum status figure_convergence(struct figure_context *context, struct error *err
     const struct subject *subject = context->subject;
     struct table table;
     enum status status = STATUS_OK;
-    table_start(&table, "convergence", "best activation so far against queries: quantiles over units", columns,
-                sizeof columns / sizeof *columns);
+    table_start(&table, "convergence", "best activation so far against queries: quantiles over units",
+                columns, sizeof columns / sizeof *columns);
     for (int i = 0; i < subject->n_groups; i++)
         TRY_CLEANUP(add_group(context, &subject->groups[i], &table, error));
     TRY_CLEANUP(output_table(context, &table, error));

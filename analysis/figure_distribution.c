@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * activation, entropy, perplexity: the distribution of a number over the units of a layer, as histograms
- * that stand on their side (one a method) with median and quantiles on them. A panel a generator, and
- * panels of their own for class outputs where these have another unit than rates.
+ * activation, replicates, entropy, perplexity: the distribution of a number over the units of a layer, as
+ * histograms that stand on their side (one a method) with median and quantiles on them. A panel a generator,
+ * and panels of their own for class outputs where these have another unit than rates.
  */
 #include "figures.h"
 
@@ -13,11 +13,11 @@
 #include "plot.h"
 #include "statistics.h"
 
-enum { N_BINS = 40 };
+enum { PANEL_HEIGHT = 240 };
 
 struct quantity {
     const char *name, *caption, *histogram_name, *histogram_caption;
-    const char *title, *axis;
+    const char *title, *axis, *class_axis;
     result_value *value;
     bool classes_apart; /**< class outputs are no rates: another axis */
     const char *absent; /**< why there may be no value at all */
@@ -30,15 +30,7 @@ static const struct column columns[] = {
     {"method_index", COLUMN_INTEGER, "1", "its place in this file"},
     {"layer", COLUMN_TEXT, "", "layer"},
     {"position", COLUMN_INTEGER, "1", "place of the layer in the panel, in network order"},
-    {"n", COLUMN_INTEGER, "1", "units with a value"},
-    {"mean", COLUMN_NUMBER, "1", "mean over units"},
-    {"minimum", COLUMN_NUMBER, "1", "smallest value"},
-    {"quantile_05", COLUMN_NUMBER, "1", "5 % quantile over units"},
-    {"quantile_25", COLUMN_NUMBER, "1", "25 % quantile over units"},
-    {"median", COLUMN_NUMBER, "1", "median over units"},
-    {"quantile_75", COLUMN_NUMBER, "1", "75 % quantile over units"},
-    {"quantile_95", COLUMN_NUMBER, "1", "95 % quantile over units"},
-    {"maximum", COLUMN_NUMBER, "1", "largest value"},
+    FIGURES_QUANTILE_COLUMNS,
     {"note", COLUMN_TEXT, "", "what to keep in mind"},
 };
 
@@ -49,10 +41,7 @@ static const struct column histogram_columns[] = {
     {"method_index", COLUMN_INTEGER, "1", "its place in this file"},
     {"layer", COLUMN_TEXT, "", "layer"},
     {"position", COLUMN_INTEGER, "1", "place of the layer in the panel, in network order"},
-    {"low", COLUMN_NUMBER, "1", "lower edge of the bin"},
-    {"high", COLUMN_NUMBER, "1", "upper edge of the bin"},
-    {"n", COLUMN_INTEGER, "1", "units in the bin (bins without units are left out)"},
-    {"relative", COLUMN_NUMBER, "1", "n / n of the fullest bin of this layer and method"},
+    FIGURES_BIN_COLUMNS,
 };
 
 /** One panel: a generator, and either the class outputs or everything else. */
@@ -60,148 +49,112 @@ struct panel {
     int index, generator, n_layers;
     int *layers;
     bool classes;
-    double low, high; /**< of the axis and the bins */
+    size_t n_values;
+    struct range axis; /**< of the plot and of the bins */
+};
+
+/** What the first cells of a row say. */
+struct key {
+    const struct subject *subject;
+    const struct panel *panel;
+    const struct group *group;
+    int position;
 };
 
 static void panel_range(const struct subject *subject, const struct quantity *quantity, struct panel *panel,
                         double *values)
 {
-    double low = 0, high = 0;
+    struct range range = {INFINITY, -INFINITY};
     for (int i = 0; i < subject->n_groups; i++)
-        for (int k = 0; k < panel->n_layers && subject->groups[i].generator == panel->generator; k++) {
-            size_t n = figures_collect(subject, &subject->groups[i], panel->layers[k], quantity->value, values);
-            for (size_t j = 0; j < n; j++) {
-                low = fmin(low, values[j]);
-                high = fmax(high, values[j]);
-            }
-        }
-    panel->low = low;
-    panel->high = high > 0.5 && high <= 1 && low == 0 ? 1 : high > low ? high + 0.02 * (high - low) : low + 1;
+        for (int k = 0; k < panel->n_layers && subject->groups[i].generator == panel->generator; k++)
+            figures_extend(
+                &range, values,
+                figures_collect(subject, &subject->groups[i], panel->layers[k], quantity->value, values));
+    panel->axis = figures_axis(range);
 }
 
-static void add_key(struct table *table, const struct subject *subject, const struct panel *panel,
-                    const struct group *group, int position)
+static void add_key(struct table *table, const void *context)
 {
+    const struct key *key = context;
     char label[NAME_CAPACITY + 16];
-    input_layer_label(&subject->layers[panel->layers[position]], label);
-    table_integer(table, panel->index);
-    table_text(table, subject->generators[panel->generator]);
-    table_text(table, subject->methods[group->method]);
-    table_integer(table, group->method);
+    input_layer_label(&key->subject->layers[key->panel->layers[key->position]], label);
+    table_integer(table, key->panel->index);
+    table_text(table, key->subject->generators[key->panel->generator]);
+    table_text(table, key->subject->methods[key->group->method]);
+    table_integer(table, key->group->method);
     table_format(table, "%s", label);
-    table_integer(table, position);
+    table_integer(table, key->position);
 }
 
-static void add_distribution(struct table *table, const struct distribution *distribution, const char *absent)
+/** Fills both tables for one panel. */
+static void fill_panel(const struct subject *subject, const struct quantity *quantity, struct panel *panel,
+                       struct table *quantiles, struct table *histogram, double *values)
 {
-    const double numbers[] = {distribution->mean,        distribution->minimum,     distribution->quantile_05,
-                              distribution->quantile_25, distribution->median,      distribution->quantile_75,
-                              distribution->quantile_95, distribution->maximum};
-    table_integer(table, (int64_t)distribution->n);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        table_number(table, numbers[i]);
-    table_text(table, distribution->n == 0 ? absent : figures_note(distribution->n));
-}
-
-static void add_histogram(struct table *table, const struct subject *subject, const struct panel *panel,
-                          const struct group *group, int position, const double *values, size_t n)
-{
-    size_t counts[N_BINS], most = 0;
-    double width = (panel->high - panel->low) / N_BINS;
-    statistics_histogram(values, n, panel->low, panel->high, N_BINS, counts);
-    for (int bin = 0; bin < N_BINS; bin++)
-        most = counts[bin] > most ? counts[bin] : most;
-    for (int bin = 0; bin < N_BINS; bin++) {
-        if (counts[bin] == 0)
-            continue;
-        add_key(table, subject, panel, group, position);
-        table_number(table, panel->low + bin * width);
-        table_number(table, panel->low + (bin + 1) * width);
-        table_integer(table, (int64_t)counts[bin]);
-        table_number(table, (double)counts[bin] / (double)most);
-    }
-}
-
-/** Fills both tables for one panel; returns the number of values. */
-static size_t fill_panel(const struct subject *subject, const struct quantity *quantity, struct panel *panel,
-                         struct table *quantiles, struct table *histogram, double *values)
-{
-    size_t n_values = 0;
     struct distribution distribution;
     panel_range(subject, quantity, panel, values);
     for (int method = 0; method < subject->n_methods; method++) {
         const struct group *group = input_find_group(subject, panel->generator, method);
         for (int position = 0; group != NULL && position < panel->n_layers; position++) {
+            const struct key key = {subject, panel, group, position};
             size_t n = figures_collect(subject, group, panel->layers[position], quantity->value, values);
             statistics_describe(values, n, &distribution);
-            add_key(quantiles, subject, panel, group, position);
-            add_distribution(quantiles, &distribution, quantity->absent);
-            add_histogram(histogram, subject, panel, group, position, values, n);
-            n_values += n;
+            add_key(quantiles, &key);
+            figures_add_quantiles(quantiles, &distribution);
+            table_text(quantiles, n == 0 ? quantity->absent : figures_note(n));
+            figures_add_histogram(histogram, values, n, panel->axis, add_key, &key);
+            panel->n_values += n;
         }
     }
-    return n_values;
 }
 
-/** Marks of one method, side by side with the others: histogram, quantiles, median. */
-static void plot_method(FILE *script, const struct quantity *quantity, const struct subject *subject,
-                        const struct panel *panel, int method, const char *end)
+static void plot_methods(struct plot *plot, const struct quantity *quantity, const struct subject *subject,
+                         const struct panel *panel)
 {
-    char title[QUOTED_CAPACITY];
-    double step = 0.84 / subject->n_methods, offset = (method - 0.5 * (subject->n_methods - 1)) * step;
-    plot_quote(subject->methods[method], title);
-    fprintf(script,
-            "    '%s.csv' using (here(%d,%d) ? at(%g) : NaN):(0):(at(%g)-%g*column('relative')):"
-            "(at(%g)+%g*column('relative')):(column('low')):(column('high')) with boxxyerror fs solid 0.55 noborder "
-            "lc rgb '%s' title %s, \\\n",
-            quantity->histogram_name, panel->index, method, offset, offset, 0.46 * step, offset, 0.46 * step,
-            plot_colour(method), title);
-    fprintf(script,
-            "    '%s.csv' using (here(%d,%d) ? at(%g) : NaN):(column('median')):(column('quantile_05')):"
-            "(column('quantile_95')) with yerrorbars pt -1 lw 1 lc rgb 'black' notitle, \\\n"
-            "    '' using (here(%d,%d) ? at(%g) : NaN):(column('median')):(column('quantile_25')):"
-            "(column('quantile_75')) with yerrorbars pt -1 lw 3 lc rgb 'black' notitle, \\\n"
-            "    '' using (here(%d,%d) ? at(%g) : NaN):(column('median')) with points pt 7 ps 0.9 lc rgb 'black' "
-            "notitle, \\\n"
-            "    '' using (here(%d,%d) ? at(%g) : NaN):(column('median')) with points pt 7 ps 0.5 lc rgb 'white' "
-            "notitle%s\n",
-            quantity->name, panel->index, method, offset, panel->index, method, offset, panel->index, method, offset,
-            panel->index, method, offset, end);
+    double step = 0.84 / subject->n_methods;
+    for (int method = 0; method < subject->n_methods; method++) {
+        char where[64], x[48];
+        snprintf(where, sizeof where, "is('panel',%d) && is('method_index',%d)", panel->index, method);
+        snprintf(x, sizeof x, "column('position')%+g", (method - 0.5 * (subject->n_methods - 1)) * step);
+        plot_distribution(plot, &(struct plot_marks){quantity->name, quantity->histogram_name, where, x,
+                                                     plot_colour(method), 0.46 * step});
+    }
 }
 
-static void plot_panel(struct plot *plot, const struct quantity *quantity, const struct subject *subject,
-                       const struct panel *panel)
+static void plot_one_panel(struct plot *plot, const struct quantity *quantity, const struct subject *subject,
+                           const struct panel *panel)
 {
     char title[2 * NAME_CAPACITY], quoted[QUOTED_CAPACITY];
     snprintf(title, sizeof title, "generator %s%s", subject->generators[panel->generator],
              panel->classes ? ", class outputs" : "");
-    plot_quote(title, quoted);
-    fprintf(plot->script, "set title %s offset 0,0.4\nset yrange [%.9g:%.9g]\n", quoted, panel->low, panel->high);
-    plot_quote(panel->classes ? "class output (mean over time)" : quantity->axis, quoted);
-    fprintf(plot->script, "set ylabel %s\nset xlabel 'layer, units'\n", quoted);
+    plot_quote(panel->classes ? quantity->class_axis : quantity->axis, quoted);
+    fprintf(plot->script, "set ylabel %s\nset yrange [%.9g:%.9g]\n", quoted, panel->axis.low,
+            panel->axis.high);
     plot_layer_tics(plot, subject, panel->layers, panel->n_layers, NULL);
+    bool first = plot_panel(plot, title);
     fprintf(plot->script, "plot \\\n");
-    for (int method = 0; method < subject->n_methods; method++)
-        plot_method(plot->script, quantity, subject, panel, method, ", \\");
-    fprintf(plot->script, "    NaN with lines lw 3 lc rgb 'black' title '25-75 %%', \\\n"
-                          "    NaN with lines lw 1 lc rgb 'black' title '5-95 %%', \\\n"
-                          "    NaN with points pt 6 lc rgb 'black' title 'median'\n");
+    for (int method = 0; first && method < subject->n_methods; method++)
+        plot_legend_box(plot, plot_colour(method), subject->methods[method]);
+    plot_methods(plot, quantity, subject, panel);
+    plot_distribution_legend(plot);
 }
 
-static enum status draw(struct figure_context *context, const struct quantity *quantity, const struct panel *panels,
-                        int n_panels, struct error *error)
+static enum status draw(struct figure_context *context, const struct quantity *quantity,
+                        const struct panel *panels, int n_panels, struct error *error)
 {
     const struct subject *subject = context->subject;
+    const struct plot_layout layout = {n_panels,
+                                       1,
+                                       plot_panel_width(1, subject->n_layers, subject->n_methods),
+                                       PANEL_HEIGHT,
+                                       plot_layer_tics_height(subject),
+                                       subject->n_methods + PLOT_DISTRIBUTION_LEGEND};
     char title[2 * NAME_CAPACITY];
     struct plot plot;
-    snprintf(title, sizeof title, "%s: %s", subject->name, quantity->title);
-    TRY(plot_begin(&plot, context, quantity->name, plot_width(subject->n_layers * subject->n_methods),
-                   50 + 400 * n_panels, n_panels, 1, title, error));
-    fprintf(plot.script, "set lmargin 10\nset bmargin 8\nset errorbars 0\n"
-                         "here(panel, method) = column('panel') == panel && column('method_index') == method\n"
-                         "at(offset) = column('position') + offset\n");
+    snprintf(title, sizeof title, "%.40s: %s", subject->name, quantity->title);
+    TRY(plot_begin(&plot, context, quantity->name, &layout, title, error));
+    fprintf(plot.script, "set errorbars 0\n");
     for (int i = 0; i < n_panels; i++)
-        plot_panel(&plot, quantity, subject, &panels[i]);
+        plot_one_panel(&plot, quantity, subject, &panels[i]);
     return plot_end(&plot, context, quantity->caption, error);
 }
 
@@ -218,7 +171,8 @@ static int make_panels(const struct subject *subject, const struct quantity *qua
             for (; n_layers < subject->n_layers; n_layers++)
                 selected[n_layers] = n_layers;
         for (int generator = 0; generator < subject->n_generators && n_layers > 0; generator++, n_panels++)
-            panels[n_panels] = (struct panel){n_panels, generator, n_layers, selected, classes != 0, 0, 1};
+            panels[n_panels] =
+                (struct panel){n_panels, generator, n_layers, selected, classes != 0, 0, {0, 1}};
     }
     return n_panels;
 }
@@ -240,7 +194,9 @@ static enum status make(struct figure_context *context, const struct quantity *q
     TRY_CLEANUP(MEMORY_ALLOCATE(panels, 2 * (size_t)subject->n_generators, error));
     int n_panels = make_panels(subject, quantity, layers, panels);
     for (int i = 0; i < n_panels; i++)
-        n_values += fill_panel(subject, quantity, &panels[i], &quantiles, &histogram, values);
+        fill_panel(subject, quantity, &panels[i], &quantiles, &histogram, values);
+    for (int i = 0; i < n_panels; i++)
+        n_values += panels[i].n_values;
     TRY_CLEANUP(output_table(context, &quantiles, error));
     TRY_CLEANUP(output_table(context, &histogram, error));
     status = n_values > 0 ? draw(context, quantity, panels, n_panels, error)
@@ -262,10 +218,33 @@ enum status figure_activation(struct figure_context *context, struct error *erro
                                                "the same as histograms",
                                                "activation of the units for their MEIs",
                                                "activation (spiking units: spikes per step)",
+                                               "class output (mean over time)",
                                                figures_activation,
                                                true,
                                                "no finished run (n = 0 units)"};
     return make(context, &activation, error);
+}
+
+static double variation_of(const struct unit_result *result)
+{
+    return result->variation;
+}
+
+enum status figure_replicates(struct figure_context *context, struct error *error)
+{
+    static const struct quantity replicates = {
+        "replicates",
+        "coefficient of variation of the activation over replicates (standard deviation / mean); quantiles "
+        "over units",
+        "replicates_histogram",
+        "the same as histograms",
+        "spread of the activation over replicates",
+        "standard deviation / mean over replicates",
+        NULL,
+        variation_of,
+        false,
+        "no unit with two finished replicates whose mean activation is not 0 (n = 0 units)"};
+    return make(context, &replicates, error);
 }
 
 static double entropy_of(const struct unit_result *result)
@@ -275,17 +254,18 @@ static double entropy_of(const struct unit_result *result)
 
 enum status figure_entropy(struct figure_context *context, struct error *error)
 {
-    static const struct quantity entropy = {
-        "entropy",
-        "normalised class entropy of the MEIs (bits / log2 classes), mean over repeated presentations; quantiles "
-        "over units",
-        "entropy_histogram",
-        "the same as histograms",
-        "class entropy of the MEIs, mean over repeated presentations",
-        "normalised entropy (1: all classes equal)",
-        entropy_of,
-        false,
-        "no finished run with repeated presentations (n = 0 units)"};
+    static const struct quantity entropy = {"entropy",
+                                            "normalised class entropy of the MEIs (bits / log2 classes), "
+                                            "mean over repeated presentations; quantiles "
+                                            "over units",
+                                            "entropy_histogram",
+                                            "the same as histograms",
+                                            "class entropy of the MEIs, mean over repeated presentations",
+                                            "normalised entropy (1: all classes equal)",
+                                            NULL,
+                                            entropy_of,
+                                            false,
+                                            "no finished run with repeated presentations (n = 0 units)"};
     return make(context, &entropy, error);
 }
 
@@ -298,12 +278,14 @@ enum status figure_perplexity(struct figure_context *context, struct error *erro
 {
     static const struct quantity perplexity = {
         "perplexity",
-        "relative class perplexity of the MEIs (2^H / classes), mean over repeated presentations; quantiles over "
+        "relative class perplexity of the MEIs (2^H / classes), mean over repeated presentations; quantiles "
+        "over "
         "units",
         "perplexity_histogram",
         "the same as histograms",
         "relative class perplexity of the MEIs, mean over repeated presentations",
         "relative perplexity 2^H / classes",
+        NULL,
         perplexity_of,
         false,
         "no finished run with repeated presentations (n = 0 units)"};

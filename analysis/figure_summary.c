@@ -73,7 +73,8 @@ static double replicate_variation(const struct unit_result *result)
     return result->variation;
 }
 
-static double median_queries(const struct subject *subject, const struct group *group, int layer, double *values)
+static double median_queries(const struct subject *subject, const struct group *group, int layer,
+                             double *values)
 {
     struct distribution distribution;
     size_t n = 0;
@@ -125,13 +126,15 @@ static void add_row(struct table *table, const struct subject *subject, const st
     table_integer(table, (int64_t)tally.n_units);
     table_integer(table, (int64_t)group->n_replicates);
     add_tally(table, &tally);
-    statistics_describe(values, figures_collect(subject, group, layer, figures_activation, values), &activation);
+    statistics_describe(values, figures_collect(subject, group, layer, figures_activation, values),
+                        &activation);
     table_integer(table, (int64_t)activation.n);
     table_number(table, activation.median);
     table_number(table, activation.quantile_25);
     table_number(table, activation.quantile_75);
     table_number(table, median_queries(subject, group, layer, values));
-    statistics_describe(values, figures_collect(subject, group, layer, replicate_variation, values), &variation);
+    statistics_describe(values, figures_collect(subject, group, layer, replicate_variation, values),
+                        &variation);
     table_number(table, variation.median);
     table_text(table, note(&tally, activation.n));
 }
@@ -153,61 +156,75 @@ static enum status fill(const struct subject *subject, struct table *table, stru
 }
 
 /** One stack of bars: each state lies on those before it. */
+static const struct {
+    const char *title, *below, *count, *colour;
+} states[] = {
+    {"finished", "0", "column('done')-column('silent')-column('saturated')", "#56B4E9"},
+    {"saturated", "column('done')-column('silent')-column('saturated')", "column('saturated')", "#E69F00"},
+    {"silent", "column('done')-column('silent')", "column('silent')", "#000000"},
+    {"failed", "column('done')", "column('failed')", "#D55E00"},
+    {"missing", "column('done')+column('failed')", "column('missing')", "#cccccc"},
+};
+enum { N_STATES = sizeof states / sizeof *states, PANEL_HEIGHT = 150 };
+
 static void plot_stack(FILE *script, const struct group *group)
 {
-    static const struct {
-        const char *title, *below, *count, *colour;
-    } states[] = {
-        {"finished", "0", "column('done')-column('silent')-column('saturated')", "#56B4E9"},
-        {"saturated", "column('done')-column('silent')-column('saturated')", "column('saturated')", "#E69F00"},
-        {"silent", "column('done')-column('silent')", "column('silent')", "#000000"},
-        {"failed", "column('done')", "column('failed')", "#D55E00"},
-        {"missing", "column('done')+column('failed')", "column('missing')", "#cccccc"},
-    };
-    const int n_states = sizeof states / sizeof *states;
-    for (int i = 0; i < n_states; i++)
-        fprintf(script,
-                "%s 'summary.csv' using (is('generator_index',%d)&&is('method_index',%d)&&(%s)>0 ? "
-                "column('layer_position') : NaN):(0):(column('layer_position')-0.4):(column('layer_position')+0.4):"
-                "((%s)/column('runs')):((%s+%s)/column('runs')) with boxxyerror fs solid noborder lc rgb '%s' "
-                "title '%s'%s\n",
-                i == 0 ? "plot" : "    ", group->generator, group->method, states[i].count, states[i].below,
-                states[i].below, states[i].count, states[i].colour, states[i].title, i + 1 < n_states ? ", \\" : "");
+    for (int i = 0; i < N_STATES; i++)
+        fprintf(
+            script,
+            "    'summary.csv' using (is('generator_index',%d)&&is('method_index',%d)&&(%s)>0 ? "
+            "column('layer_position') : "
+            "NaN):(0):(column('layer_position')-0.4):(column('layer_position')+0.4):"
+            "((%s)/column('runs')):((%s+%s)/column('runs')) with boxxyerror fs solid noborder lc rgb '%s' "
+            "notitle%s\n",
+            group->generator, group->method, states[i].count, states[i].below, states[i].below,
+            states[i].count, states[i].colour, i + 1 < N_STATES ? ", \\" : "");
+}
+
+static void plot_group(struct plot *plot, const struct subject *subject, int generator, int method)
+{
+    const struct group *group = input_find_group(subject, generator, method);
+    char title[3 * NAME_CAPACITY];
+    snprintf(title, sizeof title, "%s, %s", subject->generators[generator], subject->methods[method]);
+    if (group == NULL) {
+        plot_empty_panel(plot, title, "not part of this campaign");
+        return;
+    }
+    bool first = plot_panel(plot, title);
+    fprintf(plot->script, "plot \\\n");
+    for (int i = 0; first && i < N_STATES; i++)
+        fprintf(plot->script, "    NaN with boxes fs solid noborder lc rgb '%s' title '%s', \\\n",
+                states[i].colour, states[i].title);
+    plot_stack(plot->script, group);
 }
 
 static enum status draw(struct figure_context *context, struct error *error)
 {
     const struct subject *subject = context->subject;
-    char title[3 * NAME_CAPACITY], quoted[QUOTED_CAPACITY];
+    const struct plot_layout layout = {subject->n_methods,
+                                       subject->n_generators,
+                                       plot_panel_width(subject->n_generators, subject->n_layers, 1),
+                                       PANEL_HEIGHT,
+                                       plot_layer_tics_height(subject),
+                                       N_STATES};
+    char title[2 * NAME_CAPACITY];
     struct plot plot;
     int *layers = NULL;
-    int panel_width = 200 + 24 * subject->n_layers < 500 ? 500 : 200 + 24 * subject->n_layers;
+    snprintf(title, sizeof title, "%.40s: what became of the runs", subject->name);
     TRY(MEMORY_ALLOCATE(layers, (size_t)subject->n_layers, error));
     for (int i = 0; i < subject->n_layers; i++)
         layers[i] = i;
-    snprintf(title, sizeof title, "%s: what became of the runs", subject->name);
-    enum status status = plot_begin(&plot, context, "summary", subject->n_generators * panel_width,
-                                    60 + 330 * subject->n_methods, subject->n_methods, subject->n_generators, title,
-                                    error);
+    enum status status = plot_begin(&plot, context, "summary", &layout, title, error);
     if (status == STATUS_OK)
         plot_layer_tics(&plot, subject, layers, subject->n_layers, NULL);
     free(layers);
     TRY(status);
-    fprintf(plot.script, "set yrange [0:1]\nset ylabel 'share of runs'\nset xlabel 'layer, units'\n"
-                         "set lmargin 9\nset bmargin 8\n");
+    fprintf(plot.script, "set yrange [0:1]\nset ylabel 'share of runs'\n");
     for (int method = 0; method < subject->n_methods; method++)
-        for (int generator = 0; generator < subject->n_generators; generator++) {
-            const struct group *group = input_find_group(subject, generator, method);
-            if (group == NULL) {
-                fprintf(plot.script, "set multiplot next\n");
-                continue;
-            }
-            snprintf(title, sizeof title, "%s, %s", subject->generators[generator], subject->methods[method]);
-            plot_quote(title, quoted);
-            fprintf(plot.script, "set title %s\n", quoted);
-            plot_stack(plot.script, group);
-        }
-    return plot_end(&plot, context, "share of runs that finished, are saturated, silent, failed or missing, per layer",
+        for (int generator = 0; generator < subject->n_generators; generator++)
+            plot_group(&plot, subject, generator, method);
+    return plot_end(&plot, context,
+                    "share of runs that finished, are saturated, silent, failed or missing, per layer",
                     error);
 }
 
@@ -219,8 +236,9 @@ enum status figure_summary(struct figure_context *context, struct error *error)
                 columns, sizeof columns / sizeof *columns);
     TRY_CLEANUP(fill(context->subject, &table, error));
     TRY_CLEANUP(output_table(context, &table, error));
-    status = table_n_rows(&table) > 0 ? draw(context, error)
-                                      : plot_message(context, "summary", "no layer and no run in the file", error);
+    status = table_n_rows(&table) > 0
+                 ? draw(context, error)
+                 : plot_message(context, "summary", "no layer and no run in the file", error);
 cleanup:
     table_free(&table);
     return status;

@@ -7,11 +7,17 @@ const struct figure figures[] = {
     {"summary", "What became of the runs", "one planned run", figure_summary},
     {"units", "Every unit", "one planned run", figure_units},
     {"activation", "Activation of the units for their MEIs", "one finished run", figure_activation},
+    {"replicates", "Spread of the activation over replicates", "two finished runs of a unit",
+     figure_replicates},
     {"entropy", "Class entropy of the MEIs in repeated presentations", "one finished run with trials",
      figure_entropy},
     {"perplexity", "Relative class perplexity of the MEIs in repeated presentations",
      "one finished run with trials", figure_perplexity},
     {"convergence", "Best activation against queries", "one finished run", figure_convergence},
+    {"distance", "Distances between the latent codes of the MEIs of a unit",
+     "finished runs of a unit by two methods, or two replicates", figure_distance},
+    {"comparison", "Method against method and generator against generator, paired by unit",
+     "a unit with finished runs of both", figure_comparison},
     {"sheets", "The images: all units of every layer, and an overview", "one planned run", figure_sheets},
 };
 const int n_figures = sizeof figures / sizeof *figures;
@@ -25,8 +31,8 @@ int figures_select_layers(const struct subject *subject, bool classes, int *laye
     return n;
 }
 
-size_t figures_collect(const struct subject *subject, const struct group *group, int layer, result_value *value,
-                       double *values)
+size_t figures_collect(const struct subject *subject, const struct group *group, int layer,
+                       result_value *value, double *values)
 {
     size_t n = 0;
     for (size_t row = 0; row < group->n_rows; row++) {
@@ -44,5 +50,63 @@ double figures_activation(const struct unit_result *result)
 
 const char *figures_note(size_t n)
 {
-    return n == 0 ? "no finished run" : n < 5 ? "few units: quantiles say little" : "";
+    return n == 0 ? "no finished run" : n < FIGURES_FEW ? "few units: quantiles say little" : "";
+}
+
+void figures_extend(struct range *range, const double *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        range->low = fmin(range->low, values[i]);
+        range->high = fmax(range->high, values[i]);
+    }
+}
+
+struct range figures_axis(struct range range)
+{
+    double low = fmin(0, range.low), high = fmax(0, range.high);
+    if (low == 0 && high > 0.5 && high <= 1)
+        return (struct range){0, 1};
+    double margin = high > low ? 0.05 * (high - low) : 1;
+    return (struct range){low < 0 ? low - margin : 0, high + margin};
+}
+
+static void add_bin(struct table *table, double low, double high, size_t count, size_t n, size_t most)
+{
+    table_number(table, low);
+    table_number(table, high);
+    table_integer(table, (int64_t)count);
+    table_number(table, (double)count / (double)n);
+    table_number(table, (double)count / (double)most);
+}
+
+void figures_add_histogram(struct table *table, const double *values, size_t n, struct range axis,
+                           figures_add_key *add_key, const void *key)
+{
+    enum { N_BINS = 40 };
+    size_t counts[N_BINS], most = 0;
+    double width = (axis.high - axis.low) / N_BINS;
+    for (size_t i = 0; i < n && n < FIGURES_FEW; i++) {
+        add_key(table, key);
+        add_bin(table, values[i], values[i], 1, n, 1);
+    }
+    if (n < FIGURES_FEW)
+        return;
+    statistics_histogram(values, n, axis.low, axis.high, N_BINS, counts);
+    for (int bin = 0; bin < N_BINS; bin++)
+        most = counts[bin] > most ? counts[bin] : most;
+    for (int bin = 0; bin < N_BINS; bin++)
+        if (counts[bin] > 0) {
+            add_key(table, key);
+            add_bin(table, axis.low + bin * width, axis.low + (bin + 1) * width, counts[bin], n, most);
+        }
+}
+
+void figures_add_quantiles(struct table *table, const struct distribution *distribution)
+{
+    const double numbers[] = {distribution->mean,        distribution->minimum, distribution->quantile_05,
+                              distribution->quantile_25, distribution->median,  distribution->quantile_75,
+                              distribution->quantile_95, distribution->maximum};
+    table_integer(table, (int64_t)distribution->n);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        table_number(table, numbers[i]);
 }

@@ -10,6 +10,7 @@
 #define MEICENSUS_ANALYSIS_FIGURES_H
 
 #include "output.h"
+#include "statistics.h"
 
 typedef enum status figure_function(struct figure_context *context, struct error *error);
 
@@ -22,8 +23,8 @@ struct figure {
 extern const struct figure figures[];
 extern const int n_figures;
 
-figure_function figure_summary, figure_units, figure_activation, figure_entropy, figure_perplexity,
-    figure_convergence, figure_distance, figure_comparison, figure_sheets;
+figure_function figure_summary, figure_units, figure_activation, figure_replicates, figure_entropy,
+    figure_perplexity, figure_convergence, figure_distance, figure_comparison, figure_sheets;
 
 /* ---- What several figures need ------------------------------------------------------------------------ */
 
@@ -32,12 +33,51 @@ int figures_select_layers(const struct subject *subject, bool classes, int *laye
 
 /** Of the units of a layer, those values that exist, into `values`; returns how many. */
 typedef double result_value(const struct unit_result *result);
-size_t figures_collect(const struct subject *subject, const struct group *group, int layer, result_value *value,
-                       double *values);
+size_t figures_collect(const struct subject *subject, const struct group *group, int layer,
+                       result_value *value, double *values);
 
 double figures_activation(const struct unit_result *result);
 
-/** "n = 3 is little", "no finished run", or "". */
+/** "few units: ..", "no finished run", or "". */
 const char *figures_note(size_t n);
+
+/** The smallest and the largest of the values so far; start with {INFINITY, -INFINITY}. */
+struct range {
+    double low, high;
+};
+void figures_extend(struct range *range, const double *values, size_t n);
+
+/** An axis for those values: from 0 (or below), to 1 where that is near, else a little above the largest. */
+struct range figures_axis(struct range range);
+
+/**
+ * Rows of a histogram: the first cells by `add_key`, then FIGURES_BIN_COLUMNS. Fewer than FIGURES_FEW values
+ * are their own bins: low = high = value.
+ */
+#define FIGURES_BIN_COLUMNS                                                                                  \
+    {"low", COLUMN_NUMBER, "1", "lower edge of the bin; of few units the value itself"},                     \
+        {"high", COLUMN_NUMBER, "1", "upper edge of the bin; of few units the value itself"},                \
+        {"n", COLUMN_INTEGER, "1", "units in the bin (bins without units are left out)"},                    \
+        {"share", COLUMN_NUMBER, "1", "n / units of this layer with a value"},                               \
+    {                                                                                                        \
+        "relative", COLUMN_NUMBER, "1", "n / n of the fullest bin"                                           \
+    }
+typedef void figures_add_key(struct table *table, const void *key);
+void figures_add_histogram(struct table *table, const double *values, size_t n, struct range axis,
+                           figures_add_key *add_key, const void *key);
+
+/** Cells mean to maximum: FIGURES_QUANTILE_COLUMNS. */
+#define FIGURES_QUANTILE_COLUMNS                                                                             \
+    {"n", COLUMN_INTEGER, "1", "units with a value"}, {"mean", COLUMN_NUMBER, "1", "mean over units"},       \
+        {"minimum", COLUMN_NUMBER, "1", "smallest value"},                                                   \
+        {"quantile_05", COLUMN_NUMBER, "1", "5 % quantile over units"},                                      \
+        {"quantile_25", COLUMN_NUMBER, "1", "25 % quantile over units"},                                     \
+        {"median", COLUMN_NUMBER, "1", "median over units"},                                                 \
+        {"quantile_75", COLUMN_NUMBER, "1", "75 % quantile over units"},                                     \
+        {"quantile_95", COLUMN_NUMBER, "1", "95 % quantile over units"},                                     \
+    {                                                                                                        \
+        "maximum", COLUMN_NUMBER, "1", "largest value"                                                       \
+    }
+void figures_add_quantiles(struct table *table, const struct distribution *distribution);
 
 #endif

@@ -93,7 +93,7 @@ cleanup:;
         print_files_to_open(&output, &input);
     if (status == STATUS_OK && output.n_plots_failed > 0)
         status = error_set(error, STATUS_INTERNAL,
-                           "gnuplot failed on %d of %d plots (its messages are above); the data files are complete",
+                           "gnuplot failed on %d of %d plots (see above); the data files are complete",
                            output.n_plots_failed, output.n_plots);
     input_close(&input);
     return status;

@@ -30,20 +30,25 @@ static enum status try_to_write(const char *path, struct error *error)
 static void write_index_head(struct output *output, const char *input_path)
 {
     const char *slash = strrchr(input_path, '/');
-    fprintf(output->index,
-            "Analysis of %s by meicensus-analyze\n\n"
-            "figures.h5  the data of all figures: a group a subject, a group a table, a dataset a column\n"
-            "*.csv       the same tables; an empty cell is a number that does not exist (its n or note says why)\n"
-            "*.gp        gnuplot scripts: change one and run 'gnuplot NAME.gp' in its folder\n"
-            "*.svg *.png the plots that they draw\n"
-            "\n"
-            "A unit's value is the mean over its finished replicates; n counts units. Silent and saturated units\n"
-            "are part of every distribution; failed and missing runs are part of none. Quantiles over units are\n"
-            "interpolated linearly. Layers stand in network order; class outputs, which are not rates, apart.\n",
-            slash == NULL ? input_path : slash + 1);
+    fprintf(
+        output->index,
+        "Analysis of %s by meicensus-analyze\n\n"
+        "figures.h5  the data of all figures: a group a subject, a group a table, a dataset a column\n"
+        "*.csv       the same tables; an empty cell is a number that does not exist (its n or note says "
+        "why)\n"
+        "*.gp        gnuplot scripts: change one and run 'gnuplot NAME.gp' in its folder\n"
+        "*.svg *.png the plots that they draw\n"
+        "\n"
+        "A unit's value is the mean over its finished replicates; n counts units. Silent and saturated "
+        "units\n"
+        "are part of every distribution; failed and missing runs are part of none. Quantiles over units are\n"
+        "interpolated linearly. Layers stand in network order; class outputs, which are not rates, apart.\n"
+        "Distances leave silent runs out: their codes are arbitrary.\n",
+        slash == NULL ? input_path : slash + 1);
 }
 
-enum status output_open(const char *folder, const char *input_path, struct output *output, struct error *error)
+enum status output_open(const char *folder, const char *input_path, struct output *output,
+                        struct error *error)
 {
     char path[PATH_MAX];
     *output = (struct output){.folder = folder, .figures = H5I_INVALID_HID};
@@ -80,7 +85,8 @@ enum status output_close(struct output *output, struct error *error)
         status = write_index(output, error);
     free(output->index_text);
     if (output->figures >= 0 && H5Fclose(output->figures) < 0 && status == STATUS_OK)
-        status = error_set(error, STATUS_IO, "%s/figures.h5: cannot be written; is the disk full?", output->folder);
+        status = error_set(error, STATUS_IO, "%s/figures.h5: cannot be written; is the disk full?",
+                           output->folder);
     return status;
 }
 
@@ -103,19 +109,21 @@ void output_file_name(const char *name, char file_name[FILE_NAME_CAPACITY])
     file_name[length] = '\0';
 }
 
-enum status output_subject(struct output *output, const struct subject *subject, struct figure_context *context,
-                           struct error *error)
+enum status output_subject(struct output *output, const struct subject *subject,
+                           struct figure_context *context, struct error *error)
 {
     char name[FILE_NAME_CAPACITY];
     output_file_name(subject->name, name);
     *context = (struct figure_context){.subject = subject, .output = output};
     if ((size_t)snprintf(context->folder, sizeof context->folder, "%s/%s", output->folder, name) + NAME_MAX >=
         sizeof context->folder)
-        return error_set(error, STATUS_USAGE, "%s: the path of the output folder is too long", output->folder);
+        return error_set(error, STATUS_USAGE, "%s: the path of the output folder is too long",
+                         output->folder);
     TRY(output_make_folder(context->folder, error));
     context->group = H5Gcreate2(output->figures, subject->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     if (context->group < 0)
-        return error_set(error, STATUS_IO, "%s/figures.h5: group %s cannot be made", output->folder, subject->name);
+        return error_set(error, STATUS_IO, "%s/figures.h5: group %s cannot be made", output->folder,
+                         subject->name);
     fprintf(output->index, "\n\nSubject %s, in %s/\n", subject->name, name);
     return STATUS_OK;
 }
@@ -129,7 +137,8 @@ void output_subject_end(struct figure_context *context)
 enum status output_table(struct figure_context *context, struct table *table, struct error *error)
 {
     TRY(table_write(table, context->folder, context->group, error));
-    fprintf(context->output->index, "  %s.csv: %s (%zu rows)\n", table->name, table->caption, table_n_rows(table));
+    fprintf(context->output->index, "  %s.csv: %s (%zu rows)\n", table->name, table->caption,
+            table_n_rows(table));
     for (int i = 0; i < table->n_columns; i++) {
         const struct column *column = &table->columns[i];
         bool has_units = column->units[0] != '\0' && strcmp(column->units, "1") != 0;

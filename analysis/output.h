@@ -28,6 +28,9 @@ struct output {
     struct progress progress;
 };
 
+/** Fewer values than these are shown one by one: quantiles of them say little. */
+enum { FIGURES_FEW = 10 };
+
 /** What a figure gets. */
 struct figure_context {
     const struct subject *subject;
@@ -37,14 +40,15 @@ struct figure_context {
 };
 
 /** Creates DIR and figures.h5. The caller calls output_close, also after a failure. */
-enum status output_open(const char *folder, const char *input_path, struct output *output, struct error *error);
+enum status output_open(const char *folder, const char *input_path, struct output *output,
+                        struct error *error);
 
 /** Writes README.txt and closes. */
 enum status output_close(struct output *output, struct error *error);
 
 /** Folder and HDF5 group of a subject. */
-enum status output_subject(struct output *output, const struct subject *subject, struct figure_context *context,
-                           struct error *error);
+enum status output_subject(struct output *output, const struct subject *subject,
+                           struct figure_context *context, struct error *error);
 void output_subject_end(struct figure_context *context);
 
 /** Makes a folder below the subject's. */

@@ -2,9 +2,11 @@
 #include "plot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -28,43 +30,151 @@ const char *plot_colour(int index)
     return colours[index % (int)(sizeof colours / sizeof *colours)];
 }
 
-int plot_width(int n_marks)
+enum {
+    TITLE_HEIGHT = 36, /* of the figure, above the legend */
+    LEGEND_LINE = 18,
+    LEGEND_COLUMN = 290,
+    PANEL_TITLE = 26,  /* above a panel */
+    LEFT_MARGIN = 100, /* axis label, tic labels */
+    RIGHT_MARGIN = 20,
+    LABEL_CAPACITY = 40, /* a layer's label in a plot */
+};
+
+static void write_head(struct plot *plot, const struct plot_layout *layout, const char *title)
 {
-    int width = 260 + 18 * n_marks;
-    return width < 900 ? 900 : width > 4000 ? 4000 : width;
+    const int step_x = layout->panel_width + LEFT_MARGIN, width = layout->columns * step_x + RIGHT_MARGIN;
+    const int legend_columns = width < 3 * LEGEND_COLUMN ? 2 : 3;
+    const int legend_rows = (layout->n_legend + legend_columns - 1) / legend_columns;
+    const int head = TITLE_HEIGHT + (legend_rows == 0 ? 0 : 12) + legend_rows * LEGEND_LINE;
+    const int step_y = PANEL_TITLE + layout->panel_height + layout->below,
+              height = head + layout->rows * step_y;
+    char quoted[QUOTED_CAPACITY];
+    plot_quote(title, quoted);
+    fprintf(plot->script,
+            "# run in this folder: gnuplot %s.gp\n"
+            "do for [format in 'svg png'] {\n"
+            "reset\n"
+            "if (format eq 'svg') { set terminal svg size %d,%d font 'DejaVu Sans,11' background 'white' "
+            "noenhanced "
+            "} else { set terminal pngcairo size %d,%d font 'DejaVu Sans,11' noenhanced }\n"
+            "set output '%s.'.format\n"
+            "set encoding utf8\n"
+            "set datafile separator comma\n"
+            "set datafile columnheaders\n"
+            "is(name, value) = column(name) == value\n"
+            "set multiplot layout %d,%d margins %.5f,%.5f,%.5f,%.5f spacing %.5f,%.5f title %s font ',14'\n"
+            "set grid y lc rgb '#dddddd'\n"
+            "set tics nomirror out\n"
+            "set border 3\n"
+            "set ylabel offset 1\n"
+            "set key at screen 0.5,%.5f center top vertical maxrows %d Left reverse samplen 2\n",
+            plot->name, width, height, width, height, plot->name, layout->rows, layout->columns,
+            (double)LEFT_MARGIN / width, 1 - (double)RIGHT_MARGIN / width, (double)layout->below / height,
+            1 - (double)(head + PANEL_TITLE) / height, (double)LEFT_MARGIN / width,
+            (double)(layout->below + PANEL_TITLE) / height, quoted, 1 - (double)TITLE_HEIGHT / height,
+            legend_rows < 1 ? 1 : legend_rows);
 }
 
-enum status plot_begin(struct plot *plot, const struct figure_context *context, const char *name, int width,
-                       int height, int rows, int columns, const char *title, struct error *error)
+enum status plot_begin(struct plot *plot, const struct figure_context *context, const char *name,
+                       const struct plot_layout *layout, const char *title, struct error *error)
 {
-    char path[PATH_MAX], quoted[QUOTED_CAPACITY];
+    char path[PATH_MAX];
+    *plot = (struct plot){0};
     snprintf(plot->name, sizeof plot->name, "%s", name);
     snprintf(path, sizeof path, "%.*s/%s.gp", PATH_MAX - NAME_MAX - 2, context->folder, plot->name);
     plot->script = fopen(path, "w");
     if (plot->script == NULL)
         return error_set_errno(error, STATUS_IO, "%s: cannot be written", path);
-    plot_quote(title, quoted);
-    fprintf(plot->script,
-            "# run in this folder: gnuplot %s.gp\n"
-            "set encoding utf8\n"
-            "set datafile separator comma\n"
-            "set datafile columnheaders\n"
-            "is(name, value) = column(name) == value\n"
-            "do for [format in 'svg png'] {\n"
-            "if (format eq 'svg') { set terminal svg size %d,%d font 'DejaVu Sans,11' background 'white' noenhanced "
-            "} else { set terminal pngcairo size %d,%d font 'DejaVu Sans,11' noenhanced }\n"
-            "set output '%s.'.format\n"
-            "set multiplot layout %d,%d title %s font ',14'\n"
-            "set grid y lc rgb '#dddddd'\n"
-            "set tics nomirror out\n"
-            "set border 3\n"
-            "set key above samplen 2\n",
-            name, width, height, width, height, name, rows, columns, quoted);
+    write_head(plot, layout, title);
     return STATUS_OK;
 }
 
-/** Runs gnuplot in the subject's folder; no shell sees a name. Returns errno of the start, or its exit status. */
-static int run_gnuplot(const char *folder, const char *script, int *exit_status)
+bool plot_panel(struct plot *plot, const char *title)
+{
+    char quoted[QUOTED_CAPACITY];
+    plot_quote(title, quoted);
+    fprintf(plot->script, "%sset title %s offset 0,-0.3\n", plot->n_panels == 1 ? "unset key\n" : "", quoted);
+    return plot->n_panels++ == 0;
+}
+
+void plot_empty_panel(struct plot *plot, const char *title, const char *message)
+{
+    char quoted[QUOTED_CAPACITY];
+    plot_panel(plot, title);
+    plot_quote(message, quoted);
+    fprintf(plot->script,
+            "set label 1 %s at graph 0.5,0.5 center\n"
+            "plot [0:1] [0:1] NaN notitle\n"
+            "unset label 1\n",
+            quoted);
+}
+
+void plot_legend_box(struct plot *plot, const char *colour, const char *title)
+{
+    char quoted[QUOTED_CAPACITY];
+    plot_quote(title, quoted);
+    fprintf(plot->script, "    NaN with boxes fs solid 0.55 noborder lc rgb '%s' title %s, \\\n", colour,
+            quoted);
+}
+
+/* ---- Distributions ------------------------------------------------------------------------------------ */
+
+static void plot_histogram(FILE *script, const struct plot_marks *marks)
+{
+    fprintf(script,
+            "    '%s.csv' using (%s && column('low') < column('high') ? (%s) : NaN):(0):"
+            "((%s)-%g*column('relative')):((%s)+%g*column('relative')):(column('low')):(column('high')) "
+            "with boxxyerror fs solid 0.55 noborder lc rgb '%s' notitle, \\\n"
+            "    '' using (%s && column('low') == column('high') ? (%s) : NaN):(column('low')) "
+            "with points pt 7 ps 0.8 lc rgb '%s' notitle, \\\n",
+            marks->histogram, marks->where, marks->x, marks->x, marks->half_width, marks->x,
+            marks->half_width, marks->colour, marks->where, marks->x, marks->colour);
+}
+
+static void plot_quantile_bar(FILE *script, const struct plot_marks *marks, const char *low, const char *high,
+                              int line_width)
+{
+    fprintf(script,
+            "    '%s.csv' using (%s && column('n') >= %d ? (%s) : "
+            "NaN):(column('median')):(column('quantile_%s')):"
+            "(column('quantile_%s')) with yerrorbars pt -1 lw %d lc rgb 'black' notitle, \\\n",
+            marks->quantiles, marks->where, FIGURES_FEW, marks->x, low, high, line_width);
+}
+
+void plot_distribution(struct plot *plot, const struct plot_marks *marks)
+{
+    static const struct {
+        const char *colour;
+        double size;
+    } dots[] = {{"black", 0.9}, {"white", 0.5}};
+    plot_histogram(plot->script, marks);
+    plot_quantile_bar(plot->script, marks, "05", "95", 1);
+    plot_quantile_bar(plot->script, marks, "25", "75", 3);
+    for (int i = 0; i < 2; i++)
+        fprintf(
+            plot->script,
+            "    '%s.csv' using (%s && column('n') >= %d ? (%s) : NaN):(column('median')) with points pt 7 "
+            "ps %g lc rgb '%s' notitle, \\\n",
+            marks->quantiles, marks->where, FIGURES_FEW, marks->x, dots[i].size, dots[i].colour);
+}
+
+void plot_distribution_legend(struct plot *plot)
+{
+    fprintf(plot->script,
+            "    NaN with points pt 6 lc rgb 'black' title 'median over units', \\\n"
+            "    NaN with lines lw 3 lc rgb 'black' title '25-75 %%', \\\n"
+            "    NaN with lines lw 1 lc rgb 'black' title '5-95 %%', \\\n"
+            "    NaN with points pt 7 ps 0.8 lc rgb '#888888' title 'single units, if fewer than %d'\n",
+            FIGURES_FEW);
+}
+
+/* ---- Drawing ------------------------------------------------------------------------------------------ */
+
+/**
+ * Runs gnuplot in the subject's folder; no shell sees a name. What it says goes to NAME.log, because it warns
+ * of every plot element without data. Returns errno of the start, or its exit status.
+ */
+static int run_gnuplot(const char *folder, const char *script, const char *log, int *exit_status)
 {
     char *const arguments[] = {"gnuplot", "--default-settings", (char *)script, NULL};
     posix_spawn_file_actions_t actions;
@@ -73,6 +183,9 @@ static int run_gnuplot(const char *folder, const char *script, int *exit_status)
     if (failed != 0)
         return failed;
     failed = posix_spawn_file_actions_addchdir_np(&actions, folder);
+    if (failed == 0)
+        failed = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC,
+                                                  0666);
     if (failed == 0)
         failed = posix_spawnp(&child, "gnuplot", &actions, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
@@ -87,26 +200,32 @@ static int run_gnuplot(const char *folder, const char *script, int *exit_status)
 static void draw(struct figure_context *context, const char *name)
 {
     struct output *output = context->output;
-    char script[PLOT_NAME_CAPACITY + 4];
+    char script[PLOT_NAME_CAPACITY + 4], log[PLOT_NAME_CAPACITY + 5], path[PATH_MAX];
     int exit_status = 0;
-    snprintf(script, sizeof script, "%s.gp", name);
     output->n_plots++;
     if (output->gnuplot_missing)
         return;
-    int failed = run_gnuplot(context->folder, script, &exit_status);
+    snprintf(script, sizeof script, "%s.gp", name);
+    snprintf(log, sizeof log, "%s.log", name);
+    snprintf(path, sizeof path, "%.*s/%s", PATH_MAX - NAME_MAX - 2, context->folder, log);
+    int failed = run_gnuplot(context->folder, script, log, &exit_status);
+    if (failed != 0 || exit_status == 0)
+        unlink(path);
     if (failed == ENOENT) {
         output->gnuplot_missing = true;
-        fprintf(stderr, "gnuplot is not installed: no plots are drawn; CSV, HDF5 and the scripts are written\n");
+        fprintf(stderr,
+                "gnuplot is not installed: no plots are drawn; CSV, HDF5 and the scripts are written\n");
     } else if (failed != 0) {
         output->n_plots_failed++;
         fprintf(stderr, "%s/%s: gnuplot cannot be started: %s\n", context->folder, script, strerror(failed));
     } else if (exit_status != 0) {
         output->n_plots_failed++;
-        fprintf(stderr, "%s/%s: gnuplot failed (status %d)\n", context->folder, script, exit_status);
+        fprintf(stderr, "%s/%s: gnuplot failed, see %s\n", context->folder, script, log);
     }
 }
 
-enum status plot_end(struct plot *plot, struct figure_context *context, const char *caption, struct error *error)
+enum status plot_end(struct plot *plot, struct figure_context *context, const char *caption,
+                     struct error *error)
 {
     fprintf(plot->script, "unset multiplot\nunset output\n}\n");
     bool failed = ferror(plot->script) != 0;
@@ -120,34 +239,59 @@ enum status plot_end(struct plot *plot, struct figure_context *context, const ch
 enum status plot_message(struct figure_context *context, const char *name, const char *message,
                          struct error *error)
 {
+    static const struct plot_layout layout = {1, 1, 700, 60, 20, 0};
     struct plot plot;
-    char quoted[QUOTED_CAPACITY];
     printf("%s: %s: %s\n", context->subject->name, name, message);
-    TRY(plot_begin(&plot, context, name, 900, 200, 1, 1, name, error));
-    plot_quote(message, quoted);
-    fprintf(plot.script,
-            "unset border; unset tics; unset grid; unset key\n"
-            "set label 1 %s at screen 0.5,0.45 center\n"
-            "plot [0:1] [0:1] -1 lc rgb 'white'\n"
-            "unset label 1\n",
-            quoted);
+    TRY(plot_begin(&plot, context, name, &layout, name, error));
+    fprintf(plot.script, "unset border; unset tics; unset grid; unset key\n");
+    plot_empty_panel(&plot, "", message);
     return plot_end(&plot, context, message, error);
+}
+
+/* ---- Layers ------------------------------------------------------------------------------------------- */
+
+static void layer_tic(const struct layer *layer, char label[LABEL_CAPACITY])
+{
+    static const char *const kinds[] = {
+        [UNIT_CHANNEL] = "units", [UNIT_NEURON] = "neurons", [UNIT_CLASS] = "classes"};
+    const int longest = 20;
+    int length = (int)strlen(layer->name);
+    snprintf(label, LABEL_CAPACITY, "%.*s%s (%zu %s)", length > longest ? longest - 2 : length, layer->name,
+             length > longest ? ".." : "", layer->n_units, kinds[layer->kind]);
 }
 
 void plot_layer_tics(struct plot *plot, const struct subject *subject, const int *layers, int n_layers,
                      const char *extra)
 {
-    char label[NAME_CAPACITY + 16], text[NAME_CAPACITY + 48], quoted[QUOTED_CAPACITY];
+    const double margin =
+        0.6 + (n_layers < 3 ? 0.5 * (3 - n_layers) : 0); /* one layer is not as wide as three */
+    char label[LABEL_CAPACITY], quoted[QUOTED_CAPACITY];
     fprintf(plot->script, "set xtics rotate by 40 right (");
     for (int i = 0; i < n_layers; i++) {
-        input_layer_label(&subject->layers[layers[i]], label);
-        snprintf(text, sizeof text, "%s, %zu", label, subject->layers[layers[i]].n_units);
-        plot_quote(text, quoted);
+        layer_tic(&subject->layers[layers[i]], label);
+        plot_quote(label, quoted);
         fprintf(plot->script, "%s%s %d", i == 0 ? "" : ", ", quoted, i);
     }
     if (extra != NULL) {
         plot_quote(extra, quoted);
         fprintf(plot->script, ", %s %d", quoted, n_layers);
     }
-    fprintf(plot->script, ")\nset xrange [-0.6:%g]\n", n_layers - 0.4 + (extra != NULL));
+    fprintf(plot->script, ")\nset xrange [%g:%g]\n", -margin, n_layers - 1 + (extra != NULL) + margin);
+}
+
+int plot_layer_tics_height(const struct subject *subject)
+{
+    size_t longest = 0;
+    for (int i = 0; i < subject->n_layers; i++) {
+        char label[LABEL_CAPACITY];
+        layer_tic(&subject->layers[i], label);
+        longest = strlen(label) > longest ? strlen(label) : longest;
+    }
+    return 30 + 6 * (int)longest;
+}
+
+int plot_panel_width(int n_columns, int n_layers, int n_marks)
+{
+    int width = 40 + (n_layers < 3 ? 3 : n_layers) * (24 + 18 * n_marks), least = n_columns == 1 ? 660 : 420;
+    return width < least ? least : width > 4000 ? 4000 : width;
 }

@@ -12,21 +12,38 @@
 
 enum { PLOT_NAME_CAPACITY = 3 * FILE_NAME_CAPACITY };
 
+/** Panels of one figure; sizes in pixels inside the axes. */
+struct plot_layout {
+    int rows, columns, panel_width, panel_height;
+    int below;    /**< room for the labels under a panel */
+    int n_legend; /**< entries of the legend */
+};
+
 struct plot {
     FILE *script; /**< write the panels here */
     char name[PLOT_NAME_CAPACITY];
+    int n_panels; /**< begun so far */
 };
 
 /**
- * Opens NAME.gp (name: made of safe characters, see output_file_name) and writes its head: SVG and PNG of width x height pixels, rows x columns panels, a title.
- * Between begin and end the figure writes one plot command a panel; data columns are read by name.
+ * Opens NAME.gp (name: made of safe characters, see output_file_name) and writes its head: SVG and PNG, the
+ * panels, a title. Between begin and end the figure calls plot_panel and writes one plot command, for each
+ * panel; data columns are read by name.
  */
-enum status plot_begin(struct plot *plot, const struct figure_context *context, const char *name, int width,
-                       int height, int rows, int columns, const char *title, struct error *error);
+enum status plot_begin(struct plot *plot, const struct figure_context *context, const char *name,
+                       const struct plot_layout *layout, const char *title, struct error *error);
+
+/** Begins the next panel. True for the first one, whose plot command makes the legend of all: plots of NaN
+ *  with titles, while all data have none. */
+bool plot_panel(struct plot *plot, const char *title);
+
+/** A whole panel that only says something. */
+void plot_empty_panel(struct plot *plot, const char *title, const char *message);
 
 /** Closes the script, draws it and adds it to the index with a caption. A gnuplot that is missing or fails is
  *  counted in the output, not an error: data and script stay. */
-enum status plot_end(struct plot *plot, struct figure_context *context, const char *caption, struct error *error);
+enum status plot_end(struct plot *plot, struct figure_context *context, const char *caption,
+                     struct error *error);
 
 /** A plot that only says in words why there is nothing to draw. */
 enum status plot_message(struct figure_context *context, const char *name, const char *message,
@@ -39,11 +56,34 @@ void plot_quote(const char *text, char quoted[QUOTED_CAPACITY]);
 /** Colour-blind safe colours (Okabe and Ito); they repeat after 8. */
 const char *plot_colour(int index);
 
-/** set xtics: the layers' names and n units at positions 0, 1, ..; extra: one more label, or NULL. */
+/** Legend entries for one colour, ending in ", \\\n". */
+void plot_legend_box(struct plot *plot, const char *colour, const char *title);
+
+/**
+ * Elements of a plot command: the distribution in the rows of two tables (figures_add_histogram; columns of
+ * `quantiles`: n, median, quantile_05 to quantile_95) that meet the gnuplot condition `where`, standing at
+ * the gnuplot expression `x`. Few values are drawn as points, without quantiles.
+ */
+struct plot_marks {
+    const char *quantiles, *histogram, *where, *x, *colour;
+    double half_width;
+};
+void plot_distribution(struct plot *plot, const struct plot_marks *marks);
+
+/** Legend of what plot_distribution draws in black, PLOT_DISTRIBUTION_LEGEND entries; ends the plot command.
+ */
+enum { PLOT_DISTRIBUTION_LEGEND = 4 };
+void plot_distribution_legend(struct plot *plot);
+
+/** set xtics: the layers' names and n units at positions 0, 1, ..; extra: one more label, or NULL. Sets
+ * xrange. */
 void plot_layer_tics(struct plot *plot, const struct subject *subject, const int *layers, int n_layers,
                      const char *extra);
 
-/** Width of a figure with that many marks side by side in a panel. */
-int plot_width(int n_marks);
+/** Room in pixels for those labels. */
+int plot_layer_tics_height(const struct subject *subject);
+
+/** Width of a panel, one of n_columns side by side, with `n_marks` in each of n_layers. */
+int plot_panel_width(int n_columns, int n_layers, int n_marks);
 
 #endif

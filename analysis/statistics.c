@@ -58,7 +58,8 @@ static int compare_magnitudes(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/** Twice the mid-rank of every step (whole numbers); steps are sorted by magnitude. Returns sum of t^3 - t. */
+/** Twice the mid-rank of every step (whole numbers); steps are sorted by magnitude. Returns sum of t^3 - t.
+ */
 static double rank_doubled(const double *steps, size_t n, int64_t *doubled)
 {
     double ties = 0;
@@ -74,7 +75,8 @@ static double rank_doubled(const double *steps, size_t n, int64_t *doubled)
 }
 
 /** Share of the 2^n sign patterns whose positive (doubled) rank sum is at most `limit`. */
-static enum status exact_tail(const int64_t *doubled, size_t n, int64_t limit, double *share, struct error *error)
+static enum status exact_tail(const int64_t *doubled, size_t n, int64_t limit, double *share,
+                              struct error *error)
 {
     double *ways = NULL; /* [sum]: share of the patterns of the ranks so far with that sum */
     int64_t total = (int64_t)(n * (n + 1));
@@ -97,7 +99,8 @@ static double normal_p(double positive_sum, size_t n_nonzero, double ties)
     return 2 * gsl_cdf_ugaussian_Q(fabs(positive_sum - n * (n + 1) / 4) / deviation);
 }
 
-static enum status test_ranks(double *steps, int64_t *doubled, struct signed_rank *result, struct error *error)
+static enum status test_ranks(double *steps, int64_t *doubled, struct signed_rank *result,
+                              struct error *error)
 {
     size_t n = result->n_nonzero;
     qsort(steps, n, sizeof *steps, compare_magnitudes);
@@ -208,4 +211,16 @@ void statistics_histogram(const double *values, size_t n, double low, double hig
         int bin = place < 0 ? 0 : place >= n_bins ? n_bins - 1 : (int)place;
         counts[bin]++;
     }
+}
+
+double statistics_code_distance(const int32_t *first, const int32_t *second, size_t n_dimensions,
+                                int64_t n_points, bool codebook)
+{
+    double sum = 0, corner = (double)(n_points < 2 ? 1 : n_points - 1);
+    for (size_t i = 0; i < n_dimensions; i++) {
+        double step = ((double)first[i] - (double)second[i]) / corner;
+        sum += codebook ? first[i] != second[i] : step * step;
+    }
+    double mean = n_dimensions == 0 ? 0 : sum / (double)n_dimensions;
+    return codebook ? mean : sqrt(mean);
 }

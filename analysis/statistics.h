@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "status.h"
 
@@ -23,11 +24,12 @@ void statistics_describe(double *values, size_t n, struct distribution *distribu
 double statistics_variation(const double *values, size_t n);
 
 struct signed_rank {
-    size_t n_nonzero;     /**< differences that count: those that are not 0 */
-    double positive_sum;  /**< sum of the ranks of the positive differences */
-    double rank_biserial; /**< effect size in [-1, 1]: (positive - negative) / (positive + negative) rank sum */
-    double p;             /**< two-sided; 1 if every difference is 0 */
-    bool exact;           /**< from the permutation distribution (n_nonzero <= 50), else normal, tie-corrected */
+    size_t n_nonzero;    /**< differences that count: those that are not 0 */
+    double positive_sum; /**< sum of the ranks of the positive differences */
+    double
+        rank_biserial; /**< effect size in [-1, 1]: (positive - negative) / (positive + negative) rank sum */
+    double p;          /**< two-sided; 1 if every difference is 0 */
+    bool exact;        /**< from the permutation distribution (n_nonzero <= 50), else normal, tie-corrected */
 };
 
 /**
@@ -49,6 +51,14 @@ enum status statistics_bootstrap_median(double *values, size_t n, double interva
 enum status statistics_holm(double *p, size_t n, struct error *error);
 
 /** Counts of values [n] in n_bins equal bins over [low, high]; the last bin includes `high`. */
-void statistics_histogram(const double *values, size_t n, double low, double high, int n_bins, size_t *counts);
+void statistics_histogram(const double *values, size_t n, double low, double high, int n_bins,
+                          size_t *counts);
+
+/**
+ * Distance of two latent codes [n_dimensions] of indices below n_points, in [0, 1]. codebook: share of unlike
+ * indices (Hamming); else Euclidean distance of the indices / that of opposite corners of the grid.
+ */
+double statistics_code_distance(const int32_t *first, const int32_t *second, size_t n_dimensions,
+                                int64_t n_points, bool codebook);
 
 #endif

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * distance: how far the latent codes of a unit's MEIs lie from each other: between methods (best replicate of
+ * each) and between replicates of one method; per layer, and first against last layer.
+ */
+#include "figures.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "plot.h"
+
+enum { PANEL_HEIGHT = 240, FIRST_LAST_WIDTH = 660 };
+
+/** What is compared. The first two are means over those that follow, and the ones that are drawn. */
+enum series_kind { BETWEEN_METHODS, BETWEEN_REPLICATES };
+
+struct series {
+    enum series_kind kind;
+    const char *first, *second;
+    double *distance; /**< [unit]; NAN: none */
+};
+
+/** The distances of one generator. */
+struct distances {
+    const struct subject *subject;
+    int generator;
+    bool codebook;
+    double random; /**< root mean square distance of two random codes */
+    struct range axis;
+    int32_t **latent; /**< [method] codes [row][replicate][dimension]; NULL: no such group */
+    int n_series;
+    struct series *series;
+};
+
+static const struct column columns[] = {
+    {"generator", COLUMN_TEXT, "", "generator of the images"},
+    {"generator_index", COLUMN_INTEGER, "1", "its place in this file"},
+    {"compared", COLUMN_TEXT, "",
+     "methods: MEIs of two methods; replicates: MEIs of two replicates of a method"},
+    {"first", COLUMN_TEXT, "",
+     "method, or 'mean': of each unit the mean over all pairs of methods (or over methods)"},
+    {"second", COLUMN_TEXT, "", "the other method"},
+    {"series", COLUMN_INTEGER, "1",
+     "0 mean over pairs of methods, 1 mean over replicates, then the single ones"},
+    {"layer", COLUMN_TEXT, "", "layer"},
+    {"position", COLUMN_INTEGER, "1", "place of the layer in network order, from 0"},
+    {"measure", COLUMN_TEXT, "",
+     "grid: Euclidean distance / that of opposite corners of the latent grid; codebook: share of unlike "
+     "indices"},
+    FIGURES_QUANTILE_COLUMNS,
+    {"random", COLUMN_NUMBER, "1",
+     "root mean square distance of two uniformly random codes, to compare with"},
+    {"note", COLUMN_TEXT, "", "what to keep in mind"},
+};
+
+static const struct column histogram_columns[] = {
+    {"generator_index", COLUMN_INTEGER, "1", "generator of the images: its place in this file"},
+    {"series", COLUMN_INTEGER, "1", "0 mean over pairs of methods, 1 mean over replicates"},
+    {"layer", COLUMN_TEXT, "", "layer"},
+    {"position", COLUMN_INTEGER, "1", "place of the layer in network order, from 0"},
+    FIGURES_BIN_COLUMNS,
+};
+
+static const struct column ratio_columns[] = {
+    {"generator", COLUMN_TEXT, "", "generator of the images"},
+    {"compared", COLUMN_TEXT, "", "methods or replicates"},
+    {"first_layer", COLUMN_TEXT, "", "first layer (without class outputs) with a distance"},
+    {"n_first", COLUMN_INTEGER, "1", "its units with a distance"},
+    {"mean_first", COLUMN_NUMBER, "1", "mean distance over them"},
+    {"last_layer", COLUMN_TEXT, "", "last such layer"},
+    {"n_last", COLUMN_INTEGER, "1", "its units with a distance"},
+    {"mean_last", COLUMN_NUMBER, "1", "mean distance over them"},
+    {"ratio", COLUMN_NUMBER, "1", "mean_last / mean_first"},
+    {"note", COLUMN_TEXT, "", "what is missing"},
+};
+
+/* ---- Distances of units ------------------------------------------------------------------------------- */
+
+/** A silent run's code is arbitrary: every image was as good. */
+static bool has_code(const struct group *group, size_t row, size_t replicate)
+{
+    return input_run_done(group, row, replicate) && !group->silent[row * group->n_replicates + replicate];
+}
+
+static double code_distance(const struct group *group, const int32_t *first, const int32_t *second)
+{
+    return statistics_code_distance(first, second, (size_t)group->sizes.dimensions, group->latent_points,
+                                    group->codebook);
+}
+
+static const int32_t *code_at(const struct distances *distances, const struct group *group, size_t row,
+                              size_t replicate)
+{
+    return distances->latent[group->method] +
+           (row * group->n_replicates + replicate) * (size_t)group->sizes.dimensions;
+}
+
+static bool comparable(const struct group *first, const struct group *second)
+{
+    return first->sizes.dimensions == second->sizes.dimensions &&
+           first->latent_points == second->latent_points && first->codebook == second->codebook &&
+           first->minimise == second->minimise;
+}
+
+static double distance_of_methods(const struct distances *distances, const struct group *first,
+                                  const struct group *second, size_t unit)
+{
+    int64_t first_row = first->row_of_unit[unit], second_row = second->row_of_unit[unit];
+    if (first_row < 0 || second_row < 0 || !comparable(first, second))
+        return NAN;
+    int first_best = first->results[first_row].best_replicate,
+        second_best = second->results[second_row].best_replicate;
+    if (first_best < 0 || second_best < 0 || !has_code(first, (size_t)first_row, (size_t)first_best) ||
+        !has_code(second, (size_t)second_row, (size_t)second_best))
+        return NAN;
+    return code_distance(first, code_at(distances, first, (size_t)first_row, (size_t)first_best),
+                         code_at(distances, second, (size_t)second_row, (size_t)second_best));
+}
+
+/** Mean over all pairs of replicates. */
+static double distance_of_replicates(const struct distances *distances, const struct group *group,
+                                     size_t unit)
+{
+    int64_t row = group->row_of_unit[unit];
+    double sum = 0;
+    size_t n = 0;
+    for (size_t i = 0; row >= 0 && i < group->n_replicates; i++)
+        for (size_t k = i + 1; k < group->n_replicates; k++)
+            if (has_code(group, (size_t)row, i) && has_code(group, (size_t)row, k)) {
+                sum += code_distance(group, code_at(distances, group, (size_t)row, i),
+                                     code_at(distances, group, (size_t)row, k));
+                n++;
+            }
+    return n == 0 ? NAN : sum / (double)n;
+}
+
+/** Of each unit the mean over all later series of that kind. */
+static void average_series(struct distances *distances, struct series *average)
+{
+    for (size_t unit = 0; unit < distances->subject->n_units; unit++) {
+        double sum = 0;
+        size_t n = 0;
+        for (int i = 2; i < distances->n_series; i++) {
+            const struct series *series = &distances->series[i];
+            if (series->kind == average->kind && isfinite(series->distance[unit])) {
+                sum += series->distance[unit];
+                n++;
+            }
+        }
+        average->distance[unit] = n == 0 ? NAN : sum / (double)n;
+    }
+}
+
+static enum status add_series(struct distances *distances, enum series_kind kind, const struct group *first,
+                              const struct group *second, struct error *error)
+{
+    const struct subject *subject = distances->subject;
+    struct series *series = &distances->series[distances->n_series];
+    *series = (struct series){.kind = kind,
+                              .first = first == NULL ? "mean" : subject->methods[first->method],
+                              .second = second == NULL ? "" : subject->methods[second->method]};
+    TRY(MEMORY_ALLOCATE(series->distance, subject->n_units, error));
+    distances->n_series++;
+    for (size_t unit = 0; first != NULL && unit < subject->n_units; unit++)
+        series->distance[unit] = kind == BETWEEN_METHODS ? distance_of_methods(distances, first, second, unit)
+                                                         : distance_of_replicates(distances, first, unit);
+    return STATUS_OK;
+}
+
+static enum status fill_series(struct distances *distances, struct error *error)
+{
+    const struct subject *subject = distances->subject;
+    TRY(MEMORY_ALLOCATE(distances->series,
+                        2 + (size_t)subject->n_methods * (size_t)(subject->n_methods + 1) / 2, error));
+    TRY(add_series(distances, BETWEEN_METHODS, NULL, NULL, error));
+    TRY(add_series(distances, BETWEEN_REPLICATES, NULL, NULL, error));
+    for (int i = 0; i < subject->n_methods; i++)
+        for (int k = i; k < subject->n_methods; k++) {
+            const struct group *first = input_find_group(subject, distances->generator, i);
+            const struct group *second = input_find_group(subject, distances->generator, k);
+            if (first != NULL && second != NULL)
+                TRY(i == k ? add_series(distances, BETWEEN_REPLICATES, first, NULL, error)
+                           : add_series(distances, BETWEEN_METHODS, first, second, error));
+        }
+    average_series(distances, &distances->series[0]);
+    average_series(distances, &distances->series[1]);
+    struct range range = {distances->random, distances->random};
+    for (int series = 0; series < 2; series++)
+        for (size_t unit = 0; unit < subject->n_units; unit++)
+            if (isfinite(distances->series[series].distance[unit]))
+                figures_extend(&range, &distances->series[series].distance[unit], 1);
+    distances->axis = figures_axis(range);
+    return STATUS_OK;
+}
+
+static enum status read_codes(struct distances *distances, struct error *error)
+{
+    TRY(MEMORY_ALLOCATE(distances->latent, (size_t)distances->subject->n_methods, error));
+    for (int method = 0; method < distances->subject->n_methods; method++) {
+        const struct group *group = input_find_group(distances->subject, distances->generator, method);
+        if (group == NULL)
+            continue;
+        double n = (double)group->latent_points;
+        distances->codebook = group->codebook;
+        distances->random = n < 2 ? 0 : group->codebook ? 1 - 1 / n : sqrt((n + 1) / (6 * (n - 1)));
+        TRY(MEMORY_ALLOCATE(distances->latent[method],
+                            group->n_rows * input_row_elements(group, FIELD_LATENT), error));
+        TRY(input_read(group, FIELD_LATENT, 0, group->n_rows, distances->latent[method], error));
+    }
+    return STATUS_OK;
+}
+
+static void free_distances(struct distances *distances)
+{
+    for (int i = 0; distances->latent != NULL && i < distances->subject->n_methods; i++)
+        free(distances->latent[i]);
+    for (int i = 0; i < distances->n_series; i++)
+        free(distances->series[i].distance);
+    free(distances->latent);
+    free(distances->series);
+}
+
+static size_t collect(const struct distances *distances, int series, int layer, double *values)
+{
+    size_t n = 0;
+    for (size_t unit = 0; unit < distances->subject->n_units; unit++)
+        if (distances->subject->units[unit].layer == layer &&
+            isfinite(distances->series[series].distance[unit]))
+            values[n++] = distances->series[series].distance[unit];
+    return n;
+}
+
+/* ---- Tables ------------------------------------------------------------------------------------------- */
+
+struct tables {
+    struct table quantiles, histogram, ratio;
+    double *values; /**< [unit], for work */
+};
+
+struct key {
+    const struct distances *distances;
+    int series, layer;
+};
+
+static const char *kind_name(enum series_kind kind)
+{
+    return kind == BETWEEN_METHODS ? "methods" : "replicates";
+}
+
+static void add_layer_name(struct table *table, const struct subject *subject, int layer)
+{
+    char label[NAME_CAPACITY + 16];
+    input_layer_label(&subject->layers[layer], label);
+    table_format(table, "%s", label);
+}
+
+static void add_histogram_key(struct table *table, const void *context)
+{
+    const struct key *key = context;
+    table_integer(table, key->distances->generator);
+    table_integer(table, key->series);
+    add_layer_name(table, key->distances->subject, key->layer);
+    table_integer(table, key->layer);
+}
+
+static const char *why_absent(enum series_kind kind)
+{
+    return kind == BETWEEN_METHODS ? "no unit with finished, not silent runs of two methods (n = 0 units)"
+                                   : "no unit with two finished, not silent replicates (n = 0 units)";
+}
+
+static void add_row(struct tables *tables, const struct distances *distances, int place, int layer)
+{
+    const struct series *series = &distances->series[place];
+    struct distribution distribution;
+    size_t n = collect(distances, place, layer, tables->values);
+    statistics_describe(tables->values, n, &distribution);
+    table_text(&tables->quantiles, distances->subject->generators[distances->generator]);
+    table_integer(&tables->quantiles, distances->generator);
+    table_text(&tables->quantiles, kind_name(series->kind));
+    table_text(&tables->quantiles, series->first);
+    table_text(&tables->quantiles, series->second);
+    table_integer(&tables->quantiles, place);
+    add_layer_name(&tables->quantiles, distances->subject, layer);
+    table_integer(&tables->quantiles, layer);
+    table_text(&tables->quantiles, distances->codebook ? "unlike indices" : "normalised Euclidean");
+    figures_add_quantiles(&tables->quantiles, &distribution);
+    table_number(&tables->quantiles, distances->random);
+    table_text(&tables->quantiles, n == 0 ? why_absent(series->kind) : figures_note(n));
+    if (place < 2)
+        figures_add_histogram(&tables->histogram, tables->values, n, distances->axis, add_histogram_key,
+                              &(struct key){distances, place, layer});
+}
+
+/** First (step 1) or last (step -1) layer that has a distance; -1 if none has. */
+static int layer_with_distance(const struct distances *distances, int series, int step, double *values)
+{
+    int n_layers = distances->subject->n_layers;
+    for (int layer = step > 0 ? 0 : n_layers - 1; layer >= 0 && layer < n_layers; layer += step)
+        if (distances->subject->layers[layer].kind != UNIT_CLASS &&
+            collect(distances, series, layer, values) > 0)
+            return layer;
+    return -1;
+}
+
+static double add_layer_mean(struct tables *tables, const struct distances *distances, int series, int layer)
+{
+    struct distribution distribution;
+    size_t n = layer < 0 ? 0 : collect(distances, series, layer, tables->values);
+    statistics_describe(tables->values, n, &distribution);
+    if (layer < 0)
+        table_text(&tables->ratio, "");
+    else
+        add_layer_name(&tables->ratio, distances->subject, layer);
+    table_integer(&tables->ratio, (int64_t)n);
+    table_number(&tables->ratio, distribution.mean);
+    return distribution.mean;
+}
+
+static void add_ratio(struct tables *tables, const struct distances *distances, int series)
+{
+    enum series_kind kind = distances->series[series].kind;
+    int first = layer_with_distance(distances, series, 1, tables->values);
+    int last = layer_with_distance(distances, series, -1, tables->values);
+    table_text(&tables->ratio, distances->subject->generators[distances->generator]);
+    table_text(&tables->ratio, kind_name(kind));
+    double mean_first = add_layer_mean(tables, distances, series, first);
+    double mean_last = add_layer_mean(tables, distances, series, last);
+    table_number(&tables->ratio, first < last && mean_first > 0 ? mean_last / mean_first : NAN);
+    table_text(&tables->ratio, first < 0       ? why_absent(kind)
+                               : first == last ? "one layer only: nothing to compare"
+                                               : "");
+}
+
+static void fill_tables(struct tables *tables, const struct distances *distances)
+{
+    for (int series = 0; series < distances->n_series; series++)
+        for (int layer = 0; layer < distances->subject->n_layers; layer++)
+            add_row(tables, distances, series, layer);
+    for (int series = 0; series < 2; series++)
+        add_ratio(tables, distances, series);
+}
+
+/* ---- Plots -------------------------------------------------------------------------------------------- */
+
+static const char *measure(const struct distances *distances)
+{
+    return distances->codebook ? "share of unlike indices" : "distance / diagonal of the grid";
+}
+
+static void plot_generator(struct plot *plot, const struct distances *distances)
+{
+    static const char *const titles[] = {"between methods (mean over pairs)",
+                                         "between replicates (mean over methods)"};
+    const struct subject *subject = distances->subject;
+    char title[NAME_CAPACITY + 16];
+    snprintf(title, sizeof title, "generator %s", subject->generators[distances->generator]);
+    bool first = plot_panel(plot, title);
+    fprintf(plot->script, "set ylabel '%s'\nset yrange [%.9g:%.9g]\nplot \\\n", measure(distances),
+            distances->axis.low, distances->axis.high);
+    for (int series = 0; first && series < 2; series++)
+        plot_legend_box(plot, plot_colour(series), titles[series]);
+    fprintf(plot->script, "    %.9g with lines dt 2 lc rgb '#888888' title 'random codes', \\\n",
+            distances->random);
+    for (int series = 0; series < 2; series++) {
+        char where[64], x[48];
+        snprintf(where, sizeof where, "is('generator_index',%d) && is('series',%d)", distances->generator,
+                 series);
+        snprintf(x, sizeof x, "column('position')%+g", series == 0 ? -0.21 : 0.21);
+        plot_distribution(plot, &(struct plot_marks){"distance", "distance_histogram", where, x,
+                                                     plot_colour(series), 0.19});
+    }
+    plot_distribution_legend(plot);
+}
+
+/** Histogram of one series and layer, lying: distances on the x axis. */
+static void plot_flat_histogram(FILE *script, const char *where, const char *colour)
+{
+    fprintf(
+        script,
+        "    'distance_histogram.csv' using (%s && column('low') < column('high') ? column('low') : NaN):(0):"
+        "(column('low')):(column('high')):(0):(column('share')) with boxxyerror fs transparent solid 0.55 "
+        "noborder "
+        "lc rgb '%s' notitle, \\\n"
+        "    '' using (%s && column('low') == column('high') ? column('low') : NaN):(column('share')) "
+        "with impulses lw 3 lc rgb '%s' notitle, \\\n",
+        where, colour, where, colour);
+}
+
+static void plot_first_last(struct plot *plot, const struct distances *distances, double *values)
+{
+    const struct subject *subject = distances->subject;
+    int series = layer_with_distance(distances, 0, 1, values) < 0 ? 1 : 0;
+    const int layers[] = {layer_with_distance(distances, series, 1, values),
+                          layer_with_distance(distances, series, -1, values)};
+    char title[NAME_CAPACITY], where[96];
+    snprintf(title, sizeof title, "generator %.40s, between %s", subject->generators[distances->generator],
+             kind_name(distances->series[series].kind));
+    if (layers[0] == layers[1]) {
+        plot_empty_panel(plot, title, layers[0] < 0 ? "no unit with two MEIs" : "one layer only");
+        return;
+    }
+    snprintf(title + strlen(title), sizeof title - strlen(title), ": %.40s (n = %zu), %.40s (n = %zu)",
+             subject->layers[layers[0]].name, collect(distances, series, layers[0], values),
+             subject->layers[layers[1]].name, collect(distances, series, layers[1], values));
+    bool first = plot_panel(plot, title);
+    fprintf(plot->script, "set xlabel '%s'\nset xrange [%.9g:%.9g]\nplot \\\n", measure(distances),
+            distances->axis.low, distances->axis.high);
+    for (int i = 0; i < 2; i++) {
+        if (first)
+            plot_legend_box(plot, plot_colour(i), i == 0 ? "first layer" : "last layer");
+        snprintf(where, sizeof where, "is('generator_index',%d) && is('series',%d) && is('position',%d)",
+                 distances->generator, series, layers[i]);
+        plot_flat_histogram(plot->script, where, plot_colour(i));
+    }
+    fprintf(plot->script, "    NaN notitle\n");
+}
+
+static enum status draw_layers(struct figure_context *context, const struct distances *distances,
+                               struct error *error)
+{
+    const struct subject *subject = context->subject;
+    const struct plot_layout layout = {subject->n_generators,
+                                       1,
+                                       plot_panel_width(1, subject->n_layers, 2),
+                                       PANEL_HEIGHT,
+                                       plot_layer_tics_height(subject),
+                                       3 + PLOT_DISTRIBUTION_LEGEND};
+    char title[2 * NAME_CAPACITY];
+    struct plot plot;
+    int *layers = NULL;
+    snprintf(title, sizeof title, "%.40s: distances between the codes of a unit's MEIs", subject->name);
+    TRY(MEMORY_ALLOCATE(layers, (size_t)subject->n_layers, error));
+    for (int i = 0; i < subject->n_layers; i++)
+        layers[i] = i;
+    enum status status = plot_begin(&plot, context, "distance", &layout, title, error);
+    if (status == STATUS_OK)
+        plot_layer_tics(&plot, subject, layers, subject->n_layers, NULL);
+    free(layers);
+    TRY(status);
+    fprintf(plot.script, "set errorbars 0\n");
+    for (int i = 0; i < subject->n_generators; i++)
+        plot_generator(&plot, &distances[i]);
+    return plot_end(&plot, context, "distances between the latent codes of a unit's MEIs, per layer", error);
+}
+
+static enum status draw_first_last(struct figure_context *context, const struct distances *distances,
+                                   double *values, struct error *error)
+{
+    const struct subject *subject = context->subject;
+    const struct plot_layout layout = {subject->n_generators, 1, FIRST_LAST_WIDTH, PANEL_HEIGHT, 60, 2};
+    char title[2 * NAME_CAPACITY];
+    struct plot plot;
+    snprintf(title, sizeof title, "%.40s: distances between MEIs, first and last layer", subject->name);
+    TRY(plot_begin(&plot, context, "distance_first_last", &layout, title, error));
+    fprintf(plot.script, "set yrange [0:*]\nset ylabel 'share of units'\n");
+    for (int i = 0; i < subject->n_generators; i++)
+        plot_first_last(&plot, &distances[i], values);
+    return plot_end(&plot, context, "the same of the first and the last layer as histograms", error);
+}
+
+static enum status draw(struct figure_context *context, const struct distances *distances, double *values,
+                        struct error *error)
+{
+    bool any = false;
+    for (int i = 0; i < context->subject->n_generators; i++)
+        for (int layer = 0; layer < context->subject->n_layers; layer++)
+            for (int series = 0; series < 2; series++)
+                any = any || collect(&distances[i], series, layer, values) > 0;
+    if (!any)
+        return plot_message(
+            context, "distance",
+            "no unit with two finished, not silent MEIs (two methods or two replicates; n = 0 units)", error);
+    TRY(draw_layers(context, distances, error));
+    return draw_first_last(context, distances, values, error);
+}
+
+static enum status write_tables(struct figure_context *context, struct tables *tables, struct error *error)
+{
+    TRY(output_table(context, &tables->quantiles, error));
+    TRY(output_table(context, &tables->histogram, error));
+    return output_table(context, &tables->ratio, error);
+}
+
+enum status figure_distance(struct figure_context *context, struct error *error)
+{
+    const struct subject *subject = context->subject;
+    struct tables tables;
+    struct distances *distances = NULL;
+    enum status status;
+    table_start(&tables.quantiles, "distance",
+                "distances between the latent codes of a unit's MEIs, quantiles over units", columns,
+                sizeof columns / sizeof *columns);
+    table_start(&tables.histogram, "distance_histogram", "the same as histograms", histogram_columns,
+                sizeof histogram_columns / sizeof *histogram_columns);
+    table_start(&tables.ratio, "distance_first_last", "mean distance in the last layer against the first one",
+                ratio_columns, sizeof ratio_columns / sizeof *ratio_columns);
+    tables.values = NULL;
+    TRY_CLEANUP(MEMORY_ALLOCATE(tables.values, subject->n_units, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(distances, (size_t)subject->n_generators, error));
+    for (int i = 0; i < subject->n_generators; i++) {
+        distances[i] = (struct distances){.subject = subject, .generator = i};
+        TRY_CLEANUP(read_codes(&distances[i], error));
+        TRY_CLEANUP(fill_series(&distances[i], error));
+        fill_tables(&tables, &distances[i]);
+    }
+    TRY_CLEANUP(write_tables(context, &tables, error));
+    status = draw(context, distances, tables.values, error);
+cleanup:
+    for (int i = 0; distances != NULL && i < subject->n_generators; i++)
+        if (distances[i].subject != NULL)
+            free_distances(&distances[i]);
+    free(distances);
+    free(tables.values);
+    table_free(&tables.quantiles);
+    table_free(&tables.histogram);
+    table_free(&tables.ratio);
+    return status;
+}
