@@ -9,7 +9,7 @@
 #include "plot.h"
 #include "statistics.h"
 
-enum { ROWS_AT_ONCE = 256, PANEL_WIDTH = 300, PANEL_HEIGHT = 190, BELOW_PANEL = 60 };
+enum { ROWS_AT_ONCE = 256, PANEL_WIDTH = 300, PANEL_HEIGHT = 190, BELOW_PANEL = 74 };
 
 static const struct column columns[] = {
     {"generator", COLUMN_TEXT, "", "generator of the images"},
@@ -184,7 +184,7 @@ static void plot_layer(struct plot *plot, const struct subject *subject, int gen
 {
     char label[NAME_CAPACITY + 16], title[NAME_CAPACITY + 48];
     input_layer_label(&subject->layers[layer], label);
-    snprintf(title, sizeof title, "%s, %zu units", label, subject->layers[layer].n_units);
+    snprintf(title, sizeof title, "%s (n = %zu)", label, subject->layers[layer].n_units);
     if (count_units(subject, generator, layer) == 0) {
         plot_empty_panel(plot, title, "no finished run");
         return;

@@ -451,7 +451,7 @@ static enum status draw_first_last(struct figure_context *context, const struct 
                                    double *values, struct error *error)
 {
     const struct subject *subject = context->subject;
-    const struct plot_layout layout = {subject->n_generators, 1, FIRST_LAST_WIDTH, PANEL_HEIGHT, 60, 2};
+    const struct plot_layout layout = {subject->n_generators, 1, FIRST_LAST_WIDTH, PANEL_HEIGHT, 74, 2};
     char title[2 * NAME_CAPACITY];
     struct plot plot;
     snprintf(title, sizeof title, "%.40s: distances between MEIs, first and last layer", subject->name);

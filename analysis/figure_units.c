@@ -34,7 +34,8 @@ static int64_t count_flag(const struct group *group, const uint8_t *flag, size_t
 
 static void add_row(struct table *table, const struct subject *subject, const struct group *group, size_t row)
 {
-    static const char *const kinds[] = {[UNIT_CHANNEL] = "channel", [UNIT_NEURON] = "neuron", [UNIT_CLASS] = "class"};
+    static const char *const kinds[] = {
+        [UNIT_CHANNEL] = "channel", [UNIT_NEURON] = "neuron", [UNIT_CLASS] = "class"};
     const struct unit *unit = &subject->units[group->unit[row]];
     const struct unit_result *result = &group->results[row];
     table_text(table, subject->generators[group->generator]);

@@ -29,14 +29,21 @@ enum status hdf5_open(const char *path, hid_t *file, struct error *error)
         return error_set_errno(error, STATUS_IO, "%s: cannot be opened", path);
     if (H5Fis_hdf5(path) <= 0)
         return error_set(error, STATUS_BAD_INPUT,
-                         "%s: is not an HDF5 file; give the results file that 'meicensus gather' wrote", path);
+                         "%s: is not an HDF5 file; give the results file that 'meicensus gather' wrote",
+                         path);
     *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (*file < 0)
-        return error_set(error, STATUS_DAMAGED,
-                         "%s: begins as HDF5 but cannot be opened: it is cut off or damaged; gather it again, or "
-                         "copy it again",
-                         path);
+        return error_set(
+            error, STATUS_DAMAGED,
+            "%s: begins as HDF5 but cannot be opened: it is cut off or damaged; gather it again, or "
+            "copy it again",
+            path);
     return STATUS_OK;
+}
+
+bool hdf5_exists(hid_t location, const char *name)
+{
+    return H5Lexists(location, name, H5P_DEFAULT) > 0;
 }
 
 static enum status open_dataset(hid_t location, const char *where, const char *name, hid_t *dataset,
@@ -55,8 +62,8 @@ static enum status dataset_extent(hid_t dataset, const char *where, const char *
     hid_t space = H5Dget_space(dataset);
     int rank = H5Sget_simple_extent_ndims(space);
     if (rank < 0 || rank > HDF5_MAX_RANK)
-        status = error_set(error, STATUS_BAD_INPUT, "%s/%s: has %d dimensions, expected at most %d", where, name,
-                           rank, HDF5_MAX_RANK);
+        status = error_set(error, STATUS_BAD_INPUT, "%s/%s: has %d dimensions, expected at most %d", where,
+                           name, rank, HDF5_MAX_RANK);
     else
         extent->rank = H5Sget_simple_extent_dims(space, extent->size, NULL);
     H5Sclose(space);
@@ -81,13 +88,14 @@ static enum status check_extent(const struct extent *expected, const struct exte
                          found->rank, expected->rank);
     for (int i = 0; i < found->rank; i++)
         if (found->size[i] != expected->size[i])
-            return error_set(error, STATUS_BAD_INPUT, "%s/%s: dimension %d has %llu elements, expected %llu", where,
-                             name, i, (unsigned long long)found->size[i], (unsigned long long)expected->size[i]);
+            return error_set(error, STATUS_BAD_INPUT, "%s/%s: dimension %d has %llu elements, expected %llu",
+                             where, name, i, (unsigned long long)found->size[i],
+                             (unsigned long long)expected->size[i]);
     return STATUS_OK;
 }
 
-static enum status read_selection(hid_t dataset, hid_t memory_type, const struct extent *expected, hsize_t first,
-                                  hsize_t n, void *buffer)
+static enum status read_selection(hid_t dataset, hid_t memory_type, const struct extent *expected,
+                                  hsize_t first, hsize_t n, void *buffer)
 {
     hsize_t start[HDF5_MAX_RANK] = {first}, count[HDF5_MAX_RANK];
     memcpy(count, expected->size, sizeof count);
@@ -113,10 +121,11 @@ enum status hdf5_read_rows(hid_t location, const char *where, const char *name, 
     TRY_CLEANUP(check_extent(expected, &found, where, name, error));
     if (n > 0 && extent_count(expected) > 0 &&
         read_selection(dataset, memory_type, expected, first, n, buffer) != STATUS_OK)
-        status = error_set(error, STATUS_DAMAGED,
-                           "%s/%s: cannot be read: a checksum does not match, or the file is cut off or of another "
-                           "type",
-                           where, name);
+        status = error_set(
+            error, STATUS_DAMAGED,
+            "%s/%s: cannot be read: a checksum does not match, or the file is cut off or of another "
+            "type",
+            where, name);
 cleanup:
     H5Dclose(dataset);
     return status;
@@ -131,10 +140,12 @@ static enum status text_type(hid_t dataset, const char *where, const char *name,
     if (H5Tget_class(*type) == H5T_STRING && *bytes <= TEXT_LIMIT)
         return STATUS_OK;
     H5Tclose(*type);
-    return error_set(error, STATUS_BAD_INPUT, "%s/%s: expected texts of at most %d bytes", where, name, TEXT_LIMIT);
+    return error_set(error, STATUS_BAD_INPUT, "%s/%s: expected texts of at most %d bytes", where, name,
+                     TEXT_LIMIT);
 }
 
-static enum status copy_fixed_texts(const char *packed, size_t bytes, size_t n, char **texts, struct error *error)
+static enum status copy_fixed_texts(const char *packed, size_t bytes, size_t n, char **texts,
+                                    struct error *error)
 {
     char text[TEXT_LIMIT + 1];
     for (size_t i = 0; i < n; i++) {
@@ -201,8 +212,8 @@ static enum status open_attribute(hid_t location, const char *where, const char 
 {
     *attribute = H5Aopen(location, name, H5P_DEFAULT);
     if (*attribute < 0)
-        return error_set(error, STATUS_BAD_INPUT, "%s: has no attribute '%s'; is it a meicensus results file?",
-                         where, name);
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%s: has no attribute '%s'; is it a meicensus results file?", where, name);
     hid_t space = H5Aget_space(*attribute), type = H5Aget_type(*attribute);
     bool fits = H5Sget_simple_extent_npoints(space) == 1 && H5Tget_class(type) == class;
     H5Tclose(type);

@@ -3,6 +3,7 @@
 #ifndef MEICENSUS_ANALYSIS_HDF5_READ_H
 #define MEICENSUS_ANALYSIS_HDF5_READ_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <hdf5.h>
@@ -20,8 +21,12 @@ struct extent {
 /** Elements of an extent. */
 size_t extent_count(const struct extent *extent);
 
-/** Opens the file read-only. STATUS_IO: cannot be opened; STATUS_BAD_INPUT: no HDF5; STATUS_DAMAGED: cut off. */
+/** Opens the file read-only. STATUS_IO: cannot be opened; STATUS_BAD_INPUT: no HDF5; STATUS_DAMAGED: cut off.
+ */
 enum status hdf5_open(const char *path, hid_t *file, struct error *error);
+
+/** Whether `location` has a link `name`, a path below it. */
+bool hdf5_exists(hid_t location, const char *name);
 
 /** Sizes of dataset `name` below `location`; `where` (file and group) is for the message. */
 enum status hdf5_extent(hid_t location, const char *where, const char *name, struct extent *extent,

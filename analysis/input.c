@@ -73,8 +73,8 @@ enum status input_read(const struct group *group, enum record_field_id field, si
                        void *buffer, struct error *error)
 {
     struct extent extent = field_extent(group, field);
-    return hdf5_read_rows(group->id, group->where, fields[field].name, memory_type(fields[field].type), &extent,
-                          first, n, buffer, error);
+    return hdf5_read_rows(group->id, group->where, fields[field].name, memory_type(fields[field].type),
+                          &extent, first, n, buffer, error);
 }
 
 size_t input_row_elements(const struct group *group, enum record_field_id field)
@@ -84,15 +84,19 @@ size_t input_row_elements(const struct group *group, enum record_field_id field)
     return extent_count(&extent);
 }
 
-/** Size of dimension `place` of a field, as the file has it. */
+/** Size of dimension `place` of a field, as the file has it; 0 for the fields of a run without trials or
+ * classes, which the file leaves out. */
 static enum status learn_size(const struct group *group, enum record_field_id field, int place, int64_t *size,
                               struct error *error)
 {
     struct extent extent;
+    if (!hdf5_exists(group->id, fields[field].name) &&
+        (field == FIELD_TRIAL_ENTROPY || field == FIELD_CLASS_PROBABILITY))
+        return STATUS_OK;
     TRY(hdf5_extent(group->id, group->where, fields[field].name, &extent, error));
     if (place >= extent.rank)
-        return error_set(error, STATUS_BAD_INPUT, "%s/%s: has %d dimensions, expected more than %d", group->where,
-                         fields[field].name, extent.rank, place);
+        return error_set(error, STATUS_BAD_INPUT, "%s/%s: has %d dimensions, expected more than %d",
+                         group->where, fields[field].name, extent.rank, place);
     *size = (int64_t)extent.size[place];
     return STATUS_OK;
 }
@@ -104,9 +108,12 @@ static enum status learn_sizes(struct group *group, struct error *error)
         int place;
         int64_t *size;
     } sources[] = {
-        {FIELD_LATENT, 2, &group->sizes.dimensions},  {FIELD_MEI_RGB8, 2, &group->sizes.height},
-        {FIELD_MEI_RGB8, 3, &group->sizes.width},     {FIELD_MEI_RGB8, 4, &group->sizes.channels},
-        {FIELD_HISTORY, 2, &group->sizes.history},    {FIELD_TRIAL_ENTROPY, 2, &group->sizes.trials},
+        {FIELD_LATENT, 2, &group->sizes.dimensions},
+        {FIELD_MEI_RGB8, 2, &group->sizes.height},
+        {FIELD_MEI_RGB8, 3, &group->sizes.width},
+        {FIELD_MEI_RGB8, 4, &group->sizes.channels},
+        {FIELD_HISTORY, 2, &group->sizes.history},
+        {FIELD_TRIAL_ENTROPY, 2, &group->sizes.trials},
         {FIELD_CLASS_PROBABILITY, 2, &group->sizes.classes},
     };
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
@@ -193,7 +200,8 @@ static enum status for_each_row(struct group *group, enum record_field_id field,
     enum status status = STATUS_OK;
     if (row_elements == 0)
         return STATUS_OK;
-    TRY(memory_allocate((void **)&block, row_elements, ROWS_AT_ONCE * sizeof *block, fields[field].name, error));
+    TRY(memory_allocate((void **)&block, row_elements, ROWS_AT_ONCE * sizeof *block, fields[field].name,
+                        error));
     for (size_t first = 0; first < group->n_rows; first += ROWS_AT_ONCE) {
         size_t n = group->n_rows - first < ROWS_AT_ONCE ? group->n_rows - first : ROWS_AT_ONCE;
         TRY_CLEANUP(input_read(group, field, first, n, block, error));
@@ -235,8 +243,8 @@ static enum status read_units_of_rows(struct group *group, size_t n_units, struc
         int32_t unit = group->unit[row];
         if (unit < 0 || (size_t)unit >= n_units || group->row_of_unit[unit] >= 0)
             return error_set(error, STATUS_BAD_INPUT,
-                             "%s/%s: row %zu names unit %d, expected each of 0..%zu at most once", group->where,
-                             RESULTS_UNIT, row, unit, n_units - 1);
+                             "%s/%s: row %zu names unit %d, expected each of 0..%zu at most once",
+                             group->where, RESULTS_UNIT, row, unit, n_units - 1);
         group->row_of_unit[unit] = (int64_t)row;
     }
     return STATUS_OK;
@@ -270,6 +278,8 @@ static enum status read_axes(struct group *group, struct error *error)
     TRY(MEMORY_ALLOCATE(group->history_queries, extent.size[0], error));
     TRY(hdf5_read_rows(group->id, group->where, RESULTS_HISTORY_QUERIES, H5T_NATIVE_INT64, &extent, 0,
                        extent.size[0], group->history_queries, error));
+    if (group->sizes.classes == 0)
+        return STATUS_OK;
     return hdf5_read_texts(group->id, group->where, RESULTS_CLASS_NAME, (hsize_t)group->sizes.classes,
                            &group->class_names, error);
 }
@@ -332,7 +342,8 @@ static enum status read_unit_columns(hid_t id, const char *where, size_t n, stru
                    {RESULTS_X, &columns->x}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         TRY(memory_allocate((void **)numbers[i].values, n, sizeof(int32_t), numbers[i].name, error));
-        TRY(hdf5_read_rows(id, where, numbers[i].name, H5T_NATIVE_INT32, &extent, 0, n, *numbers[i].values, error));
+        TRY(hdf5_read_rows(id, where, numbers[i].name, H5T_NATIVE_INT32, &extent, 0, n, *numbers[i].values,
+                           error));
     }
     TRY(MEMORY_ALLOCATE(columns->kind, n, error));
     TRY(hdf5_read_rows(id, where, RESULTS_KIND, H5T_NATIVE_UINT8, &extent, 0, n, columns->kind, error));
@@ -352,7 +363,8 @@ static enum status find_or_add_layer(struct subject *subject, size_t *capacity, 
             return STATUS_OK;
         }
     }
-    TRY(memory_grow((void **)&subject->layers, capacity, (size_t)subject->n_layers, sizeof *subject->layers, error));
+    TRY(memory_grow((void **)&subject->layers, capacity, (size_t)subject->n_layers, sizeof *subject->layers,
+                    error));
     struct layer *layer = &subject->layers[*place];
     memmove(layer + 1, layer, (size_t)(subject->n_layers - *place) * sizeof *layer);
     *layer = (struct layer){.network_index = index, .kind = kind};
@@ -362,7 +374,8 @@ static enum status find_or_add_layer(struct subject *subject, size_t *capacity, 
 }
 
 /** Two passes, because a later unit may insert a layer before the layers already met. */
-static enum status assign_layers(struct subject *subject, const struct unit_columns *columns, struct error *error)
+static enum status assign_layers(struct subject *subject, const struct unit_columns *columns,
+                                 struct error *error)
 {
     size_t capacity = 0;
     int place;
@@ -389,7 +402,8 @@ static enum status read_units(hid_t file, const char *path, struct subject *subj
     snprintf(where, sizeof where, "%s:%s", path, name);
     hid_t id = H5Gopen2(file, name, H5P_DEFAULT);
     if (id < 0)
-        return error_set(error, STATUS_BAD_INPUT, "%s: no such group, but " RESULTS_CENSUS " has the subject", where);
+        return error_set(error, STATUS_BAD_INPUT, "%s: no such group, but " RESULTS_CENSUS " has the subject",
+                         where);
     TRY_CLEANUP(hdf5_extent(id, where, RESULTS_KIND, &extent, error));
     subject->n_units = extent.rank == 1 ? extent.size[0] : 0;
     TRY_CLEANUP(read_unit_columns(id, where, subject->n_units, &columns, error));
@@ -425,8 +439,9 @@ static enum status list_links(hid_t group, const char *where, char (**names)[NAM
         ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)*n, (*names)[*n],
                                             sizeof **names, H5P_DEFAULT);
         if (length < 0 || (size_t)length >= sizeof **names)
-            return error_set(error, STATUS_BAD_INPUT, "%s: has a name that is unreadable or longer than %zu bytes",
-                             where, sizeof **names - 1);
+            return error_set(error, STATUS_BAD_INPUT,
+                             "%s: has a name that is unreadable or longer than %zu bytes", where,
+                             sizeof **names - 1);
     }
     return STATUS_OK;
 }
@@ -460,7 +475,8 @@ static enum status add_group(struct subject_reader *reader, hid_t parent, const 
     *group = (struct group){.generator = generator};
     subject->n_groups++;
     snprintf(group->where, sizeof group->where, "%.*s/%.*s", NAME_CAPACITY, where, NAME_CAPACITY - 2, method);
-    TRY(place_of_name(&subject->methods, &subject->n_methods, &reader->methods, method, &group->method, error));
+    TRY(place_of_name(&subject->methods, &subject->n_methods, &reader->methods, method, &group->method,
+                      error));
     group->id = H5Gopen2(parent, method, H5P_DEFAULT);
     if (group->id < 0)
         return error_set(error, STATUS_BAD_INPUT, "%s: cannot be opened as a group", group->where);
@@ -499,8 +515,8 @@ static enum status read_subject(hid_t file, hid_t census, const char *path, stru
     TRY(read_units(file, path, subject, error));
     hid_t id = H5Gopen2(census, subject->name, H5P_DEFAULT);
     if (id < 0)
-        return error_set(error, STATUS_BAD_INPUT, "%s:%s/%s: cannot be opened as a group", path, RESULTS_CENSUS,
-                         subject->name);
+        return error_set(error, STATUS_BAD_INPUT, "%s:%s/%s: cannot be opened as a group", path,
+                         RESULTS_CENSUS, subject->name);
     TRY_CLEANUP(list_links(id, path, &generators, &n_generators, error));
     for (int i = 0; i < n_generators && status == STATUS_OK; i++)
         status = read_generator(&reader, id, generators[i], error);
@@ -516,12 +532,14 @@ static enum status check_format(hid_t file, const char *path, struct error *erro
     int64_t version = 0;
     TRY(hdf5_read_text(file, path, "format", format, sizeof format, error));
     if (strcmp(format, RESULTS_FORMAT) != 0)
-        return error_set(error, STATUS_BAD_INPUT, "%s: format is '%s', expected '%s'", path, format, RESULTS_FORMAT);
+        return error_set(error, STATUS_BAD_INPUT, "%s: format is '%s', expected '%s'", path, format,
+                         RESULTS_FORMAT);
     TRY(hdf5_read_number(file, path, "format_version", &version, error));
     if (version == RESULTS_FORMAT_VERSION)
         return STATUS_OK;
-    return error_set(error, STATUS_BAD_INPUT, "%s: format_version is %lld, this program reads version %d; use the %s",
-                     path, (long long)version, RESULTS_FORMAT_VERSION,
+    return error_set(error, STATUS_BAD_INPUT,
+                     "%s: format_version is %lld, this program reads version %d; use the %s", path,
+                     (long long)version, RESULTS_FORMAT_VERSION,
                      version > RESULTS_FORMAT_VERSION ? "newer program that wrote the file"
                                                       : "program version that wrote the file");
 }
@@ -603,6 +621,7 @@ void input_unit_label(const struct unit *unit, char label[UNIT_LABEL_CAPACITY])
 
 void input_layer_label(const struct layer *layer, char label[NAME_CAPACITY + 16])
 {
-    static const char *const suffix[] = {[UNIT_CHANNEL] = "", [UNIT_NEURON] = " (neurons)", [UNIT_CLASS] = " (classes)"};
+    static const char *const suffix[] = {
+        [UNIT_CHANNEL] = "", [UNIT_NEURON] = " (neurons)", [UNIT_CLASS] = " (classes)"};
     snprintf(label, NAME_CAPACITY + 16, "%s%s", layer->name, suffix[layer->kind]);
 }

@@ -24,7 +24,8 @@ struct unit {
     int channel, y, x;
 };
 
-/** Units of one kind in one layer, in network order. Kinds are kept apart: their activations differ in meaning. */
+/** Units of one kind in one layer, in network order. Kinds are kept apart: their activations differ in
+ * meaning. */
 struct layer {
     char name[NAME_CAPACITY];
     int network_index;
@@ -45,7 +46,7 @@ struct unit_result {
 };
 
 struct group {
-    int generator, method; /**< places in the subject's lists */
+    int generator, method;         /**< places in the subject's lists */
     char where[2 * NAME_CAPACITY]; /**< file and path, for messages */
     hid_t id;
     size_t n_rows, n_replicates;

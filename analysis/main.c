@@ -37,8 +37,8 @@ static enum status parse_options(int n, char **words, struct options *options, s
             return error_set(error, STATUS_USAGE, "%s: %s; see meicensus-analyze --help", words[i],
                              strcmp(words[i], "--out") == 0 ? "needs a folder" : "no such option");
         else if (options->input != NULL)
-            return error_set(error, STATUS_USAGE, "%s: one results file at a time, %s is given already", words[i],
-                             options->input);
+            return error_set(error, STATUS_USAGE, "%s: one results file at a time, %s is given already",
+                             words[i], options->input);
         else
             options->input = words[i];
     }

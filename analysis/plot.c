@@ -252,12 +252,13 @@ enum status plot_message(struct figure_context *context, const char *name, const
 
 static void layer_tic(const struct layer *layer, char label[LABEL_CAPACITY])
 {
-    static const char *const kinds[] = {
-        [UNIT_CHANNEL] = "units", [UNIT_NEURON] = "neurons", [UNIT_CLASS] = "classes"};
+    static const char *const kinds[][2] = {[UNIT_CHANNEL] = {"unit", "units"},
+                                           [UNIT_NEURON] = {"neuron", "neurons"},
+                                           [UNIT_CLASS] = {"class", "classes"}};
     const int longest = 20;
     int length = (int)strlen(layer->name);
     snprintf(label, LABEL_CAPACITY, "%.*s%s (%zu %s)", length > longest ? longest - 2 : length, layer->name,
-             length > longest ? ".." : "", layer->n_units, kinds[layer->kind]);
+             length > longest ? ".." : "", layer->n_units, kinds[layer->kind][layer->n_units != 1]);
 }
 
 void plot_layer_tics(struct plot *plot, const struct subject *subject, const int *layers, int n_layers,

@@ -38,11 +38,13 @@ static void add_cell(struct table *table, enum column_type type, union cell cell
     if (table->status != STATUS_OK)
         return;
     if (column->type != type) {
-        table->status = error_set(&table->error, STATUS_INTERNAL, "table %s: a cell of column %s has the wrong type",
-                                  table->name, column->name);
+        table->status =
+            error_set(&table->error, STATUS_INTERNAL, "table %s: a cell of column %s has the wrong type",
+                      table->name, column->name);
         return;
     }
-    table->status = memory_grow((void **)&table->cells, &table->capacity, table->n_cells, sizeof cell, &table->error);
+    table->status =
+        memory_grow((void **)&table->cells, &table->capacity, table->n_cells, sizeof cell, &table->error);
     if (table->status == STATUS_OK)
         table->cells[table->n_cells++] = cell;
 }
@@ -179,7 +181,8 @@ static void pack_cell(enum column_type type, union cell cell, char *packed, size
         memcpy(packed, type == COLUMN_INTEGER ? (const void *)&cell.integer : (const void *)&number, bytes);
 }
 
-static herr_t write_dataset(hid_t group, const struct column *column, hid_t type, hsize_t n, const void *packed)
+static herr_t write_dataset(hid_t group, const struct column *column, hid_t type, hsize_t n,
+                            const void *packed)
 {
     hid_t space = H5Screate_simple(1, &n, NULL), creation = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(creation, false); /* the same input gives the same bytes */
@@ -205,11 +208,11 @@ static enum status write_column(const struct table *table, int place, hid_t grou
     char *packed = NULL;
     TRY(memory_allocate((void **)&packed, n_rows, bytes, column->name, error));
     for (size_t row = 0; row < n_rows; row++)
-        pack_cell(column->type, table->cells[row * (size_t)table->n_columns + (size_t)place], packed + row * bytes,
-                  bytes);
-    hid_t type = column->type == COLUMN_TEXT ? text_type(bytes)
-                                             : H5Tcopy(column->type == COLUMN_INTEGER ? H5T_NATIVE_INT64
-                                                                                      : H5T_NATIVE_DOUBLE);
+        pack_cell(column->type, table->cells[row * (size_t)table->n_columns + (size_t)place],
+                  packed + row * bytes, bytes);
+    hid_t type = column->type == COLUMN_TEXT
+                     ? text_type(bytes)
+                     : H5Tcopy(column->type == COLUMN_INTEGER ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE);
     herr_t failed = write_dataset(group, column, type, n_rows, packed);
     H5Tclose(type);
     free(packed);
@@ -223,7 +226,8 @@ static enum status write_group(const struct table *table, hid_t parent, struct e
     enum status status = STATUS_OK;
     hid_t group = H5Gcreate2(parent, table->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     if (group < 0 || write_text_attribute(group, "caption", table->caption) < 0)
-        status = error_set(error, STATUS_IO, "figures.h5: group %s cannot be written; is the disk full?", table->name);
+        status = error_set(error, STATUS_IO, "figures.h5: group %s cannot be written; is the disk full?",
+                           table->name);
     for (int i = 0; i < table->n_columns && status == STATUS_OK; i++)
         status = write_column(table, i, group, error);
     H5Gclose(group);

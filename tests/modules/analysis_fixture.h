@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Small results files for the tests of the analysis: invented numbers, whose size and gaps a shape says.
+ * The activation grows with the layer, methods differ by a constant, units by chance.
+ */
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <mpi.h>
+
+#include "hash.h"
+#include "results_file.h"
+
+enum { FIXTURE_BUDGET = 200, FIXTURE_SIDE = 8, FIXTURE_CLASSES = 10, FIXTURE_MAX_GROUPS = 8 };
+
+struct fixture_shape {
+    const char *name;
+    int n_layers, units_per_layer, n_generators, n_methods, n_replicates, n_trials;
+    bool silent; /* nothing drives any unit */
+    bool gaps;   /* every seventh run is missing, every eleventh failed */
+    bool kinds;  /* the first layer's units are neurons, the last one's are classes */
+    bool minimise;
+};
+
+static const struct fixture_shape fixture_shapes[] = {
+    {"usual", 5, 24, 2, 3, 2, 10, false, false, true, false},
+    {"large", 17, 40, 2, 4, 1, 5, false, false, false, false},
+    {"gaps", 3, 12, 2, 2, 2, 5, false, true, false, false},
+    {"few", 4, 2, 1, 2, 1, 5, false, false, false, false},
+    {"one", 1, 1, 1, 1, 1, 1, false, false, false, false},
+    {"single", 2, 8, 1, 1, 1, 5, false, false, false, false},
+    {"silent", 2, 8, 1, 2, 2, 5, true, false, false, false},
+    {"bare", 2, 8, 1, 2, 1, 0, false, false, false, false},
+    {"minimise", 2, 12, 1, 2, 2, 5, false, false, false, true},
+};
+
+struct fixture {
+    const struct fixture_shape *shape;
+    size_t n_units;
+    struct results_unit *units;
+    int32_t *unit_rows;
+    struct results_group groups[FIXTURE_MAX_GROUPS];
+    struct record_layout layout;
+    unsigned char **records; /* [group][unit][replicate]; NULL: missing */
+};
+
+static float fixture_uniform(uint64_t run, uint64_t i)
+{
+    const uint64_t words[2] = {run, i};
+    return (float)(hash_bytes(words, sizeof words) >> 40) / (float)(1 << 24);
+}
+
+static void fixture_set(const struct fixture *fixture, void *record, enum record_field_id field,
+                        const void *value)
+{
+    memcpy(record_at(&fixture->layout, record, field), value, record_type_bytes(record_fields[field].type));
+}
+
+/* Activations are counts of 80 spikes, so that they tie as those of a census do. */
+static float fixture_activation(const struct fixture *fixture, int method, size_t unit, uint64_t run)
+{
+    double depth = (double)fixture->units[unit].layer_index / fixture->shape->n_layers;
+    double value = 0.2 + 0.4 * depth + 0.3 * (double)fixture_uniform(unit, 7) - 0.05 * method +
+                   0.08 * (double)fixture_uniform(run, 8);
+    return fixture->shape->silent ? 0 : (float)(floor(80 * fmin(1, value)) / 80);
+}
+
+static void fixture_fill_search(const struct fixture *fixture, void *record, uint64_t run, float best)
+{
+    const int64_t n = FIXTURE_BUDGET, n_points = fixture->layout.sizes.history;
+    float *history = record_at(&fixture->layout, record, FIELD_HISTORY);
+    int32_t *latent = record_at(&fixture->layout, record, FIELD_LATENT);
+    uint8_t *rgb = record_at(&fixture->layout, record, FIELD_MEI_RGB8);
+    for (int64_t i = 0; i < n_points; i++)
+        history[i] = best * (float)(1 - exp(-4.0 * (double)(i + 1) / (double)n_points)) / (1 - expf(-4));
+    for (size_t i = 0; i < fixture->layout.n_elements[FIELD_LATENT]; i++)
+        latent[i] = (int32_t)(32 * fixture_uniform(run, 100 + i));
+    for (size_t i = 0; i < fixture->layout.n_elements[FIELD_MEI_RGB8]; i++)
+        rgb[i] = (uint8_t)(255 * fixture_uniform(run, 300 + i));
+    fixture_set(fixture, record, FIELD_ACTIVATION, &best);
+    fixture_set(fixture, record, FIELD_ACTIVATION_SEARCHED, &best);
+    fixture_set(fixture, record, FIELD_QUERIES, &n);
+    fixture_set(fixture, record, FIELD_EVALUATIONS, &n);
+    fixture_set(fixture, record, FIELD_BEST_QUERY, &n);
+}
+
+static void fixture_fill_trials(const struct fixture *fixture, void *record, uint64_t run, double sharpness)
+{
+    float *entropy = record_at(&fixture->layout, record, FIELD_TRIAL_ENTROPY);
+    float *probability = record_at(&fixture->layout, record, FIELD_TRIAL_PROBABILITY);
+    for (int64_t trial = 0; trial < fixture->layout.sizes.trials; trial++, probability += FIXTURE_CLASSES) {
+        double sum = 0, bits = 0;
+        for (int i = 0; i < FIXTURE_CLASSES; i++)
+            sum += (double)(probability[i] = expf((float)sharpness *
+                                                  fixture_uniform(run, 500 + (uint64_t)(trial * 10 + i))));
+        for (int i = 0; i < FIXTURE_CLASSES; i++) {
+            probability[i] = (float)((double)probability[i] / sum);
+            bits -= (double)probability[i] * log2((double)probability[i]);
+        }
+        entropy[trial] = (float)(bits / log2(FIXTURE_CLASSES));
+    }
+    if (fixture->layout.sizes.trials > 0)
+        memcpy(record_at(&fixture->layout, record, FIELD_CLASS_PROBABILITY), probability - FIXTURE_CLASSES,
+               FIXTURE_CLASSES * sizeof *probability);
+}
+
+static void fixture_fill_record(struct fixture *fixture, int group, size_t unit, uint64_t run, void *record)
+{
+    const struct fixture_shape *shape = fixture->shape;
+    float activation = fixture_activation(fixture, group % shape->n_methods, unit, run);
+    const uint8_t status = RUN_DONE, reason = activation < 1 ? STOP_BUDGET : STOP_BOUND,
+                  saturated = activation >= 1, silent = shape->silent;
+    fixture_set(fixture, record, FIELD_STATUS, &status);
+    fixture_set(fixture, record, FIELD_STOP_REASON, &reason);
+    fixture_set(fixture, record, FIELD_SILENT, &silent);
+    fixture_set(fixture, record, FIELD_SATURATED, &saturated);
+    fixture_fill_search(fixture, record, run, activation);
+    fixture_fill_trials(fixture, record, run,
+                        1.0 + 12.0 * fixture->units[unit].layer_index / (double)shape->n_layers);
+}
+
+static void fixture_make_records(struct fixture *fixture)
+{
+    static const char message[] = "the subject gave NaN";
+    size_t n_groups = (size_t)(fixture->shape->n_generators * fixture->shape->n_methods);
+    size_t n_replicates = (size_t)fixture->shape->n_replicates;
+    size_t n_runs = n_groups * fixture->n_units * n_replicates;
+    fixture->records = calloc(n_runs, sizeof *fixture->records);
+    for (size_t run = 0; run < n_runs; run++) {
+        if (fixture->shape->gaps && run % 7 == 3)
+            continue;
+        fixture->records[run] = calloc(1, fixture->layout.n_bytes);
+        if (fixture->shape->gaps && run % 11 == 5) {
+            const uint8_t failed = RUN_FAILED;
+            record_set_missing(&fixture->layout, fixture->records[run]);
+            fixture_set(fixture, fixture->records[run], FIELD_STATUS, &failed);
+            memcpy(record_at(&fixture->layout, fixture->records[run], FIELD_MESSAGE), message,
+                   sizeof message);
+        } else
+            fixture_fill_record(fixture, (int)(run / n_replicates / fixture->n_units),
+                                run / n_replicates % fixture->n_units, run, fixture->records[run]);
+    }
+}
+
+static char fixture_layer_names[17][16];
+static const char *fixture_layers[17];
+
+static void fixture_make_units(struct fixture *fixture)
+{
+    const struct fixture_shape *shape = fixture->shape;
+    fixture->n_units = (size_t)(shape->n_layers * shape->units_per_layer);
+    fixture->units = calloc(fixture->n_units, sizeof *fixture->units);
+    fixture->unit_rows = calloc(fixture->n_units, sizeof *fixture->unit_rows);
+    for (int i = 0; i < shape->n_layers; i++) {
+        snprintf(fixture_layer_names[i], sizeof fixture_layer_names[i], i == 0 ? "sn1" : "layer%d.%d.sn%d",
+                 1 + (i - 1) / 4, (i - 1) / 2 % 2, 1 + (i - 1) % 2);
+        fixture_layers[i] = fixture_layer_names[i];
+    }
+    for (size_t i = 0; i < fixture->n_units; i++) {
+        int layer = (int)i / shape->units_per_layer, number = (int)i % shape->units_per_layer;
+        bool neuron = shape->kinds && layer == 0, class = shape->kinds && layer == shape->n_layers - 1;
+        fixture->units[i] = (struct results_unit){fixture_layers[layer],
+                                                  layer,
+                                                  neuron  ? UNIT_NEURON
+                                                  : class ? UNIT_CLASS
+                                                          : UNIT_CHANNEL,
+                                                  number,
+                                                  neuron ? number / 4 : -1,
+                                                  neuron ? number % 4 : -1};
+        fixture->unit_rows[i] = (int32_t)i;
+    }
+}
+
+static struct results_group fixture_group(const struct fixture *fixture, int index)
+{
+    static const char *const generators[] = {"sn_gan_light", "vq_vae"};
+    static const char *const methods[] = {"tt_b", "random", "one_plus_one", "tt"};
+    static const char *const classes[] = {"airplane", "automobile", "bird",  "cat",  "deer",
+                                          "dog",      "frog",       "horse", "ship", "truck"};
+    static const double mean[] = {0.4914, 0.4822, 0.4465}, deviation[] = {0.2023, 0.1994, 0.2010};
+    const struct fixture_shape *shape = fixture->shape;
+    int64_t queries[RECORD_HISTORY_MAX];
+    int generator = index / shape->n_methods;
+    return (struct results_group){.subject = "spiking_resnet18",
+                                  .generator = generators[generator],
+                                  .method = methods[index % shape->n_methods],
+                                  .settings = "{}\n",
+                                  .sizes = {.dimensions = 16,
+                                            .channels = 3,
+                                            .height = FIXTURE_SIDE,
+                                            .width = FIXTURE_SIDE,
+                                            .history = record_history_queries(FIXTURE_BUDGET, queries),
+                                            .budget = FIXTURE_BUDGET,
+                                            .trials = shape->n_trials,
+                                            .classes = shape->n_trials == 0 ? 0 : FIXTURE_CLASSES},
+                                  .n_units = fixture->n_units,
+                                  .unit_rows = fixture->unit_rows,
+                                  .n_replicates = (size_t)shape->n_replicates,
+                                  .class_names = classes,
+                                  .minimise = shape->minimise,
+                                  .timesteps = 20,
+                                  .noise = "carry_over",
+                                  .mean = mean,
+                                  .std = deviation,
+                                  .how_to_read = "an index of 32 values",
+                                  .latent_points = 32,
+                                  .latent_kind = generator == 0 ? "grid" : "codebook"};
+}
+
+static enum status fixture_find_row(void *context, size_t group, size_t unit, size_t replicate,
+                                    struct results_row *row, struct error *error)
+{
+    const struct fixture *fixture = context;
+    (void)error;
+    row->record =
+        fixture
+            ->records[(group * fixture->n_units + unit) * (size_t)fixture->shape->n_replicates + replicate];
+    row->incarnation = row->record != NULL ? 0 : -1;
+    return STATUS_OK;
+}
+
+static void fixture_free(struct fixture *fixture)
+{
+    size_t n_groups = (size_t)(fixture->shape->n_generators * fixture->shape->n_methods);
+    for (size_t i = 0; i < n_groups * fixture->n_units * (size_t)fixture->shape->n_replicates; i++)
+        free(fixture->records[i]);
+    free(fixture->records);
+    free(fixture->units);
+    free(fixture->unit_rows);
+}
+
+static enum status fixture_write_file(struct fixture *fixture, const char *path, struct error *error)
+{
+    struct journal_incarnation incarnation = {.host = "node1", .pid = 1};
+    const struct results_incarnation incarnations[] = {{&incarnation, "0.1.node1.77.journal"}};
+    const struct results_weight weights[] = {{"spiking_resnet18", "weights/a.safetensors", "00ff"}};
+    const struct results_subject subject = {"spiking_resnet18", fixture->n_units,
+                                            fixture->units,     (size_t)fixture->shape->n_layers,
+                                            fixture_layers,     "00ff"};
+    const struct results_description description = {
+        .title = "a census for tests",
+        .source = "meicensus 0",
+        .n_subjects = 1,
+        .subjects = &subject,
+        .n_groups = (size_t)(fixture->shape->n_generators * fixture->shape->n_methods),
+        .groups = fixture->groups,
+        .find_row = fixture_find_row,
+        .context = fixture,
+        .job = "",
+        .settings = "",
+        .program_version = "0",
+        .code_revision = "unknown",
+        .compiler = "",
+        .flags = "",
+        .date = "2000-01-01",
+        .n_incarnations = 1,
+        .incarnations = incarnations,
+        .n_weights = 1,
+        .weights = weights};
+    return results_file_write(MPI_COMM_SELF, path, &description, NULL, error);
+}
+
+/* Writes the results file of that shape; needs MPI. */
+static enum status fixture_write(const char *shape_name, const char *path, struct error *error)
+{
+    struct fixture fixture = {0};
+    for (size_t i = 0; i < sizeof fixture_shapes / sizeof *fixture_shapes; i++)
+        if (strcmp(fixture_shapes[i].name, shape_name) == 0)
+            fixture.shape = &fixture_shapes[i];
+    if (fixture.shape == NULL)
+        return error_set(error, STATUS_USAGE, "%s: no such shape", shape_name);
+    fixture_make_units(&fixture);
+    for (int i = 0; i < fixture.shape->n_generators * fixture.shape->n_methods; i++)
+        fixture.groups[i] = fixture_group(&fixture, i);
+    TRY(record_layout_make(&fixture.groups[0].sizes, &fixture.layout, error));
+    fixture_make_records(&fixture);
+    enum status status = fixture_write_file(&fixture, path, error);
+    fixture_free(&fixture);
+    return status;
+}

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The analysis: its statistics against published packages, its tables, and what it reads of a results file.
+ *
+ * With arguments it writes a file for tests/end_to_end/analysis.sh:
+ *   test_analysis write SHAPE PATH [newer]     SHAPE: see analysis_fixture.h; newer: of the next format
+ * version
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../analysis/figures.h"
+#include "../../analysis/hdf5_read.h"
+#include "../../analysis/plot.h"
+#include "../../analysis/statistics.h"
+#include "analysis_fixture.h"
+
+static char folder[] = "/tmp/test_analysis_XXXXXX";
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state)
+{
+    char command[64];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+static const char *in_folder(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void assert_near(double value, double expected)
+{
+    if (!(fabs(value - expected) <= 1e-12 * fmax(1, fabs(expected))))
+        fail_msg("%.17g, expected %.17g", value, expected);
+}
+
+static struct signed_rank signed_rank(const double *differences, size_t n)
+{
+    struct signed_rank result;
+    struct error error = {0};
+    assert_int_equal(statistics_signed_rank(differences, n, &result, &error), STATUS_OK);
+    return result;
+}
+
+/* ---- Statistics --------------------------------------------------------------------------------------- */
+
+/* numpy.quantile (2.x, its default method), .mean, .std(ddof=1) */
+static void quantiles_are_those_of_numpy(void **state)
+{
+    double values[] = {3.5, -1, 4, 1, 5, 9, 2, 6, 5.25, 3};
+    struct distribution distribution;
+    (void)state;
+    assert_near(statistics_variation(values, 10), 0.740386951818619);
+    statistics_describe(values, 10, &distribution);
+    assert_int_equal(distribution.n, 10);
+    assert_near(distribution.mean, 3.775);
+    assert_near(distribution.minimum, -1);
+    assert_near(distribution.quantile_05, -0.1);
+    assert_near(distribution.quantile_25, 2.25);
+    assert_near(distribution.median, 3.75);
+    assert_near(distribution.quantile_75, 5.1875);
+    assert_near(distribution.quantile_95, 7.65);
+    assert_near(distribution.maximum, 9);
+}
+
+static void numbers_of_nothing_do_not_exist(void **state)
+{
+    const double one = 2, zeros[] = {0, 0};
+    double interval[2], value = 2;
+    struct distribution distribution;
+    struct error error = {0};
+    (void)state;
+    statistics_describe(&value, 0, &distribution);
+    assert_int_equal(distribution.n, 0);
+    assert_true(isnan(distribution.median) && isnan(distribution.mean) && isnan(distribution.maximum));
+    assert_true(isnan(statistics_variation(&one, 1)));
+    assert_true(isnan(statistics_variation(zeros, 2)));
+    assert_int_equal(statistics_bootstrap_median(&value, 1, interval, &error), STATUS_OK);
+    assert_true(isnan(interval[0]) && isnan(interval[1]));
+    assert_near(signed_rank(zeros, 0).p, 1);
+    assert_near(signed_rank(zeros, 2).p, 1);
+    assert_int_equal(signed_rank(zeros, 2).n_nonzero, 0);
+}
+
+/* Depression scores of Hollander and Wolfe (1973), the example of wilcox.test in R: V = 40, p = 0.03906. */
+static void signed_ranks_without_ties_are_those_of_r(void **state)
+{
+    const double first[] = {1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30};
+    const double second[] = {0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29};
+    double differences[9];
+    (void)state;
+    for (int i = 0; i < 9; i++)
+        differences[i] = first[i] - second[i];
+    struct signed_rank result = signed_rank(differences, 9);
+    assert_near(result.positive_sum, 40);
+    assert_near(result.p, 0.0390625);
+    assert_near(result.rank_biserial, (40.0 - 5.0) / 45.0);
+    assert_true(result.exact);
+}
+
+/* scipy.stats.wilcoxon 1.17.1, zero_method='wilcox', method=PermutationMethod(n_resamples=inf) */
+static void signed_ranks_with_ties_and_zeros_are_those_of_scipy(void **state)
+{
+    double differences[] = {3, -1, 2, 2, -2, 5, 0, 4, 1, -1, 6, 2};
+    (void)state;
+    struct signed_rank result = signed_rank(differences, 12);
+    assert_int_equal(result.n_nonzero, 11);
+    assert_near(result.positive_sum, 56.5);
+    assert_near(result.p, 0.037109375);
+    for (int i = 0; i < 12; i++)
+        differences[i] *= -1;
+    assert_near(signed_rank(differences, 12).p, 0.037109375);
+    assert_near(signed_rank(differences, 12).rank_biserial, -result.rank_biserial);
+}
+
+/* scipy.stats.wilcoxon 1.17.1, zero_method='wilcox', correction=False, method='approx' */
+static void many_signed_ranks_are_those_of_scipy(void **state)
+{
+    double differences[60];
+    (void)state;
+    for (int i = 0; i < 60; i++)
+        differences[i] = i * 37 % 23 - 9;
+    struct signed_rank result = signed_rank(differences, 60);
+    assert_int_equal(result.n_nonzero, 58);
+    assert_near(result.positive_sum, 1116);
+    assert_near(result.rank_biserial, 0.304500292226768);
+    assert_true(fabs(result.p - 0.04353205576279501) < 1e-12);
+    assert_false(result.exact);
+}
+
+/* Spike counts over 20 steps as float32: rounding must not order equal differences. */
+static void equal_differences_tie_whatever_their_rounding(void **state)
+{
+    double differences[8], counts[8];
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        counts[i] = i % 2 == 0 ? 1 : -1;
+        differences[i] = (double)((float)(i + 7 + counts[i]) / 20.0f) - (double)((float)(i + 7) / 20.0f);
+    }
+    assert_near(signed_rank(differences, 8).positive_sum, signed_rank(counts, 8).positive_sum);
+    assert_near(signed_rank(differences, 8).p, 1);
+}
+
+/* p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm") in R; and c(0.5, 0.9, 0.02) */
+static void holm_is_that_of_r(void **state)
+{
+    double p[] = {0.01, 0.04, NAN, 0.03, 0.005}, large[] = {0.5, 0.9, 0.02};
+    struct error error = {0};
+    (void)state;
+    assert_int_equal(statistics_holm(p, 5, &error), STATUS_OK);
+    assert_near(p[0], 0.03);
+    assert_near(p[1], 0.06);
+    assert_true(isnan(p[2]));
+    assert_near(p[3], 0.06);
+    assert_near(p[4], 0.02);
+    assert_int_equal(statistics_holm(large, 3, &error), STATUS_OK);
+    assert_near(large[0], 1);
+    assert_near(large[1], 1);
+    assert_near(large[2], 0.06);
+    assert_int_equal(statistics_holm(NULL, 0, &error), STATUS_OK);
+}
+
+/*
+ * A resample of 1..n has a median of at most k with the binomial probability P(B(n, k / n) >= (n + 1) / 2):
+ * for n = 11, 0.0072 at 2, 0.0512 at 3, 0.9488 at 8, 0.9928 at 9; so the interval is [3, 9].
+ */
+static void bootstrap_interval_is_that_of_the_exact_distribution(void **state)
+{
+    double values[11], again[11], interval[2], second[2];
+    struct error error = {0};
+    (void)state;
+    for (int i = 0; i < 11; i++)
+        values[i] = again[i] = 1 + (i * 7) % 11;
+    assert_int_equal(statistics_bootstrap_median(values, 11, interval, &error), STATUS_OK);
+    assert_near(interval[0], 3);
+    assert_near(interval[1], 9);
+    assert_int_equal(statistics_bootstrap_median(again, 11, second, &error), STATUS_OK);
+    assert_memory_equal(interval, second, sizeof interval);
+}
+
+static void bootstrap_of_an_even_number_takes_the_middle_of_two(void **state)
+{
+    double values[] = {0, 1}, equal[] = {3, 3, 3, 3}, interval[2];
+    struct error error = {0};
+    (void)state;
+    assert_int_equal(statistics_bootstrap_median(values, 2, interval, &error), STATUS_OK);
+    assert_near(interval[0], 0); /* medians 0, 1/2, 1 with 1/4, 1/2, 1/4 */
+    assert_near(interval[1], 1);
+    assert_int_equal(statistics_bootstrap_median(equal, 4, interval, &error), STATUS_OK);
+    assert_near(interval[0], 3);
+    assert_near(interval[1], 3);
+}
+
+static void codes_have_a_distance(void **state)
+{
+    const int32_t low[] = {0, 0, 0, 0}, high[] = {31, 31, 31, 31}, one[] = {0, 0, 31, 0};
+    (void)state;
+    assert_near(statistics_code_distance(low, high, 4, 32, false), 1);
+    assert_near(statistics_code_distance(low, one, 4, 32, false), 0.5);
+    assert_near(statistics_code_distance(low, low, 4, 32, false), 0);
+    assert_near(statistics_code_distance(low, one, 4, 32, true), 0.25);
+    assert_near(statistics_code_distance(low, high, 4, 32, true), 1);
+    assert_near(statistics_code_distance(low, high, 4, 1, true), 1);
+}
+
+static void histogram_counts_every_value_once(void **state)
+{
+    const double values[] = {0, 0.24, 0.25, 0.5, 0.99, 1};
+    const size_t expected[] = {2, 1, 1, 2};
+    size_t counts[4];
+    (void)state;
+    statistics_histogram(values, 6, 0, 1, 4, counts);
+    assert_memory_equal(counts, expected, sizeof counts);
+}
+
+/* ---- Tables and names --------------------------------------------------------------------------------- */
+
+static const struct column columns[] = {{"name", COLUMN_TEXT, "", "a text"},
+                                        {"count", COLUMN_INTEGER, "1", "an integer"},
+                                        {"value", COLUMN_NUMBER, "s", "a number"}};
+
+static void a_table_becomes_csv_and_hdf5(void **state)
+{
+    struct table table;
+    struct error error = {0};
+    char text[128] = "";
+    double values[2];
+    (void)state;
+    hid_t file = H5Fcreate(in_folder("table.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    table_start(&table, "plain", "a table", columns, 3);
+    table_text(&table, "a, \"b\"");
+    table_integer(&table, -3);
+    table_number(&table, 0.25);
+    table_format(&table, "line\n%d", 2);
+    table_integer(&table, 4);
+    table_number(&table, NAN);
+    assert_int_equal(table_write(&table, folder, file, &error), STATUS_OK);
+    table_free(&table);
+    FILE *csv = fopen(in_folder("plain.csv"), "r");
+    assert_true(fread(text, 1, sizeof text - 1, csv) > 0);
+    fclose(csv);
+    assert_string_equal(text, "name,count,value\n\"a, \"\"b\"\"\",-3,0.25\n\"line 2\",4,\n");
+    hid_t dataset = H5Dopen2(file, "plain/value", H5P_DEFAULT);
+    assert_true(H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    assert_near(values[0], 0.25);
+    assert_near(values[1], TABLE_FILL_VALUE);
+    H5Dclose(dataset);
+    H5Fclose(file);
+}
+
+static void wrong_cells_are_refused(void **state)
+{
+    struct table table;
+    struct error error = {0};
+    (void)state;
+    table_start(&table, "wrong", "", columns, 3);
+    table_text(&table, "a");
+    table_number(&table, 1);
+    assert_int_equal(table_write(&table, folder, H5I_INVALID_HID, &error), STATUS_INTERNAL);
+    assert_non_null(strstr(error.message, "column count has the wrong type"));
+    table_free(&table);
+    table_start(&table, "short", "", columns, 3);
+    table_text(&table, "a");
+    assert_int_equal(table_write(&table, folder, H5I_INVALID_HID, &error), STATUS_INTERNAL);
+    assert_non_null(strstr(error.message, "not complete"));
+    table_free(&table);
+}
+
+static void names_become_safe_file_names(void **state)
+{
+    char name[FILE_NAME_CAPACITY], other[FILE_NAME_CAPACITY], length[300], quoted[QUOTED_CAPACITY];
+    (void)state;
+    output_file_name("sn_gan-1.0", name);
+    assert_string_equal(name, "sn_gan-1.0");
+    output_file_name("../a b", name);
+    assert_string_equal(name, "%2E.%2Fa%20b");
+    memset(length, 'x', sizeof length);
+    length[299] = '\0';
+    output_file_name(length, name);
+    length[298] = 'y';
+    output_file_name(length, other);
+    assert_true(strlen(name) < FILE_NAME_CAPACITY && strcmp(name, other) != 0);
+    plot_quote("it's `ls`\n", quoted);
+    assert_string_equal(quoted, "'it''s `ls` '");
+}
+
+static void no_key(struct table *table, const void *key)
+{
+    (void)table;
+    (void)key;
+}
+
+static void few_values_are_their_own_bins(void **state)
+{
+    const double values[FIGURES_FEW] = {0.5, 0.5, 0.7, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9};
+    static const struct column bins[] = {FIGURES_BIN_COLUMNS};
+    struct table table;
+    (void)state;
+    table_start(&table, "bins", "", bins, 5);
+    figures_add_histogram(&table, values, 3, (struct range){0, 1}, no_key, NULL);
+    assert_int_equal(table_n_rows(&table), 3);
+    assert_near(table.cells[10].number, 0.7);
+    assert_near(table.cells[11].number, 0.7);
+    table_free(&table);
+    table_start(&table, "bins", "", bins, 5);
+    figures_add_histogram(&table, values, FIGURES_FEW, (struct range){0, 1}, no_key, NULL);
+    assert_int_equal(table_n_rows(&table), 3);
+    assert_int_equal(table.cells[2].integer, 2);
+    assert_near(table.cells[3].number, 0.2);
+    assert_near(table.cells[4].number, 2.0 / 7);
+    table_free(&table);
+}
+
+/* ---- Results files ------------------------------------------------------------------------------------ */
+
+static void write_shape(const char *shape, const char *path)
+{
+    struct error error = {0};
+    if (fixture_write(shape, path, &error) != STATUS_OK)
+        fail_msg("%s", error.message);
+}
+
+static void a_results_file_is_read(void **state)
+{
+    struct input input;
+    struct error error = {0};
+    (void)state;
+    write_shape("usual", in_folder("usual.h5"));
+    assert_int_equal(input_open(in_folder("usual.h5"), &input, &error), STATUS_OK);
+    const struct subject *subject = &input.subjects[0];
+    assert_int_equal(input.n_subjects, 1);
+    assert_int_equal(subject->n_layers, 5);
+    assert_int_equal(subject->n_groups, 6);
+    assert_int_equal(subject->layers[0].kind, UNIT_NEURON);
+    assert_int_equal(subject->layers[4].kind, UNIT_CLASS);
+    const struct group *group = &subject->groups[0];
+    float activation[2], entropy[20];
+    assert_int_equal(input_read(group, FIELD_ACTIVATION, 7, 1, activation, &error), STATUS_OK);
+    assert_near(group->results[7].activation, 0.5 * ((double)activation[0] + (double)activation[1]));
+    assert_int_equal(group->results[7].best_replicate, activation[1] > activation[0]);
+    assert_int_equal(input_read(group, FIELD_TRIAL_ENTROPY, 7, 1, entropy, &error), STATUS_OK);
+    double sum = 0;
+    for (int i = 0; i < 20; i++)
+        sum += (double)entropy[i] / 20;
+    assert_true(fabs(group->results[7].entropy - sum) < 1e-9);
+    input_close(&input);
+}
+
+static void missing_and_failed_runs_are_left_out(void **state)
+{
+    struct input input;
+    struct error error = {0};
+    size_t n[3] = {0};
+    (void)state;
+    write_shape("gaps", in_folder("gaps.h5"));
+    assert_int_equal(input_open(in_folder("gaps.h5"), &input, &error), STATUS_OK);
+    for (int i = 0; i < input.subjects[0].n_groups; i++) {
+        const struct group *group = &input.subjects[0].groups[i];
+        for (size_t row = 0; row < group->n_rows; row++) {
+            int done = input_run_done(group, row, 0) + input_run_done(group, row, 1);
+            assert_int_equal(group->results[row].n_done, done);
+            assert_int_equal(isnan(group->results[row].activation) != 0, done == 0);
+            assert_int_equal(isnan(group->results[row].variation) != 0, done < 2);
+            n[done]++;
+        }
+    }
+    assert_true(n[0] > 0 && n[1] > 0 && n[2] > 0);
+    input_close(&input);
+}
+
+static void runs_without_trials_have_no_entropy(void **state)
+{
+    struct input input;
+    struct error error = {0};
+    (void)state;
+    write_shape("bare", in_folder("bare.h5"));
+    assert_int_equal(input_open(in_folder("bare.h5"), &input, &error), STATUS_OK);
+    const struct unit_result *result = &input.subjects[0].groups[0].results[0];
+    assert_true(isnan(result->entropy) && isnan(result->perplexity) && isfinite(result->activation));
+    assert_int_equal(result->top_class, -1);
+    input_close(&input);
+}
+
+static void minimising_prefers_the_smaller(void **state)
+{
+    struct input input;
+    struct error error = {0};
+    (void)state;
+    write_shape("minimise", in_folder("minimise.h5"));
+    assert_int_equal(input_open(in_folder("minimise.h5"), &input, &error), STATUS_OK);
+    const struct group *group = &input.subjects[0].groups[0];
+    int n_unlike = 0;
+    for (size_t row = 0; row < group->n_rows; row++) {
+        const float *activation = group->activation + 2 * row;
+        assert_true(activation[group->results[row].best_replicate] <=
+                    activation[1 - group->results[row].best_replicate]);
+        n_unlike += activation[0] != activation[1];
+    }
+    assert_true(group->minimise && n_unlike > 0);
+    input_close(&input);
+}
+
+static hid_t open_to_change(const char *path)
+{
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(file >= 0);
+    return file;
+}
+
+static void make_newer(const char *path)
+{
+    const int32_t version = RESULTS_FORMAT_VERSION + 1;
+    hid_t file = open_to_change(path);
+    hid_t attribute = H5Aopen(file, "format_version", H5P_DEFAULT);
+    assert_true(H5Awrite(attribute, H5T_NATIVE_INT32, &version) >= 0);
+    H5Aclose(attribute);
+    H5Fclose(file);
+}
+
+static void assert_refused(const char *name, enum status expected, const char *words)
+{
+    struct input input;
+    struct error error = {0};
+    enum status status = input_open(in_folder(name), &input, &error);
+    input_close(&input);
+    if (status != expected || strstr(error.message, words) == NULL)
+        fail_msg("status %d, '%s'; expected %d, '%s'", status, error.message, expected, words);
+}
+
+static void other_files_are_refused(void **state)
+{
+    const char text[] = "no HDF5";
+    const int32_t unit = 99;
+    (void)state;
+    assert_refused("nothing.h5", STATUS_IO, "cannot be opened");
+    FILE *file = fopen(in_folder("text.h5"), "w");
+    fputs(text, file);
+    fclose(file);
+    assert_refused("text.h5", STATUS_BAD_INPUT, "is not an HDF5 file");
+    H5Fclose(H5Fcreate(in_folder("empty.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+    assert_refused("empty.h5", STATUS_BAD_INPUT, "format");
+
+    write_shape("few", in_folder("cut.h5"));
+    assert_int_equal(truncate(in_folder("cut.h5"), 100000), 0);
+    assert_refused("cut.h5", STATUS_DAMAGED, "cut off or damaged");
+
+    write_shape("few", in_folder("newer.h5"));
+    make_newer(in_folder("newer.h5"));
+    assert_refused("newer.h5", STATUS_BAD_INPUT, "format_version is 2, this program reads version 1");
+
+    write_shape("one", in_folder("unit.h5"));
+    hid_t id = open_to_change(in_folder("unit.h5"));
+    hid_t dataset = H5Dopen2(id, "census/spiking_resnet18/sn_gan_light/tt_b/unit", H5P_DEFAULT);
+    assert_true(H5Dwrite(dataset, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, &unit) >= 0);
+    H5Dclose(dataset);
+    H5Fclose(id);
+    assert_refused("unit.h5", STATUS_BAD_INPUT, "row 0 names unit 99");
+}
+
+static void missing_datasets_are_named(void **state)
+{
+    static const char *const names[] = {"latent", "activation", "history", "mei_rgb8", "status", "unit"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[96];
+        snprintf(path, sizeof path, "census/spiking_resnet18/sn_gan_light/tt_b/%s", names[i]);
+        write_shape("one", in_folder("missing.h5"));
+        hid_t file = open_to_change(in_folder("missing.h5"));
+        assert_true(H5Ldelete(file, path, H5P_DEFAULT) >= 0);
+        H5Fclose(file);
+        assert_refused("missing.h5", STATUS_BAD_INPUT, names[i]);
+    }
+}
+
+/* For tests/end_to_end/analysis.sh. */
+static int write_file(const char *shape, const char *path, bool newer)
+{
+    struct error error = {0};
+    if (fixture_write(shape, path, &error) != STATUS_OK) {
+        fprintf(stderr, "%s\n", error.message);
+        return 1;
+    }
+    if (newer)
+        make_newer(path);
+    return 0;
+}
+
+#define TEST(function) cmocka_unit_test(function)
+
+int main(int n_words, char **words)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(quantiles_are_those_of_numpy),
+        TEST(numbers_of_nothing_do_not_exist),
+        TEST(signed_ranks_without_ties_are_those_of_r),
+        TEST(signed_ranks_with_ties_and_zeros_are_those_of_scipy),
+        TEST(many_signed_ranks_are_those_of_scipy),
+        TEST(equal_differences_tie_whatever_their_rounding),
+        TEST(holm_is_that_of_r),
+        TEST(bootstrap_interval_is_that_of_the_exact_distribution),
+        TEST(bootstrap_of_an_even_number_takes_the_middle_of_two),
+        TEST(codes_have_a_distance),
+        TEST(histogram_counts_every_value_once),
+        TEST(a_table_becomes_csv_and_hdf5),
+        TEST(wrong_cells_are_refused),
+        TEST(names_become_safe_file_names),
+        TEST(few_values_are_their_own_bins),
+        TEST(a_results_file_is_read),
+        TEST(missing_and_failed_runs_are_left_out),
+        TEST(runs_without_trials_have_no_entropy),
+        TEST(minimising_prefers_the_smaller),
+        TEST(other_files_are_refused),
+        TEST(missing_datasets_are_named),
+    };
+    MPI_Init(&n_words, &words);
+    int result = n_words >= 4 && strcmp(words[1], "write") == 0
+                     ? write_file(words[2], words[3], n_words > 4)
+                     : cmocka_run_group_tests(tests, make_folder, remove_folder);
+    MPI_Finalize();
+    return result;
+}
