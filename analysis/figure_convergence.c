@@ -223,7 +223,7 @@ static enum status draw(struct figure_context *context, int generator, struct er
     TRY(plot_begin(&plot, context, name, &layout, title, error));
     fprintf(
         plot.script,
-        "set logscale x\nset xrange [1:%lld]\nset xlabel 'queries' offset 0,0.4\nset yrange [*:*]\n"
+        "set logscale x\nset xrange [1:%lld]\nset xlabel 'queries' offset 0,0.4\nset yrange [*<0:0.01<*]\n"
         "set format x '%%.0f'\n"
         "here(generator, method, layer) = is('generator_index', generator) && is('method_index', method) && "
         "is('layer_position', layer)\n",

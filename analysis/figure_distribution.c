@@ -163,7 +163,7 @@ static int make_panels(const struct subject *subject, const struct quantity *qua
                        struct panel *panels)
 {
     int n_panels = 0;
-    for (int classes = 0; classes <= quantity->classes_apart; classes++) {
+    for (int classes = 0; classes < (quantity->classes_apart ? 2 : 1); classes++) {
         int *selected = layers + classes * subject->n_layers, n_layers = 0;
         if (quantity->classes_apart)
             n_layers = figures_select_layers(subject, classes, selected);

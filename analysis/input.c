@@ -350,13 +350,21 @@ static enum status read_unit_columns(hid_t id, const char *where, size_t n, stru
     return hdf5_read_texts(id, where, RESULTS_LAYER, n, &columns->layer, error);
 }
 
+/** Order of layers: class outputs last, else the network's, else kinds. */
+static bool comes_before(const struct layer *layer, int index, enum unit_kind kind)
+{
+    if ((layer->kind == UNIT_CLASS) != (kind == UNIT_CLASS))
+        return kind == UNIT_CLASS;
+    return layer->network_index < index || (layer->network_index == index && layer->kind < kind);
+}
+
 /** Place of the layer (index, kind) in the sorted list, which it joins if it is new. */
 static enum status find_or_add_layer(struct subject *subject, size_t *capacity, const char *name, int index,
                                      enum unit_kind kind, int *place, struct error *error)
 {
     for (*place = subject->n_layers; *place > 0; (*place)--) {
         struct layer *layer = &subject->layers[*place - 1];
-        if (layer->network_index < index || (layer->network_index == index && layer->kind < kind))
+        if (comes_before(layer, index, kind))
             break;
         if (layer->network_index == index && layer->kind == kind) {
             (*place)--;

@@ -24,8 +24,8 @@ struct unit {
     int channel, y, x;
 };
 
-/** Units of one kind in one layer, in network order. Kinds are kept apart: their activations differ in
- * meaning. */
+/** Units of one kind in one layer, in network order, class outputs last. Kinds are kept apart: their
+ * activations differ in meaning. */
 struct layer {
     char name[NAME_CAPACITY];
     int network_index;

@@ -104,7 +104,7 @@ void plot_empty_panel(struct plot *plot, const char *title, const char *message)
     plot_quote(message, quoted);
     fprintf(plot->script,
             "set label 1 %s at graph 0.5,0.5 center\n"
-            "plot [0:1] [0:1] NaN notitle\n"
+            "plot [] [0:1] NaN notitle\n"
             "unset label 1\n",
             quoted);
 }
@@ -243,7 +243,7 @@ enum status plot_message(struct figure_context *context, const char *name, const
     struct plot plot;
     printf("%s: %s: %s\n", context->subject->name, name, message);
     TRY(plot_begin(&plot, context, name, &layout, name, error));
-    fprintf(plot.script, "unset border; unset tics; unset grid; unset key\n");
+    fprintf(plot.script, "unset border; unset tics; unset grid; unset key\nset xrange [0:1]\n");
     plot_empty_panel(&plot, "", message);
     return plot_end(&plot, context, message, error);
 }

@@ -146,7 +146,7 @@ report 'a census without trials says so' $?
 says few && grep -q 'few units' "$figures/activation.csv" && [ "$(column interval_low comparison n=2 | sort -u)" = '' ]
 report 'few units have no intervals, and a note' $?
 says gaps && [ "$(total missing)" -gt 0 ] && [ "$(total failed)" -gt 0 ] &&
-    [ $(($(total done) + $(total missing) + $(total failed))) -eq "$(total runs)" ]
+    [ $(($(total "done") + $(total missing) + $(total failed))) -eq "$(total runs)" ]
 report 'missing and failed runs are counted' $?
 says minimise
 report 'minimised units are analysed' $?

@@ -163,7 +163,7 @@ static void fixture_make_units(struct fixture *fixture)
         int layer = (int)i / shape->units_per_layer, number = (int)i % shape->units_per_layer;
         bool neuron = shape->kinds && layer == 0, class = shape->kinds && layer == shape->n_layers - 1;
         fixture->units[i] = (struct results_unit){fixture_layers[layer],
-                                                  layer,
+                                                  class ? -1 : layer,
                                                   neuron  ? UNIT_NEURON
                                                   : class ? UNIT_CLASS
                                                           : UNIT_CHANNEL,

@@ -347,7 +347,7 @@ static void a_results_file_is_read(void **state)
     assert_int_equal(subject->n_layers, 5);
     assert_int_equal(subject->n_groups, 6);
     assert_int_equal(subject->layers[0].kind, UNIT_NEURON);
-    assert_int_equal(subject->layers[4].kind, UNIT_CLASS);
+    assert_int_equal(subject->layers[4].kind, UNIT_CLASS); /* whose layer_index is -1 */
     const struct group *group = &subject->groups[0];
     float activation[2], entropy[20];
     assert_int_equal(input_read(group, FIELD_ACTIVATION, 7, 1, activation, &error), STATUS_OK);
