@@ -14,6 +14,9 @@
 
 enum { PANEL_HEIGHT = 220, MAX_COLUMNS = 2, ALL_LAYERS = -1 };
 
+/** Activations are float32: numbers of spikes that are equal differ by less, unlike ones by far more. */
+static const double rounding = 1e-6;
+
 struct comparison {
     const struct group *first, *second;
     size_t n_pairs; /**< over all layers */
@@ -119,9 +122,12 @@ static enum status make_test(const struct subject *subject, const struct compari
                              struct pairs *pairs, struct test *test, struct error *error)
 {
     test->n = collect_pairs(subject, comparison, test->layer, pairs->first, pairs->second);
-    for (size_t i = 0; i < test->n; i++)
+    double largest = 0;
+    for (size_t i = 0; i < test->n; i++) {
         pairs->difference[i] = pairs->first[i] - pairs->second[i];
-    TRY(statistics_signed_rank(pairs->difference, test->n, &test->ranks, error));
+        largest = fmax(largest, fmax(fabs(pairs->first[i]), fabs(pairs->second[i])));
+    }
+    TRY(statistics_signed_rank(pairs->difference, test->n, rounding * largest, &test->ranks, error));
     test->p = test->p_holm = test->n == 0 ? NAN : test->ranks.p;
     test->median_first = median(pairs->first, test->n);
     test->median_second = median(pairs->second, test->n);

@@ -137,6 +137,20 @@ static size_t count_units(const struct subject *subject, int generator, int laye
     return n;
 }
 
+/** Axis for the quantiles that a panel shows. */
+static struct range panel_axis(const struct table *table, int generator, int layer)
+{
+    enum { GENERATOR = 1, LAYER = 5, FIRST_QUANTILE = 8, N_QUANTILES = 5 };
+    struct range range = {INFINITY, -INFINITY};
+    for (size_t row = 0; row < table_n_rows(table); row++) {
+        const union cell *cells = table->cells + row * (size_t)table->n_columns;
+        for (int i = 0;
+             i < N_QUANTILES && cells[GENERATOR].integer == generator && cells[LAYER].integer == layer; i++)
+            figures_extend(&range, &cells[FIRST_QUANTILE + i].number, 1);
+    }
+    return figures_axis(range);
+}
+
 static int64_t longest_history(const struct subject *subject, int generator)
 {
     int64_t longest = 10;
@@ -180,7 +194,8 @@ static void plot_bands(FILE *script, int generator, int method, int layer)
                 plot_colour(method));
 }
 
-static void plot_layer(struct plot *plot, const struct subject *subject, int generator, int layer)
+static void plot_layer(struct plot *plot, const struct subject *subject, const struct table *table,
+                       int generator, int layer)
 {
     char label[NAME_CAPACITY + 16], title[NAME_CAPACITY + 48];
     input_layer_label(&subject->layers[layer], label);
@@ -190,8 +205,9 @@ static void plot_layer(struct plot *plot, const struct subject *subject, int gen
         return;
     }
     bool first = plot_panel(plot, title);
-    fprintf(plot->script, "set ylabel '%s'\nplot \\\n",
-            subject->layers[layer].kind == UNIT_CLASS ? "class output" : "activation");
+    struct range axis = panel_axis(table, generator, layer);
+    fprintf(plot->script, "set ylabel '%s'\nset yrange [%.9g:%.9g]\nplot \\\n",
+            subject->layers[layer].kind == UNIT_CLASS ? "class output" : "activation", axis.low, axis.high);
     if (first)
         plot_legend(plot, subject);
     for (int method = 0; method < subject->n_methods; method++)
@@ -204,7 +220,8 @@ static void plot_layer(struct plot *plot, const struct subject *subject, int gen
                 generator, method, layer, plot_colour(method), method + 1 < subject->n_methods ? ", \\" : "");
 }
 
-static enum status draw(struct figure_context *context, int generator, struct error *error)
+static enum status draw(struct figure_context *context, const struct table *table, int generator,
+                        struct error *error)
 {
     const struct subject *subject = context->subject;
     char file_name[FILE_NAME_CAPACITY], name[PLOT_NAME_CAPACITY], title[3 * NAME_CAPACITY];
@@ -223,13 +240,13 @@ static enum status draw(struct figure_context *context, int generator, struct er
     TRY(plot_begin(&plot, context, name, &layout, title, error));
     fprintf(
         plot.script,
-        "set logscale x\nset xrange [1:%lld]\nset xlabel 'queries' offset 0,0.4\nset yrange [*<0:0.01<*]\n"
+        "set logscale x\nset xrange [1:%lld]\nset xlabel 'queries' offset 0,0.4\n"
         "set format x '%%.0f'\n"
         "here(generator, method, layer) = is('generator_index', generator) && is('method_index', method) && "
         "is('layer_position', layer)\n",
         (long long)longest_history(subject, generator));
     for (int layer = 0; layer < subject->n_layers; layer++)
-        plot_layer(&plot, subject, generator, layer);
+        plot_layer(&plot, subject, table, generator, layer);
     return plot_end(
         &plot, context,
         "best activation so far against queries: median and quantile bands over units, a panel a layer",
@@ -248,7 +265,7 @@ enum status figure_convergence(struct figure_context *context, struct error *err
     TRY_CLEANUP(output_table(context, &table, error));
     for (int generator = 0; generator < subject->n_generators && status == STATUS_OK; generator++)
         if (generator_has_runs(subject, generator))
-            status = draw(context, generator, error);
+            status = draw(context, &table, generator, error);
     if (status == STATUS_OK && table_n_rows(&table) == 0)
         status = plot_message(context, "convergence", "no finished run (n = 0 units)", error);
 cleanup:

@@ -37,18 +37,13 @@ double statistics_variation(const double *values, size_t n)
     return mean == 0 ? NAN : gsl_stats_sd_m(values, 1, n, mean) / fabs(mean);
 }
 
-/** Differences that are not 0, in whole steps of 1e-6 of the largest; returns how many. */
-static size_t keep_nonzero_steps(const double *differences, size_t n, double *steps)
+/** Differences that are not 0; returns how many. */
+static size_t keep_nonzero(const double *differences, size_t n, double tolerance, double *steps)
 {
-    double largest = 0;
-    for (size_t i = 0; i < n; i++)
-        largest = fmax(largest, fabs(differences[i]));
     size_t n_nonzero = 0;
-    for (size_t i = 0; i < n && largest > 0; i++) {
-        double step = nearbyint(differences[i] / largest * 1e6);
-        if (step != 0)
-            steps[n_nonzero++] = step;
-    }
+    for (size_t i = 0; i < n; i++)
+        if (fabs(differences[i]) > tolerance)
+            steps[n_nonzero++] = differences[i];
     return n_nonzero;
 }
 
@@ -60,11 +55,11 @@ static int compare_magnitudes(const void *left, const void *right)
 
 /** Twice the mid-rank of every step (whole numbers); steps are sorted by magnitude. Returns sum of t^3 - t.
  */
-static double rank_doubled(const double *steps, size_t n, int64_t *doubled)
+static double rank_doubled(const double *steps, size_t n, double tolerance, int64_t *doubled)
 {
     double ties = 0;
     for (size_t first = 0, end; first < n; first = end) {
-        for (end = first + 1; end < n && fabs(steps[end]) == fabs(steps[first]);)
+        for (end = first + 1; end < n && fabs(steps[end]) - fabs(steps[end - 1]) <= tolerance;)
             end++;
         for (size_t i = first; i < end; i++)
             doubled[i] = (int64_t)(first + 1 + end);
@@ -99,12 +94,12 @@ static double normal_p(double positive_sum, size_t n_nonzero, double ties)
     return 2 * gsl_cdf_ugaussian_Q(fabs(positive_sum - n * (n + 1) / 4) / deviation);
 }
 
-static enum status test_ranks(double *steps, int64_t *doubled, struct signed_rank *result,
+static enum status test_ranks(double *steps, double tolerance, int64_t *doubled, struct signed_rank *result,
                               struct error *error)
 {
     size_t n = result->n_nonzero;
     qsort(steps, n, sizeof *steps, compare_magnitudes);
-    double ties = rank_doubled(steps, n, doubled);
+    double ties = rank_doubled(steps, n, tolerance, doubled);
     int64_t positive = 0, total = (int64_t)(n * (n + 1));
     for (size_t i = 0; i < n; i++)
         positive += steps[i] > 0 ? doubled[i] : 0;
@@ -121,8 +116,8 @@ static enum status test_ranks(double *steps, int64_t *doubled, struct signed_ran
     return STATUS_OK;
 }
 
-enum status statistics_signed_rank(const double *differences, size_t n, struct signed_rank *result,
-                                   struct error *error)
+enum status statistics_signed_rank(const double *differences, size_t n, double tolerance,
+                                   struct signed_rank *result, struct error *error)
 {
     double *steps = NULL;
     int64_t *doubled = NULL;
@@ -130,9 +125,9 @@ enum status statistics_signed_rank(const double *differences, size_t n, struct s
     *result = (struct signed_rank){.p = 1, .exact = true};
     TRY_CLEANUP(MEMORY_ALLOCATE(steps, n, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(doubled, n, error));
-    result->n_nonzero = keep_nonzero_steps(differences, n, steps);
+    result->n_nonzero = keep_nonzero(differences, n, tolerance, steps);
     if (result->n_nonzero > 0)
-        TRY_CLEANUP(test_ranks(steps, doubled, result, error));
+        TRY_CLEANUP(test_ranks(steps, tolerance, doubled, result, error));
 cleanup:
     free(doubled);
     free(steps);

@@ -33,11 +33,11 @@ struct signed_rank {
 };
 
 /**
- * Wilcoxon signed-rank test of paired differences [n]: zeros are dropped, ties get mid-ranks. Differences
- * are compared at 1e-6 of the largest, so that equal spike counts tie whatever their rounding.
+ * Wilcoxon signed-rank test of paired differences [n]: zeros are dropped, ties get mid-ranks. Magnitudes that
+ * lie within `tolerance` are 0 or equal: so equal spike counts tie whatever the rounding of their rates.
  */
-enum status statistics_signed_rank(const double *differences, size_t n, struct signed_rank *result,
-                                   struct error *error);
+enum status statistics_signed_rank(const double *differences, size_t n, double tolerance,
+                                   struct signed_rank *result, struct error *error);
 
 enum { STATISTICS_RESAMPLES = 2000 };
 

@@ -53,7 +53,7 @@ static struct signed_rank signed_rank(const double *differences, size_t n)
 {
     struct signed_rank result;
     struct error error = {0};
-    assert_int_equal(statistics_signed_rank(differences, n, &result, &error), STATUS_OK);
+    assert_int_equal(statistics_signed_rank(differences, n, 1e-6, &result, &error), STATUS_OK);
     return result;
 }
 
