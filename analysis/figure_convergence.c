@@ -137,16 +137,18 @@ static size_t count_units(const struct subject *subject, int generator, int laye
     return n;
 }
 
-/** Axis for the quantiles that a panel shows. */
+/** Axis for what a panel shows: quantiles, or medians only where there are few units. */
 static struct range panel_axis(const struct table *table, int generator, int layer)
 {
-    enum { GENERATOR = 1, LAYER = 5, FIRST_QUANTILE = 8, N_QUANTILES = 5 };
+    enum { GENERATOR = 1, LAYER = 5, N_UNITS = 7, QUANTILE_05 = 8, MEDIAN = 10, QUANTILE_95 = 12 };
     struct range range = {INFINITY, -INFINITY};
     for (size_t row = 0; row < table_n_rows(table); row++) {
         const union cell *cells = table->cells + row * (size_t)table->n_columns;
-        for (int i = 0;
-             i < N_QUANTILES && cells[GENERATOR].integer == generator && cells[LAYER].integer == layer; i++)
-            figures_extend(&range, &cells[FIRST_QUANTILE + i].number, 1);
+        bool few = cells[N_UNITS].integer < FIGURES_FEW;
+        if (cells[GENERATOR].integer != generator || cells[LAYER].integer != layer)
+            continue;
+        figures_extend(&range, &cells[few ? MEDIAN : QUANTILE_05].number, 1);
+        figures_extend(&range, &cells[few ? MEDIAN : QUANTILE_95].number, 1);
     }
     return figures_axis(range);
 }
