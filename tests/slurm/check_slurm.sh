@@ -64,7 +64,7 @@ generators:
 methods:
   tt: {}
 searches:
-  - {layers: [sn1], select: [0-31], budget: 160}
+  - {layers: [sn1], select: [0-31], budget: 800}
 trials: {count: 2}
 END
 }
