@@ -3,9 +3,9 @@
  * The arithmetic, as a table of functions that a backend chooses. src/kernels/reference/ is the definition
  * of truth; every other set must agree with it within the tolerances of tests/kernels/check_kernels.c.
  *
- * Dimensions: a map of one image is [channel][time][height][width] float32, contiguous, "time" being 1 where
- * the input is static. One call works on one image: on the CPU a result never depends on what other images
- * are worked on, how many, or in which order.
+ * Dimensions: a map is [channel][time][height][width] float32, contiguous, "time" being 1 where the input is
+ * static. One call works on one image, or on `image_batch` of them in place of time steps: on the CPU a
+ * result never depends on what other images are worked on, how many, or in which order.
  *
  * No function allocates, fails, or keeps anything.
  */
@@ -23,10 +23,16 @@ struct convolution_shape {
     int kernel_height, kernel_width; /**< taps stored in the weight */
     int stride;
     int pad_top, pad_left; /**< may be negative where the outer taps never meet the map and were dropped */
+    bool takes_spikes;     /**< its input is 0 or 1, and mostly 0 */
+    bool feeds_spikes; /**< its sums reach thresholds, where a rounding error can flip a spike: no algorithm
+                            that adds and subtracts more than the definition does */
 };
 
 /** Height and width of a map, at most. */
 enum { KERNELS_LARGEST_SIDE = 4096 };
+
+/** Images of one call, at most. */
+enum { KERNELS_LARGEST_BATCH = 64 };
 
 struct pool_shape {
     int n_planes; /**< channels x time */
@@ -56,6 +62,10 @@ struct neuron {
 
 struct kernels {
     const char *name;
+
+    /** Images, in place of time steps, that are worth one call where nothing spikes: 1 to
+     * KERNELS_LARGEST_BATCH, and more than 1 only where no image's result depends on the others'. */
+    int image_batch;
 
     /** Floats of this shape's weight in the layout of these kernels, and the way there from the tensor's:
      *  [out][in][height][width], for a transposed convolution [in][out][height][width]. */
@@ -109,10 +119,10 @@ struct kernels {
     /** out = tanh(in). */
     void (*tanh)(size_t n, const float *in, float *out);
 
-    /** out[d][p] = table[index[p]][d]: codebook rows as channels. index holds whole numbers in 0..n_rows-1.
-     */
-    void (*embedding)(int n_rows, int n_channels, int n_pixels, const float *table, const float *index,
-                      float *out);
+    /** out[d][t][p] = table[index[p][t]][d]: codebook rows as channels. index holds whole numbers in
+     * 0..n_rows-1. */
+    void (*embedding)(int n_rows, int n_channels, int time, int n_pixels, const float *table,
+                      const float *index, float *out);
 
     /** out[c][p][t] = in[c][t][p]: maps become features and back. */
     void (*swap_time)(int n_channels, int time, int n_pixels, const float *in, float *out);

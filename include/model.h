@@ -87,10 +87,16 @@ double model_layer_cost(const struct model *model,
 
 /* ---- running ---- */
 
-/** Buffers of one model for one image at a time; one per thread of execution. Belongs to the caller. */
+/** Buffers of one model; one per thread of execution. Belongs to the caller. */
 struct model_run;
 
+/** For one image at a time. */
 enum status model_run_create(const struct model *model, struct model_run **run, struct error *error);
+
+/** For up to n_images at a time, which take the place of time steps: a model in which nothing spikes. */
+enum status model_run_create_batch(const struct model *model, int n_images, struct model_run **run,
+                                   struct error *error);
+int model_image_batch(const struct model *model); /**< images that are worth one call */
 void model_run_free(struct model_run *run);
 
 /** Noise of a presentation; all zero for none. See design of trials in trials.h. */
@@ -98,15 +104,16 @@ struct presentation {
     bool keep_state;         /**< go on from the membranes left by the last presentation */
     double initial_membrane; /**< s: v0 = v_reset + s v_threshold N(0,1) */
     double membrane;         /**< s: s v_threshold N(0,1) added to h at every step */
-    bool input_varies;       /**< the input has `time` frames: [channel][time][height][width] */
-    uint64_t key;            /**< Philox key of the noise */
-    uint32_t trial;          /**< counter word 0 is 1 + trial */
+    int n_frames;   /**< of the input, [channel][frame][height][width]: 0 or 1 for a static one; else the
+                         model's time steps, or as many images as a batch has */
+    uint64_t key;   /**< Philox key of the noise */
+    uint32_t trial; /**< counter word 0 is 1 + trial */
 };
 
 /**
  * Run layers up to and including `last_layer` (only those it depends on) on one input.
- * input: image, or latent input [d], or [channel][time][height][width] if presentation->input_varies.
- * presentation NULL: fresh state, no noise.
+ * input: image [channel][height][width] or latent input [d], or frames of them as presentation->n_frames
+ * says. presentation NULL: fresh state, no noise.
  */
 void model_forward(struct model_run *run, const float *input, int last_layer,
                    const struct presentation *presentation);

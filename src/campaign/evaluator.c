@@ -10,8 +10,12 @@
 struct evaluator {
     const struct model *generator, *subject;
     struct model_run *generator_run, *subject_run;
-    float *latent; /**< [d] */
-    float *image;  /**< [channel][height][width]; used unless the maps to RGB are equal */
+    size_t n_dimensions, n_values; /**< of a code, of an image */
+    int batch;                     /**< images at a time */
+    int n_images;                  /**< that are there */
+    int32_t *codes;                /**< [batch][d] */
+    float *latents;                /**< [d][batch] */
+    float *images;                 /**< [batch][channel][height][width] */
     bool same_space;
 };
 
@@ -34,12 +38,16 @@ enum status evaluator_create(const struct plan *plan, int subject, int generator
     evaluator->subject = plan->subjects[subject].model;
     evaluator->same_space = same_space(evaluator->generator, evaluator->subject);
     const struct map_shape shape = model_input_shape(evaluator->subject);
-    const size_t n_values = (size_t)shape.channels * (size_t)shape.height * (size_t)shape.width;
-    TRY_CLEANUP(model_run_create(evaluator->generator, &evaluator->generator_run, error));
-    TRY_CLEANUP(model_run_create(evaluator->subject, &evaluator->subject_run, error));
+    evaluator->n_values = (size_t)shape.channels * (size_t)shape.height * (size_t)shape.width;
+    evaluator->n_dimensions = (size_t)model_latent(evaluator->generator)->n_dimensions;
+    evaluator->batch = model_image_batch(evaluator->generator);
+    const size_t batch = (size_t)evaluator->batch;
     TRY_CLEANUP(
-        MEMORY_ALLOCATE(evaluator->latent, (size_t)model_latent(evaluator->generator)->n_dimensions, error));
-    TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->image, n_values, error));
+        model_run_create_batch(evaluator->generator, evaluator->batch, &evaluator->generator_run, error));
+    TRY_CLEANUP(model_run_create(evaluator->subject, &evaluator->subject_run, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->codes, batch * evaluator->n_dimensions, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->latents, batch * evaluator->n_dimensions, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->images, batch * evaluator->n_values, error));
     *result = evaluator;
     evaluator = NULL;
 cleanup:
@@ -53,40 +61,93 @@ void evaluator_free(struct evaluator *evaluator)
         return;
     model_run_free(evaluator->generator_run);
     model_run_free(evaluator->subject_run);
-    free(evaluator->latent);
-    free(evaluator->image);
+    free(evaluator->codes);
+    free(evaluator->latents);
+    free(evaluator->images);
     free(evaluator);
 }
 
-/** The generator's output in the subject's space. */
-static const float *renormalise(struct evaluator *evaluator, const float *made)
+/* ---- images ---- */
+
+/** latents [d][n_codes]. */
+static void make_latents(struct evaluator *evaluator, int n_codes, const int32_t *const *codes)
+{
+    const struct latent_space *latent = model_latent(evaluator->generator);
+    const double step = (latent->high - latent->low) / (latent->n_points - 1);
+    float *value = evaluator->latents;
+    for (size_t d = 0; d < evaluator->n_dimensions; d++)
+        for (int i = 0; i < n_codes; i++)
+            *value++ =
+                latent->kind == LATENT_GRID ? (float)(latent->low + codes[i][d] * step) : (float)codes[i][d];
+}
+
+/** One channel of one image in the subject's space. */
+static void renormalise(const struct evaluator *evaluator, int channel, size_t n_pixels, const float *made,
+                        float *image)
+{
+    const float made_mean = (float)model_mean(evaluator->generator)[channel];
+    const float made_std = (float)model_std(evaluator->generator)[channel];
+    const float mean = (float)model_mean(evaluator->subject)[channel];
+    const float std = (float)model_std(evaluator->subject)[channel];
+    if (evaluator->same_space)
+        memcpy(image, made, sizeof *image * n_pixels);
+    else
+        for (size_t p = 0; p < n_pixels; p++)
+            image[p] = (made[p] * made_std + made_mean - mean) / std;
+}
+
+/** The generator's output [channel][image][pixel] as images. */
+static void take_images(struct evaluator *evaluator, const float *made)
 {
     const struct map_shape shape = model_input_shape(evaluator->subject);
     const size_t pixels = (size_t)shape.height * (size_t)shape.width;
-    for (size_t c = 0; c < (size_t)shape.channels; c++) {
-        const float made_mean = (float)model_mean(evaluator->generator)[c];
-        const float made_std = (float)model_std(evaluator->generator)[c];
-        const float mean = (float)model_mean(evaluator->subject)[c],
-                    std = (float)model_std(evaluator->subject)[c];
-        for (size_t p = c * pixels; p < (c + 1) * pixels; p++)
-            evaluator->image[p] = (made[p] * made_std + made_mean - mean) / std;
-    }
-    return evaluator->image;
+    for (int c = 0; c < shape.channels; c++)
+        for (int i = 0; i < evaluator->n_images; i++, made += pixels)
+            renormalise(evaluator, c, pixels, made,
+                        evaluator->images + (size_t)i * evaluator->n_values + (size_t)c * pixels);
+}
+
+int evaluator_batch(const struct evaluator *evaluator)
+{
+    return evaluator->batch;
+}
+
+void evaluator_make_images(struct evaluator *evaluator, int n_codes, const int32_t *const *codes)
+{
+    const struct presentation presentation = {.n_frames = n_codes};
+    const int output = model_output_layer(evaluator->generator);
+    int n_frames;
+    for (size_t i = 0; i < (size_t)n_codes; i++)
+        memcpy(evaluator->codes + i * evaluator->n_dimensions, codes[i],
+               sizeof **codes * evaluator->n_dimensions);
+    evaluator->n_images = n_codes;
+    make_latents(evaluator, n_codes, codes);
+    model_forward(evaluator->generator_run, evaluator->latents, output, &presentation);
+    take_images(evaluator, model_output(evaluator->generator_run, output, &n_frames));
+}
+
+static const float *find_image(const struct evaluator *evaluator, const int32_t *code)
+{
+    const size_t n = evaluator->n_dimensions;
+    for (size_t i = 0; i < (size_t)evaluator->n_images; i++)
+        if (memcmp(evaluator->codes + i * n, code, sizeof *code * n) == 0)
+            return evaluator->images + i * evaluator->n_values;
+    return NULL;
+}
+
+bool evaluator_has_image(const struct evaluator *evaluator, const int32_t *code)
+{
+    return find_image(evaluator, code) != NULL;
 }
 
 const float *evaluator_image(struct evaluator *evaluator, const int32_t *code)
 {
-    const struct latent_space *latent = model_latent(evaluator->generator);
-    const double step = (latent->high - latent->low) / (latent->n_points - 1);
-    int time;
-    for (int i = 0; i < latent->n_dimensions; i++)
-        evaluator->latent[i] =
-            latent->kind == LATENT_GRID ? (float)(latent->low + code[i] * step) : (float)code[i];
-    const int output = model_output_layer(evaluator->generator);
-    model_forward(evaluator->generator_run, evaluator->latent, output, NULL);
-    const float *made = model_output(evaluator->generator_run, output, &time);
-    return evaluator->same_space ? made : renormalise(evaluator, made);
+    if (!evaluator_has_image(evaluator, code))
+        evaluator_make_images(evaluator, 1, &code);
+    return find_image(evaluator, code);
 }
+
+/* ---- activations ---- */
 
 float evaluator_activation(struct evaluator *evaluator, const struct unit *unit, const float *image)
 {

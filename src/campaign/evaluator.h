@@ -13,8 +13,16 @@ enum status evaluator_create(const struct plan *plan, int subject, int generator
 void evaluator_free(struct evaluator *evaluator);
 
 /**
+ * Make the images of up to evaluator_batch() codes [d] together, which is faster than one by one and gives the
+ * same bits; evaluator_image() has them then.
+ */
+int evaluator_batch(const struct evaluator *evaluator);
+void evaluator_make_images(struct evaluator *evaluator, int n_codes, const int32_t *const *codes);
+bool evaluator_has_image(const struct evaluator *evaluator, const int32_t *code);
+
+/**
  * The image of a code [d], as the subject gets it: [channel][height][width] float32, normalised; valid until
- * the next call. The generator's map to RGB and the subject's from it cancel where they are equal.
+ * images are made again. The generator's map to RGB and the subject's from it cancel where they are equal.
  */
 const float *evaluator_image(struct evaluator *evaluator, const int32_t *code);
 

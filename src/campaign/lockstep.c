@@ -96,20 +96,43 @@ static bool is_better(const struct plan_group *group, float a, float b)
     return isnan(b) ? !isnan(a) : group->minimise ? a < b : a > b;
 }
 
-/** Score of one code: from the replay, from an equal code earlier in the run, or shown to the subject. */
-static float score_code(const struct lockstep *lockstep, struct active_run *active, const int32_t *code)
+/** Make images of the code at `first` and of those after it that are not known yet, as many as go together.
+ */
+static void make_images(const struct lockstep *lockstep, struct active_run *active, int first)
 {
+    const struct record_sizes *sizes = &lockstep->group->layout.sizes;
+    const int32_t *codes[KERNELS_LARGEST_BATCH];
+    const int64_t left = sizes->budget - active->outcome.queries;
+    int n_codes = 0;
+    float score;
+    for (int i = first; i < active->batch && i - first < left; i++) {
+        const int32_t *code = active->codes + i * sizes->dimensions;
+        if (n_codes < evaluator_batch(lockstep->evaluator) &&
+            !seen_codes_find(active->seen, code, sizeof *code * (size_t)sizes->dimensions, &score))
+            codes[n_codes++] = code;
+    }
+    evaluator_make_images(lockstep->evaluator, n_codes, codes);
+}
+
+/** Score of code `i` of an ask: from the replay, from an equal code earlier in the run, or shown to the
+ * subject. */
+static float score_code(const struct lockstep *lockstep, struct active_run *active, int i)
+{
+    const int32_t *code = active->codes + i * lockstep->group->layout.sizes.dimensions;
     struct run_outcome *outcome = &active->outcome;
     const size_t bytes = sizeof *code * (size_t)lockstep->group->layout.sizes.dimensions;
     float score;
     if (seen_codes_find(active->seen, code, bytes, &score))
         return score;
     outcome->evaluations++;
-    if (outcome->queries < active->replay.n_scores)
+    if (outcome->queries < active->replay.n_scores) {
         score = active->replay.scores[outcome->queries];
-    else
+    } else {
+        if (!evaluator_has_image(lockstep->evaluator, code))
+            make_images(lockstep, active, i);
         score = evaluator_activation(lockstep->evaluator, active->unit,
                                      evaluator_image(lockstep->evaluator, code));
+    }
     seen_codes_add(active->seen, code, bytes, score);
     return score;
 }
@@ -196,8 +219,8 @@ static void score_batch(const struct lockstep *lockstep, struct active_run *acti
     for (int i = 0; i < active->batch && active->outcome.stop_reason == STOP_NONE; i++) {
         if (should_stop(lockstep))
             break;
-        const int32_t *code = active->codes + i * n_dimensions;
-        take_score(lockstep, active, code, score_code(lockstep, active, code));
+        const float score = score_code(lockstep, active, i);
+        take_score(lockstep, active, active->codes + i * n_dimensions, score);
         active->outcome.stop_reason = check_stop(lockstep, active);
     }
     count_queries(lockstep, active, before);

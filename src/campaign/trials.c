@@ -131,7 +131,7 @@ void trial_present(struct model_run *run, const struct model *model, const struc
         break;
     case NOISE_POISSON:
         draw_poisson(model, key, trial, image, input);
-        presentation.input_varies = true;
+        presentation.n_frames = model_timesteps(model);
         shown = input;
         break;
     }

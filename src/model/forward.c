@@ -17,60 +17,67 @@ struct layer_state {
 
 struct model_run {
     const struct model *model;
+    int n_frames; /**< that the buffers hold: time steps or images */
     struct layer_state *layers;
     float *scratch;
     float *noise; /**< [channel][time][height][width] of the largest spiking layer; made when first needed */
     size_t n_noise;
 };
 
-static size_t largest_scratch(const struct model *model)
+static size_t largest_scratch(const struct model *model, int n_frames)
 {
     size_t largest = 0;
     for (int i = 0; i < model->n_layers; i++) {
         const struct layer *layer = &model->layers[i];
         const size_t n =
-            layer->kind->scratch == NULL ? 0 : layer->kind->scratch(layer, model->kernels, model->timesteps);
+            layer->kind->scratch == NULL ? 0 : layer->kind->scratch(layer, model->kernels, n_frames);
         largest = n > largest ? n : largest;
     }
     return largest;
 }
 
-static enum status create_layer(const struct model *model, int index, struct layer_state *state,
+static enum status create_layer(const struct layer *layer, int n_frames, struct layer_state *state,
                                 struct error *error)
 {
-    const struct layer *layer = &model->layers[index];
     const size_t n_values = map_values(layer->out);
-    TRY(MEMORY_ALLOCATE(state->buffer, n_values * (size_t)model->timesteps, error));
+    TRY(MEMORY_ALLOCATE(state->buffer, n_values * (size_t)n_frames, error));
     if (layer->kind->is_spiking)
         TRY(MEMORY_ALLOCATE(state->membrane, n_values, error));
     return STATUS_OK;
 }
 
-static enum status create(const struct model *model, struct model_run *run, struct error *error)
+static enum status create(const struct model *model, int n_frames, struct model_run *run, struct error *error)
 {
     run->model = model;
+    run->n_frames = n_frames;
     TRY(MEMORY_ALLOCATE(run->layers, (size_t)model->n_layers, error));
     for (int i = 0; i < model->n_layers; i++) {
-        TRY(create_layer(model, i, &run->layers[i], error));
+        TRY(create_layer(&model->layers[i], n_frames, &run->layers[i], error));
         if (model->layers[i].kind->is_spiking && map_values(model->layers[i].out) > run->n_noise)
             run->n_noise = map_values(model->layers[i].out);
     }
-    run->n_noise *= (size_t)model->timesteps;
+    run->n_noise *= (size_t)n_frames;
     TRY(MEMORY_ALLOCATE(run->noise, run->n_noise, error));
-    return MEMORY_ALLOCATE(run->scratch, largest_scratch(model), error);
+    return MEMORY_ALLOCATE(run->scratch, largest_scratch(model, n_frames), error);
 }
 
-enum status model_run_create(const struct model *model, struct model_run **result, struct error *error)
+enum status model_run_create_batch(const struct model *model, int n_images, struct model_run **result,
+                                   struct error *error)
 {
     struct model_run *run = NULL;
     TRY(MEMORY_ALLOCATE(run, 1, error));
-    enum status status = create(model, run, error);
+    enum status status = create(model, model->n_spiking > 0 ? model->timesteps : n_images, run, error);
     if (status != STATUS_OK) {
         model_run_free(run);
         return status;
     }
     *result = run;
     return STATUS_OK;
+}
+
+enum status model_run_create(const struct model *model, struct model_run **run, struct error *error)
+{
+    return model_run_create_batch(model, 1, run, error);
 }
 
 void model_run_free(struct model_run *run)
@@ -158,7 +165,7 @@ static void compute_layer(struct model_run *run, int index, const float *input, 
         const bool from_input = layer->inputs[i] == MODEL_INPUT;
         call.in[i] = from_input ? input : run->layers[layer->inputs[i]].out;
         call.in_time[i] = !from_input       ? run->layers[layer->inputs[i]].time
-                          : p->input_varies ? run->model->timesteps
+                          : p->n_frames > 1 ? p->n_frames
                                             : 1;
         call.time = call.in_time[i] > call.time ? call.in_time[i] : call.time;
     }

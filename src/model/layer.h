@@ -57,6 +57,7 @@ struct layer_kind {
     size_t settings_size;
     int n_inputs;
     bool is_spiking;
+    bool keeps_spikes; /**< makes no other values of 0 and 1 */
 
     /** Check the layer against its input shapes and tensors; set `out`, weights, constants. */
     enum status (*prepare)(struct layer *layer, const struct tensor_file *tensors, struct error *error);

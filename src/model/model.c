@@ -359,6 +359,11 @@ bool model_layer_is_selectable(const struct model *model, int layer)
            (model->n_spiking > 0 ? kind->is_spiking : strcmp(kind->name, "relu") == 0);
 }
 
+int model_image_batch(const struct model *model)
+{
+    return model->n_spiking > 0 ? 1 : model->kernels->image_batch;
+}
+
 int model_output_layer(const struct model *model)
 {
     return model->n_layers - 1;

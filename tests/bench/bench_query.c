@@ -48,13 +48,18 @@ static void fail(const struct error *error)
 
 static double measure_generator(struct evaluator *evaluator, double seconds)
 {
-    int32_t code[128];
+    int32_t codes[KERNELS_LARGEST_BATCH][128];
+    const int32_t *rows[KERNELS_LARGEST_BATCH];
+    const int batch = evaluator_batch(evaluator);
     int n = 0;
     const double start = clock_seconds();
-    for (; clock_seconds() - start < seconds; n++) {
-        for (int i = 0; i < 128; i++)
-            code[i] = (i * 7 + n) % 64;
-        evaluator_image(evaluator, code);
+    for (; clock_seconds() - start < seconds; n += batch) {
+        for (int b = 0; b < batch; b++) {
+            for (int i = 0; i < 128; i++)
+                codes[b][i] = (i * 7 + n + b) % 64;
+            rows[b] = codes[b];
+        }
+        evaluator_make_images(evaluator, batch, rows);
     }
     return (clock_seconds() - start) / n;
 }

@@ -31,6 +31,10 @@ enum { N_SETS = sizeof set_names / sizeof *set_names };
 static const struct tolerance tolerances[] = {
     {"convolution", 4,
      "times sqrt(terms): float32 sums in another order; probabilistic bound of Higham & Mary 2019, sect. 3"},
+    {"transformed_convolution", 6,
+     "times sqrt(terms), of the largest in the frame: Winograd's F(4 x 4, 3 x 3) errs several times as much "
+     "as "
+     "the plain sum; Barabasz et al. 2020, arXiv 1803.10986"},
     {"transposed_convolution", 4, "as convolution"},
     {"scale_shift", 2, "product and sum are rounded once each"},
     {"average_pool", 2, "times the window's side: a float32 sum of side^2 terms"},

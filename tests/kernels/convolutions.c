@@ -123,6 +123,24 @@ static float *reference_frame(const struct convolution_case *c, const struct ope
     return out;
 }
 
+/** Kernels may transform what does not feed spikes: then errors spread over a channel's frame. */
+static bool may_transform(const struct convolution_case *c)
+{
+    return !c->is_transposed && !c->shape.feeds_spikes && !c->shape.takes_spikes && c->shape.stride == 1;
+}
+
+/** size[i] = the largest of its frame. */
+static void spread_largest(float *size, int n_channels, size_t frame)
+{
+    for (int c = 0; c < n_channels; c++, size += frame) {
+        float largest = 0;
+        for (size_t i = 0; i < frame; i++)
+            largest = size[i] > largest ? size[i] : largest;
+        for (size_t i = 0; i < frame; i++)
+            size[i] = largest;
+    }
+}
+
 /** One time step of the result against the reference. Allowed: a multiple of the sum of absolute terms. */
 static void compare_frame(struct check *check, const struct convolution_case *c, const struct operands *o,
                           int t)
@@ -131,8 +149,12 @@ static void compare_frame(struct check *check, const struct convolution_case *c,
     const size_t n_out = (size_t)s->out_channels * out_frame(s);
     float *result = copy_frame(o->out.values, s->out_channels, s->time, out_frame(s), t, false);
     float *expected = reference_frame(c, o, t, false), *size = reference_frame(c, o, t, true);
-    const double factor =
-        tolerance_factor(c->is_transposed ? "transposed_convolution" : "convolution") * sqrt(n_terms(c));
+    const char *kernel = c->is_transposed   ? "transposed_convolution"
+                         : may_transform(c) ? "transformed_convolution"
+                                            : "convolution";
+    const double factor = tolerance_factor(kernel) * sqrt(n_terms(c));
+    if (may_transform(c))
+        spread_largest(size, s->out_channels, out_frame(s));
     for (size_t i = 0; i < n_out; i++)
         check_value(check, c->name, i, (double)result[i], (double)expected[i],
                     factor * 0x1p-24 * (double)size[i] + (n_terms(c) + 1) * 0x1p-149);
@@ -162,10 +184,38 @@ void check_convolution(struct check *check, const struct convolution_case *c, en
     free_operands(&o);
 }
 
+/** Where images may take the place of time steps, each must come out as if it were alone. */
+static void check_together(struct check *check, const struct convolution_case *c)
+{
+    if (check->kernels->image_batch == 1 || c->shape.feeds_spikes)
+        return;
+    struct convolution_case together = *c, alone = *c;
+    together.shape.time = stream_integer(&check->stream, 2, check->kernels->image_batch);
+    alone.shape.time = 1;
+    struct operands many = make_operands(check->kernels, &together, &check->stream, FILL_NORMAL);
+    struct operands one = make_operands(check->kernels, &alone, &check->stream, FILL_NORMAL);
+    const struct convolution_shape *s = &together.shape;
+    convolve(check->kernels, &together, many.arranged.values, many.bias.values, many.in.values,
+             many.out.values, many.scratch.values);
+    for (int t = 0; t < s->time; t++) {
+        float *in = copy_frame(many.in.values, s->in_channels, s->time, in_frame(s), t, false);
+        float *out = copy_frame(many.out.values, s->out_channels, s->time, out_frame(s), t, false);
+        convolve(check->kernels, &alone, many.arranged.values, many.bias.values, in, one.out.values,
+                 one.scratch.values);
+        if (memcmp(out, one.out.values, 4 * one.out.n) != 0)
+            check_fault(check, "%s: image %d of %d differs from the same image alone", c->name, t, s->time);
+        free(in);
+        free(out);
+    }
+    free_operands(&many);
+    free_operands(&one);
+}
+
 /** The same image alone and at every place among three, in one block of memory. */
 void check_batch_position(struct check *check, const struct convolution_case *c)
 {
     enum { BATCH = 3 };
+    check_together(check, c);
     struct operands alone = make_operands(check->kernels, c, &check->stream, FILL_EIGHTHS);
     struct guarded in = guarded_make(BATCH * alone.in.n), out = guarded_make(BATCH * alone.out.n);
     guarded_fill(&in, &check->stream, FILL_EIGHTHS);
@@ -192,6 +242,8 @@ static struct convolution_case odd_convolution(struct stream *stream)
 {
     struct convolution_case c = {.has_bias = stream_integer(stream, 0, 1) == 1};
     c.shape = (struct convolution_shape){
+        .takes_spikes = stream_integer(stream, 0, 1) == 1,
+        .feeds_spikes = stream_integer(stream, 0, 1) == 1,
         .time = stream_integer(stream, 1, 5),
         .in_channels = stream_integer(stream, 1, 9),
         .in_height = stream_integer(stream, 1, 11),
@@ -226,13 +278,39 @@ static void name_case(struct convolution_case *c, int number)
              s->kernel_height, s->kernel_width, s->stride, s->pad_top, s->pad_left);
 }
 
+/** Windows of 3 x 3 that keep the size: what faster algorithms are for. */
+static struct convolution_case plain_convolution(struct stream *stream)
+{
+    struct convolution_case c = {.has_bias = stream_integer(stream, 0, 1) == 1};
+    const int height = stream_integer(stream, 1, 21), width = stream_integer(stream, 1, 21);
+    c.shape = (struct convolution_shape){
+        .takes_spikes = stream_integer(stream, 0, 2) == 0,
+        .time = stream_integer(stream, 1, 7),
+        .in_channels = stream_integer(stream, 1, 70),
+        .in_height = height,
+        .in_width = width,
+        .out_channels = stream_integer(stream, 1, 33),
+        .out_height = height,
+        .out_width = width,
+        .kernel_height = 3,
+        .kernel_width = 3,
+        .stride = 1,
+        .pad_top = 1,
+        .pad_left = 1,
+    };
+    return c;
+}
+
 void check_odd_convolutions(struct check *check, bool transposed)
 {
     enum { N_CASES = 200 };
     for (int i = 0; i < N_CASES; i++) {
-        struct convolution_case c = odd_convolution(&check->stream);
+        struct convolution_case c =
+            i % 2 == 0 ? plain_convolution(&check->stream) : odd_convolution(&check->stream);
         c.is_transposed = transposed;
         name_case(&c, i);
-        check_convolution(check, &c, (enum fill)(i % N_FILLS), c.shape.time);
+        check_convolution(check, &c, c.shape.takes_spikes ? FILL_SPIKES : (enum fill)(i / 2 % N_FILLS),
+                          c.shape.time);
+        check_together(check, &c);
     }
 }

@@ -239,17 +239,19 @@ static void check_embedding(struct check *check)
         const size_t rows = (size_t)stream_integer(&check->stream, 1, 33);
         const size_t channels = (size_t)stream_integer(&check->stream, 1, 17);
         const size_t pixels = (size_t)stream_integer(&check->stream, 1, 17);
+        const size_t time = (size_t)stream_integer(&check->stream, 1, 5);
         struct guarded table = make_filled(check, rows * channels, FILL_NORMAL);
-        struct guarded index = guarded_make(pixels), out = guarded_make(channels * pixels);
-        for (size_t p = 0; p < pixels; p++)
+        struct guarded index = guarded_make(pixels * time), out = guarded_make(channels * pixels * time);
+        for (size_t p = 0; p < index.n; p++)
             index.values[p] = (float)stream_integer(&check->stream, 0, (int)rows - 1);
-        check->kernels->embedding((int)rows, (int)channels, (int)pixels, table.values, index.values,
-                                  out.values);
+        check->kernels->embedding((int)rows, (int)channels, (int)time, (int)pixels, table.values,
+                                  index.values, out.values);
         check_written(check, "embedding", &out);
         for (size_t j = 0; j < out.n; j++) {
-            const size_t row = (size_t)index.values[j % pixels];
+            const size_t d = j / (time * pixels), t = j / pixels % time, p = j % pixels;
+            const size_t row = (size_t)index.values[p * time + t];
             check_value(check, "embedding", j, (double)out.values[j],
-                        (double)table.values[row * channels + j / pixels], 0);
+                        (double)table.values[row * channels + d], 0);
         }
         guarded_free(&table);
         guarded_free(&index);

@@ -55,6 +55,7 @@ static void transposed_convolution(const struct convolution_shape *s, const floa
 
 const struct kernels kernels_openblas = {
     .name = "openblas",
+    .image_batch = 1, /* a GEMM may sum otherwise where it has other columns */
     .convolution_weight_size = columns_weight_size,
     .arrange_convolution = columns_copy_weight,
     .convolution_scratch = convolution_scratch,

@@ -202,16 +202,17 @@ void elementwise_tanh(size_t n, const float *in, float *out)
         out[i] = tanhf(in[i]);
 }
 
-void elementwise_embedding(int n_rows, int n_channels, int n_pixels, const float *table, const float *index,
-                           float *out)
+void elementwise_embedding(int n_rows, int n_channels, int time, int n_pixels, const float *table,
+                           const float *index, float *out)
 {
-    for (int p = 0; p < n_pixels; p++) {
-        const int wanted = (int)index[p];
-        const int row = wanted < 0 ? 0 : wanted >= n_rows ? n_rows - 1 : wanted;
-        for (int d = 0; d < n_channels; d++)
-            out[(size_t)d * (size_t)n_pixels + (size_t)p] =
-                table[(size_t)row * (size_t)n_channels + (size_t)d];
-    }
+    for (int p = 0; p < n_pixels; p++)
+        for (int t = 0; t < time; t++) {
+            const int wanted = (int)*index++;
+            const int row = wanted < 0 ? 0 : wanted >= n_rows ? n_rows - 1 : wanted;
+            for (int d = 0; d < n_channels; d++)
+                out[((size_t)d * (size_t)time + (size_t)t) * (size_t)n_pixels + (size_t)p] =
+                    table[(size_t)row * (size_t)n_channels + (size_t)d];
+        }
 }
 
 void elementwise_swap_time(int n_channels, int time, int n_pixels, const float *in, float *out)

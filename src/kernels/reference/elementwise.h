@@ -19,8 +19,8 @@ void elementwise_max_pool(const struct pool_shape *shape, const float *in, float
 void elementwise_average_pool(const struct pool_shape *shape, const float *in, float *out);
 void elementwise_upsample(int n_planes, int height, int width, const float *in, float *out);
 void elementwise_tanh(size_t n, const float *in, float *out);
-void elementwise_embedding(int n_rows, int n_channels, int n_pixels, const float *table, const float *index,
-                           float *out);
+void elementwise_embedding(int n_rows, int n_channels, int time, int n_pixels, const float *table,
+                           const float *index, float *out);
 void elementwise_swap_time(int n_channels, int time, int n_pixels, const float *in, float *out);
 void elementwise_channel_sums(int n_channels, size_t n_values, const float *in, double *sums);
 

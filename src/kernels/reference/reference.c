@@ -94,6 +94,7 @@ static void transposed_convolution(const struct convolution_shape *s, const floa
 
 const struct kernels kernels_reference = {
     .name = "reference",
+    .image_batch = 1,
     .convolution_weight_size = columns_weight_size,
     .arrange_convolution = columns_copy_weight,
     .convolution_scratch = no_scratch,

@@ -157,12 +157,13 @@ static enum status prepare_embedding(struct layer *layer, const struct tensor_fi
 
 static void forward_embedding(const struct layer *layer, const struct layer_call *call)
 {
-    call->kernels->embedding(layer->n_rows, layer->out.channels, map_pixels(layer->out), layer->weight,
+    call->kernels->embedding(layer->n_rows, layer->out.channels, call->time, map_pixels(layer->out), layer->weight,
                              call->in[0], call->out);
 }
 
 const struct layer_kind layer_max_pool = {
     .name = "max_pool",
+    .keeps_spikes = true,
     .summary = "largest value of each window",
     .keys = pool_keys,
     .settings_size = sizeof(struct pool_settings),
@@ -191,6 +192,7 @@ const struct layer_kind layer_upsample = {
 
 const struct layer_kind layer_flatten = {
     .name = "flatten",
+    .keeps_spikes = true,
     .summary = "maps to features, channel slowest",
     .keys = no_keys,
     .n_inputs = 1,
@@ -200,6 +202,7 @@ const struct layer_kind layer_flatten = {
 
 const struct layer_kind layer_unflatten = {
     .name = "unflatten",
+    .keeps_spikes = true,
     .summary = "features to maps, channel slowest",
     .keys = size_keys,
     .settings_size = sizeof(struct size_settings),

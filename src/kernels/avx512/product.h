@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The inner loop of all AVX-512 convolutions: weights times maps that are shifted, not copied. Every output
+ * is summed up in the order (channel, tap), in steps of about SUM_TERMS terms, so that it does not depend on
+ * its place or on its neighbours.
+ */
+#ifndef MEICENSUS_AVX512_PRODUCT_H
+#define MEICENSUS_AVX512_PRODUCT_H
+
+#include <immintrin.h>
+#include <stddef.h>
+
+enum { PRODUCT_ROWS = 8, PRODUCT_LANES = 16 };
+
+/** A product of arranged weights with shifted maps. */
+struct product {
+    int n_outputs; /**< output channels */
+    int n_inputs;  /**< input channels */
+    int n_taps;
+    int step;           /**< inputs that are summed up before they go to the output; see product_step */
+    size_t n_positions; /**< of input and output alike */
+    size_t in_stride, out_stride; /**< from channel to channel */
+    const ptrdiff_t *shifts;      /**< [n_taps] */
+    const __mmask16 *masks;       /**< [vector of positions][n_taps] */
+    const float *weight;          /**< [block of PRODUCT_ROWS outputs][n_inputs][n_taps][PRODUCT_ROWS] */
+    const float *bias;            /**< [n_outputs] or NULL */
+    const float *in;              /**< [n_inputs][in_stride] */
+    float *out;                   /**< [n_outputs][out_stride] */
+};
+
+/** Blocks of PRODUCT_ROWS outputs; vectors of PRODUCT_LANES positions; the last of each may be part empty. */
+size_t product_blocks(int n_outputs);
+size_t product_vectors(size_t n_positions);
+
+/** Inputs that are summed up in one step where `n_taps` inputs belong to one channel. */
+int product_step(int n_taps);
+
+/** Floats that hold so many masks, in whole cache lines. */
+size_t product_mask_floats(size_t n_masks);
+
+/** arranged [block][k][PRODUCT_ROWS] from a matrix [n_outputs][n_inputs] with the given strides; rows beyond
+ *  are zero. */
+void product_arrange(const float *matrix, int n_outputs, size_t n_inputs, size_t output_stride,
+                     size_t input_stride, float *arranged);
+
+void product_multiply(const struct product *product);
+
+/** A matrix [n_inputs][n_positions] times the weights: a map under one tap. Sets taps, shifts and masks;
+ *  `masks` has room for one a vector. */
+void product_multiply_matrix(struct product *product, __mmask16 *masks);
+
+#endif
