@@ -12,13 +12,30 @@
 static const char *const size_variables[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE",
                                              "SLURM_STEP_NUM_TASKS", NULL};
 
+/** And by which they tell it its number, in the same order. */
+static const char *const rank_variables[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK",
+                                             "SLURM_PROCID", NULL};
+
 /** The first variable that is set counts: the others may come from a launcher further out. */
-static enum status check_launcher(int n_ranks, struct error *error)
+static const char *first_set(const char *const *variables, int *i)
 {
     const char *text = NULL;
-    int i = 0;
-    while (text == NULL && size_variables[i] != NULL)
-        text = getenv(size_variables[i++]);
+    for (*i = 0; text == NULL && variables[*i] != NULL; ++*i)
+        text = getenv(variables[*i]);
+    return text;
+}
+
+bool ranks_started_first(void)
+{
+    int i;
+    const char *text = first_set(rank_variables, &i);
+    return text == NULL || atol(text) == 0;
+}
+
+static enum status check_launcher(int n_ranks, struct error *error)
+{
+    int i;
+    const char *text = first_set(size_variables, &i);
     if (n_ranks > 1 || text == NULL || atol(text) <= 1)
         return STATUS_OK;
     return error_set(

@@ -22,6 +22,10 @@ struct ranks {
  */
 enum status ranks_start(struct ranks *ranks, struct error *error);
 
+/** Is this the first process of its launcher, or the only one? Asks the environment, so also before MPI_Init.
+ */
+bool ranks_started_first(void);
+
 /** MPI_Finalize. Collective. */
 void ranks_end(void);
 

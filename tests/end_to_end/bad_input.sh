@@ -84,6 +84,7 @@ wrong_job "one group with two budgets" '/^trials/i\  - {layers: [sn1], select: [
 wrong_job "empty file" 'd' 'wrong.yaml: empty'
 refused "missing file" 4 'absent.yaml: .*No such file' "$program" plan "$folder/absent.yaml"
 refused "one message from three ranks" 3 "'buget'" "${ranks3[@]}" run "$folder/job.yaml" --set searches.0.buget=3
+refused "one message about the command line from three ranks" 2 "buget" "${ranks3[@]}" run "$folder/job.yaml" --buget 3
 
 # ---- weights ----
 
