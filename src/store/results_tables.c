@@ -193,18 +193,19 @@ static enum status write_table(const struct target *target, const struct table *
     return STATUS_OK;
 }
 
-#define UNIT_COLUMN(member, type, long_name, description)                                                    \
+/** A column without unit: a member of struct `row`. */
+#define COLUMN(row, member, type, long_name, description)                                                    \
     {                                                                                                        \
-#member, type, offsetof(struct results_unit, member), "1", long_name, description                    \
+#member, type, offsetof(struct row, member), "1", long_name, description                             \
     }
 
 static const struct column unit_columns[] = {
-    UNIT_COLUMN(layer, RECORD_TEXT, "layer", "name of the layer in the subject's model file"),
-    UNIT_COLUMN(layer_index, RECORD_INT32, "number of the layer", "0 is the first selectable layer"),
-    UNIT_COLUMN(kind, RECORD_UINT8, "kind of unit", "0 channel, 1 single neuron, 2 class output"),
-    UNIT_COLUMN(channel, RECORD_INT32, "channel", "channel in the layer, or number of the class"),
-    UNIT_COLUMN(y, RECORD_INT32, "row", "row in the feature map; -1 where not meant"),
-    UNIT_COLUMN(x, RECORD_INT32, "column", "column in the feature map; -1 where not meant"),
+    COLUMN(results_unit, layer, RECORD_TEXT, "layer", "name of the layer in the subject's model file"),
+    COLUMN(results_unit, layer_index, RECORD_INT32, "number of the layer", "0 is the first selectable layer"),
+    COLUMN(results_unit, kind, RECORD_UINT8, "kind of unit", "0 channel, 1 single neuron, 2 class output"),
+    COLUMN(results_unit, channel, RECORD_INT32, "channel", "channel in the layer, or number of the class"),
+    COLUMN(results_unit, y, RECORD_INT32, "row", "row in the feature map; -1 where not meant"),
+    COLUMN(results_unit, x, RECORD_INT32, "column", "column in the feature map; -1 where not meant"),
 };
 
 static const struct results_scale unit_scale = {RESULTS_UNIT, "1", "unit", "row of this table"};
@@ -370,24 +371,20 @@ struct incarnation_row {
     int64_t batch, rank, pid;
 };
 
-#define INCARNATION_COLUMN(member, type, long_name, description)                                             \
-    {                                                                                                        \
-#member, type, offsetof(struct incarnation_row, member), "1", long_name, description                 \
-    }
-
 static const struct column incarnation_columns[] = {
-    INCARNATION_COLUMN(backend, RECORD_TEXT, "backend", "identity: cpu or cuda"),
-    INCARNATION_COLUMN(isa, RECORD_TEXT, "instruction set", "identity: instruction set of the kernels"),
-    INCARNATION_COLUMN(blas_core, RECORD_TEXT, "BLAS core", "identity: as the BLAS library names it"),
-    INCARNATION_COLUMN(precision, RECORD_TEXT, "precision", "identity: precision of the arithmetic"),
-    INCARNATION_COLUMN(device, RECORD_TEXT, "device", "identity: model of the device; empty on a CPU"),
-    INCARNATION_COLUMN(batch, RECORD_INT64, "batch", "identity: images a call on a device; 0 on a CPU"),
-    INCARNATION_COLUMN(host, RECORD_TEXT, "host", "name of the machine"),
-    INCARNATION_COLUMN(rank, RECORD_INT64, "rank", "MPI rank"),
-    INCARNATION_COLUMN(pid, RECORD_INT64, "process", "process number on the machine"),
-    INCARNATION_COLUMN(date, RECORD_TEXT, "start", "start of the process, UTC"),
-    INCARNATION_COLUMN(program_version, RECORD_TEXT, "program version", "version of the program that ran"),
-    INCARNATION_COLUMN(journal, RECORD_TEXT, "journal", "file that held its records"),
+    COLUMN(incarnation_row, backend, RECORD_TEXT, "backend", "identity: cpu or cuda"),
+    COLUMN(incarnation_row, isa, RECORD_TEXT, "instruction set", "identity: instruction set of the kernels"),
+    COLUMN(incarnation_row, blas_core, RECORD_TEXT, "BLAS core", "identity: as the BLAS library names it"),
+    COLUMN(incarnation_row, precision, RECORD_TEXT, "precision", "identity: precision of the arithmetic"),
+    COLUMN(incarnation_row, device, RECORD_TEXT, "device", "identity: model of the device; empty on a CPU"),
+    COLUMN(incarnation_row, batch, RECORD_INT64, "batch", "identity: images a call on a device; 0 on a CPU"),
+    COLUMN(incarnation_row, host, RECORD_TEXT, "host", "name of the machine"),
+    COLUMN(incarnation_row, rank, RECORD_INT64, "rank", "MPI rank"),
+    COLUMN(incarnation_row, pid, RECORD_INT64, "process", "process number on the machine"),
+    COLUMN(incarnation_row, date, RECORD_TEXT, "start", "start of the process, UTC"),
+    COLUMN(incarnation_row, program_version, RECORD_TEXT, "program version",
+           "version of the program that ran"),
+    COLUMN(incarnation_row, journal, RECORD_TEXT, "journal", "file that held its records"),
 };
 
 static struct incarnation_row incarnation_row(const struct results_incarnation *entry)
