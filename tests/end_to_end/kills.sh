@@ -22,7 +22,7 @@ generators:
 methods:
   tt_b: {}
 searches:
-  - {layers: [layer1.0.sn1, layer3.1.sn2], sample: 12, budget: 140}
+  - {layers: [layer1.0.sn1, layer3.1.sn2], sample: 12, budget: 300}
 trials: {count: 2}
 END
 n_runs=24 n_kills=20
