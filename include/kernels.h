@@ -107,6 +107,9 @@ struct kernels {
     void (*add)(int n_channels, int time, int n_pixels, const float *a, int a_time, const float *b,
                 int b_time, float *out);
 
+    /** out[c][t][p] = in[c][t][p], or in[c][0][p] where the input is static (in_time 1). */
+    void (*copy)(int n_channels, int time, int n_pixels, const float *in, int in_time, float *out);
+
     void (*max_pool)(const struct pool_shape *shape, const float *in, float *out);
 
     /** Mean over the window, the divisor being kernel x kernel (PyTorch's count_include_pad). */

@@ -165,9 +165,12 @@ static enum status fold_batch_norm(struct model *model, struct layer *layer,
 /** Is a layer's output spikes, perhaps the largest of some, or in another order? */
 static bool carries_spikes(const struct model *model, int index)
 {
-    while (index != MODEL_INPUT && model->layers[index].kind->keeps_spikes)
-        index = model->layers[index].inputs[0];
-    return index != MODEL_INPUT && model->layers[index].kind->is_spiking;
+    if (index == MODEL_INPUT || !model->layers[index].kind->keeps_spikes)
+        return index != MODEL_INPUT && model->layers[index].kind->is_spiking;
+    for (int i = 0; i < model->layers[index].n_inputs; i++)
+        if (!carries_spikes(model, model->layers[index].inputs[i]))
+            return false;
+    return true;
 }
 
 static bool is_listed(const struct node *prefixes, const char *name)

@@ -134,7 +134,7 @@ static void check_scale_shift(struct check *check)
     check_end(check, "scale_shift");
 }
 
-static void check_add(struct check *check)
+static void check_add_and_copy(struct check *check)
 {
     for (int i = 0; i < N_CASES; i++) {
         const size_t channels = (size_t)stream_integer(&check->stream, 1, 5);
@@ -143,7 +143,9 @@ static void check_add(struct check *check)
         const size_t a_time = i % 3 == 0 ? 1 : time, b_time = i % 3 == 1 ? 1 : time;
         struct guarded a = make_filled(check, channels * a_time * pixels, FILL_NORMAL);
         struct guarded b = make_filled(check, channels * b_time * pixels, FILL_NORMAL);
-        struct guarded out = guarded_make(channels * time * pixels);
+        struct guarded out = guarded_make(channels * time * pixels), copy = guarded_make(out.n);
+        check->kernels->copy((int)channels, (int)time, (int)pixels, a.values, (int)a_time, copy.values);
+        check_written(check, "copy", &copy);
         check->kernels->add((int)channels, (int)time, (int)pixels, a.values, (int)a_time, b.values,
                             (int)b_time, out.values);
         check_written(check, "add", &out);
@@ -152,12 +154,14 @@ static void check_add(struct check *check)
             const float left = a.values[(c * a_time + (a_time == 1 ? 0 : t)) * pixels + p];
             const float right = b.values[(c * b_time + (b_time == 1 ? 0 : t)) * pixels + p];
             check_value(check, "add", j, (double)out.values[j], (double)(left + right), 0);
+            check_value(check, "copy", j, (double)copy.values[j], (double)left, 0);
         }
         guarded_free(&a);
         guarded_free(&b);
+        guarded_free(&copy);
         guarded_free(&out);
     }
-    check_end(check, "add");
+    check_end(check, "add, copy");
 }
 
 static struct pool_shape draw_pool(struct stream *stream)
@@ -308,7 +312,7 @@ void check_elementwise(struct check *check)
     check_spike(check);
     check_relu_and_tanh(check);
     check_scale_shift(check);
-    check_add(check);
+    check_add_and_copy(check);
     check_pools(check);
     check_upsample(check);
     check_embedding(check);

@@ -107,6 +107,7 @@ static double allowed(const struct layer *layer, double value)
     static const char *const kinds[][2] = {{"tanh", "tanh"},
                                            {"upsample", "upsample"},
                                            {"batch_norm", "scale_shift"},
+                                           {"average_pool", "average_pool"},
                                            {"global_mean", "average_pool"}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(layer->kind->name, kinds[i][0]) == 0)

@@ -81,10 +81,12 @@ KINDS = {
     "relu": lambda l, own, x: F.relu(x),
     "tanh": lambda l, own, x: torch.tanh(x),
     "max_pool": lambda l, own, x: F.max_pool2d(x, l["kernel"], l["stride"], l["padding"]),
+    "average_pool": lambda l, own, x: F.avg_pool2d(x, l["kernel"], l["stride"], l["padding"]),
     "global_mean": lambda l, own, x: x.mean((2, 3), keepdim=True),
     "flatten": lambda l, own, x: x.flatten(1),
     "unflatten": lambda l, own, x: x.view(len(x), -1, l["height"], l["width"]),
     "add": lambda l, own, x, y: x + y,
+    "concatenate": lambda l, own, x, y: torch.cat([x, y], 1),
     "upsample": lambda l, own, x: F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False),
     "embedding": _embedding,
 }

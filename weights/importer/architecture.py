@@ -149,7 +149,7 @@ def _batch_norm(_: dict, before: list[Shape], tensors: _LayerTensors) -> Shape:
     return before[0]
 
 
-def _max_pool(layer: dict, before: list[Shape], _: _LayerTensors) -> Shape:
+def _pool(layer: dict, before: list[Shape], _: _LayerTensors) -> Shape:
     channels, *sizes = before[0]
     return channels, *(_window(layer, size, layer["kernel"]) for size in sizes)
 
@@ -176,12 +176,20 @@ def _add(_: dict, before: list[Shape], __: _LayerTensors) -> Shape:
     return before[0]
 
 
+def _concatenate(_: dict, before: list[Shape], __: _LayerTensors) -> Shape:
+    first, second = before
+    if first[1:] != second[1:]:
+        raise ValueError(f"inputs of the shapes {first} and {second}")
+    return first[0] + second[0], *first[1:]
+
+
 _SHAPES = {
     "convolution": _convolution,
     "transposed_convolution": _transposed_convolution,
     "linear": _linear,
     "batch_norm": _batch_norm,
-    "max_pool": _max_pool,
+    "max_pool": _pool,
+    "average_pool": _pool,
     "embedding": _embedding,
     "unflatten": _unflatten,
     "flatten": lambda _, before, __: (_n_values(before[0]),),
@@ -191,4 +199,5 @@ _SHAPES = {
     "relu": _same,
     "tanh": _same,
     "add": _add,
+    "concatenate": _concatenate,
 }

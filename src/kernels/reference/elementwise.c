@@ -111,6 +111,14 @@ void elementwise_add(int n_channels, int time, int n_pixels, const float *a, int
         }
 }
 
+void elementwise_copy(int n_channels, int time, int n_pixels, const float *in, int in_time, float *out)
+{
+    const size_t pixels = (size_t)n_pixels;
+    for (size_t c = 0; c < (size_t)n_channels; c++)
+        for (size_t t = 0; t < (size_t)time; t++, out += pixels)
+            memcpy(out, in + (c * (size_t)in_time + (in_time == 1 ? 0 : t)) * pixels, sizeof *out * pixels);
+}
+
 /** largest[x] = the largest of `n_rows` rows at x: whole rows at once, so that it vectorises. */
 static void max_of_rows(const float *rows, int n_rows, int width, float *largest)
 {

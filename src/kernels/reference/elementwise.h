@@ -15,6 +15,7 @@ void elementwise_scale_shift(int n_channels, size_t n_pixels, const float *scale
                              const float *in, float *out);
 void elementwise_add(int n_channels, int time, int n_pixels, const float *a, int a_time, const float *b,
                      int b_time, float *out);
+void elementwise_copy(int n_channels, int time, int n_pixels, const float *in, int in_time, float *out);
 void elementwise_max_pool(const struct pool_shape *shape, const float *in, float *out);
 void elementwise_average_pool(const struct pool_shape *shape, const float *in, float *out);
 void elementwise_upsample(int n_planes, int height, int width, const float *in, float *out);
@@ -27,8 +28,9 @@ void elementwise_channel_sums(int n_channels, size_t n_values, const float *in, 
 /** The slots of struct kernels that these fill. */
 #define ELEMENTWISE_KERNELS                                                                                  \
     .spike = elementwise_spike, .relu = elementwise_relu, .scale_shift = elementwise_scale_shift,            \
-    .add = elementwise_add, .max_pool = elementwise_max_pool, .average_pool = elementwise_average_pool,      \
-    .upsample = elementwise_upsample, .tanh = elementwise_tanh, .embedding = elementwise_embedding,          \
-    .swap_time = elementwise_swap_time, .channel_sums = elementwise_channel_sums
+    .add = elementwise_add, .copy = elementwise_copy, .max_pool = elementwise_max_pool,                      \
+    .average_pool = elementwise_average_pool, .upsample = elementwise_upsample, .tanh = elementwise_tanh,    \
+    .embedding = elementwise_embedding, .swap_time = elementwise_swap_time,                                  \
+    .channel_sums = elementwise_channel_sums
 
 #endif

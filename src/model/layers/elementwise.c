@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Layers without weights that keep the map's size: relu, tanh, add. */
+/* Layers without weights that keep the map's size: relu, tanh, add, concatenate. */
 #include "../layer.h"
 
 static const struct key no_keys[] = {{0}};
@@ -20,6 +20,19 @@ static enum status prepare_add(struct layer *layer, const struct tensor_file *te
         return node_error(layer->node, error, "layer '%s': cannot add %d x %d x %d and %d x %d x %d",
                           layer->name, a.channels, a.height, a.width, b.channels, b.height, b.width);
     layer->out = a;
+    return STATUS_OK;
+}
+
+static enum status prepare_concatenate(struct layer *layer, const struct tensor_file *tensors,
+                                       struct error *error)
+{
+    (void)tensors;
+    const struct map_shape a = layer->in[0], b = layer->in[1];
+    if (a.height != b.height || a.width != b.width)
+        return node_error(layer->node, error,
+                          "layer '%s': cannot concatenate the channels of maps of %d x %d and %d x %d",
+                          layer->name, a.height, a.width, b.height, b.width);
+    layer->out = (struct map_shape){a.channels + b.channels, a.height, a.width};
     return STATUS_OK;
 }
 
@@ -44,6 +57,16 @@ static void forward_add(const struct layer *layer, const struct layer_call *call
                        call->in[1], call->in_time[1], call->out);
 }
 
+static void forward_concatenate(const struct layer *layer, const struct layer_call *call)
+{
+    float *out = call->out;
+    for (int i = 0; i < 2; i++) {
+        const struct map_shape in = layer->in[i];
+        call->kernels->copy(in.channels, call->time, map_pixels(in), call->in[i], call->in_time[i], out);
+        out += map_values(in) * (size_t)call->time;
+    }
+}
+
 const struct layer_kind layer_relu = {
     .name = "relu",
     .summary = "max(x, 0)",
@@ -60,6 +83,16 @@ const struct layer_kind layer_tanh = {
     .n_inputs = 1,
     .prepare = prepare_same,
     .forward = forward_tanh,
+};
+
+const struct layer_kind layer_concatenate = {
+    .name = "concatenate",
+    .summary = "channels of one layer, then those of another",
+    .keys = no_keys,
+    .keeps_spikes = true,
+    .n_inputs = 2,
+    .prepare = prepare_concatenate,
+    .forward = forward_concatenate,
 };
 
 const struct layer_kind layer_add = {

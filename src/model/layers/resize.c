@@ -65,6 +65,12 @@ static void forward_max_pool(const struct layer *layer, const struct layer_call 
     call->kernels->max_pool(&shape, call->in[0], call->out);
 }
 
+static void forward_average_pool(const struct layer *layer, const struct layer_call *call)
+{
+    const struct pool_shape shape = pool_shape(layer, call);
+    call->kernels->average_pool(&shape, call->in[0], call->out);
+}
+
 static enum status prepare_global_mean(struct layer *layer, const struct tensor_file *tensors,
                                        struct error *error)
 {
@@ -157,8 +163,8 @@ static enum status prepare_embedding(struct layer *layer, const struct tensor_fi
 
 static void forward_embedding(const struct layer *layer, const struct layer_call *call)
 {
-    call->kernels->embedding(layer->n_rows, layer->out.channels, call->time, map_pixels(layer->out), layer->weight,
-                             call->in[0], call->out);
+    call->kernels->embedding(layer->n_rows, layer->out.channels, call->time, map_pixels(layer->out),
+                             layer->weight, call->in[0], call->out);
 }
 
 const struct layer_kind layer_max_pool = {
@@ -170,6 +176,16 @@ const struct layer_kind layer_max_pool = {
     .n_inputs = 1,
     .prepare = prepare_pool,
     .forward = forward_max_pool,
+};
+
+const struct layer_kind layer_average_pool = {
+    .name = "average_pool",
+    .summary = "mean of each window; padding counts as zeros",
+    .keys = pool_keys,
+    .settings_size = sizeof(struct pool_settings),
+    .n_inputs = 1,
+    .prepare = prepare_pool,
+    .forward = forward_average_pool,
 };
 
 const struct layer_kind layer_global_mean = {
