@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""From the moving average of a training to the file that weights/import.py takes, and its accuracy."""
+import argparse
+import copy
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import update_bn
+
+from .checkpoint import write_whole
+from .data import TEST_FILE, Images, find_file, normalise
+from .loop import count_right
+from .neurons import set_timesteps
+from .record import write_json
+
+BATCH = 125
+TOLERATED_SHARE = 0.0005  # of the test images: below what rounding changes by chance
+
+
+@dataclass
+class Result:
+    network: nn.Module
+    n_right: int
+    half: bool
+
+
+def finish(recipe: str, network: nn.Module, training: Images, test: Images, options: argparse.Namespace) -> None:
+    """Measure the network with matrices in float32 and rounded to float16, write the better file, say how to use it."""
+    timesteps = options.test_timesteps
+    print(f"measuring in float32, T = {timesteps}, {len(test):,} test images", flush=True)
+    results = [_settled(network, half, training, test, options) for half in (False, True)]
+    for result in results:
+        name = "matrices rounded to float16" if result.half else "matrices in float32"
+        print(f"{name}: {_percentage(result.n_right, len(test))}", flush=True)
+    exact, rounded = results
+    chosen = rounded if exact.n_right - rounded.n_right <= TOLERATED_SHARE * len(test) else exact
+    path = options.output / f"{recipe}.pt"
+    write_state(path, chosen)
+    write_json(options.output / "accuracy.json",
+               {"test_images": len(test), "timesteps": timesteps, "right_float32": exact.n_right, "right_float16": rounded.n_right,
+                "written": "float16" if chosen.half else "float32", "accuracy": chosen.n_right / len(test)})
+    print(f"{path}: {_percentage(chosen.n_right, len(test))} at T = {timesteps}, matrices in float{16 if chosen.half else 32}")
+    print(commands(recipe, path, options))
+
+
+def _percentage(n_right: int, n: int) -> str:
+    return f"{n_right / n:.2%} ({n_right:,} of {n:,} images)"
+
+
+def _settled(network: nn.Module, half: bool, training: Images, test: Images, options: argparse.Namespace) -> Result:
+    """A copy of the network, rounded if `half`, with the batch norm statistics of unchanged images at the final T."""
+    network = copy.deepcopy(network)
+    if half:
+        round_matrices(network)
+    estimate_statistics(network, training, options.batch_norm_images, options.test_timesteps)
+    return Result(network, count_right(network, test, options.test_timesteps, bf16=False, batch=BATCH), half)
+
+
+@torch.no_grad()
+def round_matrices(network: nn.Module) -> None:
+    """Every parameter of two dimensions or more to its nearest float16 value."""
+    for parameter in network.parameters():
+        if parameter.dim() > 1:
+            parameter.copy_(parameter.half())
+
+
+def estimate_statistics(network: nn.Module, images: Images, n_images: int, timesteps: int) -> None:
+    """Mean and variance of every batch norm anew, from training images without augmentation."""
+    device = next(network.parameters()).device
+    set_timesteps(network, timesteps)
+    update_bn((normalise(pixels.to(device)) for pixels in images.pixels[:n_images].split(BATCH)), network)
+
+
+def write_state(path: Path, result: Result) -> None:
+    """The state dict; rounded matrices as float16."""
+    state = {name: tensor.cpu().contiguous() for name, tensor in result.network.state_dict().items()}
+    if result.half:
+        state = {name: tensor.half() if tensor.dim() > 1 else tensor for name, tensor in state.items()}
+    write_whole(path, lambda part: torch.save(state, part))
+
+
+def commands(recipe: str, path: Path, options: argparse.Namespace) -> str:
+    """What imports the network and measures it with the C program, to be run in the root of the repository."""
+    output, data = (shlex.quote(str(folder)) for folder in (options.output, options.data))
+    test_file = find_file(options.data, TEST_FILE)
+    unpack = f"xz -dc {data}/{test_file.name} > {output}/{TEST_FILE}\n" if test_file.suffix == ".xz" else ""
+    folder = output if unpack else data
+    return (f"cp weights/{recipe}.yaml {output}/\n"
+            f"python weights/import.py {shlex.quote(str(path))} --model {output}/{recipe}.yaml\n{unpack}"
+            f"build/meicensus accuracy --model {output}/{recipe}.yaml --data {folder}/{TEST_FILE}")
