@@ -41,7 +41,7 @@ enum status hdf5_arrays_create(const char *path, struct hdf5_arrays **arrays, st
 
 /**
  * Add an array [shape[0]] .. with a checksum, compressed, with attributes units and description.
- * name: "a" or "group/a". type: any but RECORD_TEXT. No extent may be 0.
+ * name: "a" or "group/a". RECORD_TEXT: texts of RECORD_TEXT_BYTES, zero-padded. No extent may be 0.
  */
 enum status hdf5_arrays_add(struct hdf5_arrays *arrays, const char *name, enum record_type type,
                             int n_dimensions, const int64_t *shape, const void *values, const char *units,

@@ -11,6 +11,7 @@
  *   payload  incarnation: struct journal_incarnation
  *            finished:    struct record_sizes, record buffer (record.h)
  *            unfinished:  struct journal_progress, float32 score of every query told, padding
+ *            values:      int64 how many, so many float32, padding
  *   footer   u64 XXH3-64 of the payload, u64 commit word
  *
  * The header has its own checksum, so that a damaged length is never taken for a torn tail.
@@ -58,7 +59,7 @@ struct journal_progress {
     uint64_t codes_hash; /**< rolling hash of the codes asked up to there */
 };
 
-enum journal_kind { JOURNAL_INCARNATION = 1, JOURNAL_FINISHED, JOURNAL_UNFINISHED };
+enum journal_kind { JOURNAL_INCARNATION = 1, JOURNAL_FINISHED, JOURNAL_UNFINISHED, JOURNAL_VALUES };
 
 /* ---- writing ---- */
 
@@ -85,6 +86,10 @@ enum status journal_append_unfinished(struct journal *journal, uint64_t key,
                                       const struct journal_progress *progress, const float *scores,
                                       struct error *error);
 
+/** Append plain numbers under a key of the caller's. Durability and faults as above. values: [n_values]. */
+enum status journal_append_values(struct journal *journal, uint64_t key, const float *values,
+                                  int64_t n_values, struct error *error);
+
 /** Path of the file; belongs to the journal. */
 const char *journal_path(const struct journal *journal);
 
@@ -93,10 +98,11 @@ enum status journal_close(struct journal *journal, struct error *error);
 
 /* ---- reading ---- */
 
-/** An intact frame of a run. All pointers lead into the mapped file and live until journal_folder_close. */
+/** An intact frame of a run, or of plain numbers. All pointers lead into the mapped file and live until
+ * journal_folder_close. */
 struct journal_frame {
-    enum journal_kind kind; /**< JOURNAL_FINISHED or JOURNAL_UNFINISHED */
-    uint64_t key;           /**< Philox key of the run */
+    enum journal_kind kind; /**< JOURNAL_FINISHED, JOURNAL_UNFINISHED or JOURNAL_VALUES */
+    uint64_t key;           /**< Philox key of the run; values: the caller's */
     const char *path;       /**< of the journal */
     size_t file;            /**< number of the journal in the folder, by sorted name */
     uint64_t offset;        /**< of the frame in the file */
@@ -109,6 +115,9 @@ struct journal_frame {
 
     struct journal_progress progress; /**< unfinished */
     const float *scores;              /**< unfinished: [progress.n_told] */
+
+    int64_t n_values;
+    const float *values; /**< values: [n_values] */
 };
 
 /** Called for every intact frame of a run; any status but STATUS_OK ends the scan and is returned. */
@@ -116,9 +125,9 @@ typedef enum status journal_visit(void *context, const struct journal_frame *fra
 
 struct journal_counts {
     size_t n_files;
-    size_t n_finished, n_unfinished; /**< intact frames */
-    size_t n_torn;                   /**< files whose last frame was not written to its end */
-    size_t n_damaged;                /**< damaged places */
+    size_t n_finished, n_unfinished, n_values; /**< intact frames */
+    size_t n_torn;                             /**< files whose last frame was not written to its end */
+    size_t n_damaged;                          /**< damaged places */
 };
 
 /** The journals of a folder, mapped read-only. */

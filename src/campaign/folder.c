@@ -264,8 +264,8 @@ static enum status publish_facts(const char *path, const struct folder_facts *fa
     return status;
 }
 
-/** The first line in which two texts differ; both ends are zero-terminated copies of limited length. */
-static void first_difference(const char *a, const char *b, char line_a[128], char line_b[128])
+void folder_first_difference(const char *a, const char *b, char line_a[FOLDER_LINE_CAPACITY],
+                             char line_b[FOLDER_LINE_CAPACITY])
 {
     while (*a != '\0' && *b != '\0') {
         const size_t n = strcspn(a, "\n"), m = strcspn(b, "\n");
@@ -276,17 +276,17 @@ static void first_difference(const char *a, const char *b, char line_a[128], cha
     }
     a += strspn(a, " ");
     b += strspn(b, " ");
-    snprintf(line_a, 128, "%.*s", (int)strcspn(a, "\n"), a);
-    snprintf(line_b, 128, "%.*s", (int)strcspn(b, "\n"), b);
+    snprintf(line_a, FOLDER_LINE_CAPACITY, "%.*s", (int)strcspn(a, "\n"), a);
+    snprintf(line_b, FOLDER_LINE_CAPACITY, "%.*s", (int)strcspn(b, "\n"), b);
 }
 
 static enum status compare_texts(const char *folder, const char *what, const char *there, const char *here,
                                  struct error *error)
 {
-    char line_there[128], line_here[128];
+    char line_there[FOLDER_LINE_CAPACITY], line_here[FOLDER_LINE_CAPACITY];
     if (strcmp(there, here) == 0)
         return STATUS_OK;
-    first_difference(there, here, line_there, line_here);
+    folder_first_difference(there, here, line_there, line_here);
     return error_set(
         error, STATUS_MISMATCH,
         "%s holds a campaign with %s: there '%s', here '%s'; name another folder with 'results', or go on "
@@ -311,7 +311,7 @@ static enum status compare_facts(const char *folder, const struct folder_facts *
     return status;
 }
 
-static enum status make_folder(const char *path, struct error *error)
+enum status folder_make(const char *path, struct error *error)
 {
     char part[FOLDER_PATH_CAPACITY];
     const size_t length = strlen(path);
@@ -332,7 +332,7 @@ enum status folder_prepare(const char *folder, const struct folder_facts *facts,
     char path[FOLDER_PATH_CAPACITY], journals[FOLDER_PATH_CAPACITY];
     TRY(folder_path(folder, RUN_FILE, path, error));
     TRY(folder_path(folder, "journal", journals, error));
-    TRY(make_folder(journals, error));
+    TRY(folder_make(journals, error));
     if (access(path, F_OK) != 0) {
         TRY(publish_facts(path, facts, error));
         TRY(sync_folder(folder, error));

@@ -39,6 +39,14 @@ void folder_facts_free(struct folder_facts *facts);
  */
 enum status folder_prepare(const char *folder, const struct folder_facts *facts, struct error *error);
 
+/** Make a folder and those above it, where they are missing. */
+enum status folder_make(const char *path, struct error *error);
+
+/** The first line in which two texts differ, without its indent, of each text; cut to the capacity. */
+enum { FOLDER_LINE_CAPACITY = 128 };
+void folder_first_difference(const char *a, const char *b, char line_a[FOLDER_LINE_CAPACITY],
+                             char line_b[FOLDER_LINE_CAPACITY]);
+
 /** `<folder>/<name>`, or STATUS_BAD_INPUT if too long. */
 enum status folder_path(const char *folder, const char *name, char path[FOLDER_PATH_CAPACITY],
                         struct error *error);

@@ -129,7 +129,8 @@ static enum status visit(void *context, const struct journal_frame *frame, struc
     TRY(check_frame(reading, frame, &run, error));
     if (frame->kind == JOURNAL_FINISHED)
         return take_finished(reading, frame, run, error);
-    take_unfinished(&reading->ledger->entries[run], frame);
+    if (frame->kind == JOURNAL_UNFINISHED)
+        take_unfinished(&reading->ledger->entries[run], frame);
     return STATUS_OK;
 }
 

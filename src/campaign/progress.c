@@ -2,34 +2,17 @@
 #include "progress.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "clock.h"
+#include "counter.h"
 
 /* seconds between updates */
 static const double line_interval = 0.2, log_interval = 15.0, json_interval = 2.0;
 
-/** Under mpirun the output of a rank goes through a pseudo-terminal: what counts is where mpirun's own goes.
- */
-static bool output_is_terminal(void)
-{
-    char link_path[64], target[256];
-    if (getenv("OMPI_COMM_WORLD_SIZE") == NULL)
-        return isatty(STDERR_FILENO) == 1;
-    snprintf(link_path, sizeof link_path, "/proc/%ld/fd/2", (long)getppid());
-    const ssize_t length = readlink(link_path, target, sizeof target - 1);
-    if (length <= 0)
-        return false;
-    target[length] = '\0';
-    return strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0;
-}
-
 void progress_start(struct progress *progress, const char *folder, int shard)
 {
     *progress = (struct progress){.shard = shard, .started = clock_seconds()};
-    progress->updates_line = output_is_terminal();
+    progress->updates_line = counter_on_terminal();
     snprintf(progress->json_path, sizeof progress->json_path, "%s/progress.%d.json", folder, shard);
 }
 

@@ -20,23 +20,27 @@ void worker_identity(const struct backend *backend, struct journal_identity *ide
     snprintf(identity->precision, sizeof identity->precision, "float32");
 }
 
+void worker_incarnation(const struct backend *backend, int rank, const char *digest,
+                        struct journal_incarnation *incarnation)
+{
+    *incarnation = (struct journal_incarnation){.rank = rank, .pid = getpid()};
+    worker_identity(backend, &incarnation->identity);
+    gethostname(incarnation->host, sizeof incarnation->host - 1);
+    clock_date(incarnation->date);
+    snprintf(incarnation->program_version, sizeof incarnation->program_version, "%s", build_version);
+    snprintf(incarnation->job_digest, sizeof incarnation->job_digest, "%s", digest);
+}
+
 enum status worker_open(const struct plan *plan, const struct backend *backend, const char *folder, int shard,
                         int rank, const char *digest, struct worker *worker, struct error *error)
 {
     char path[FOLDER_PATH_CAPACITY];
-    struct journal_incarnation *own = &worker->incarnation;
     *worker = (struct worker){.plan = plan};
-    worker_identity(backend, &own->identity);
-    gethostname(own->host, sizeof own->host - 1);
-    clock_date(own->date);
-    snprintf(own->program_version, sizeof own->program_version, "%s", build_version);
-    snprintf(own->job_digest, sizeof own->job_digest, "%s", digest);
-    own->rank = rank;
-    own->pid = getpid();
+    worker_incarnation(backend, rank, digest, &worker->incarnation);
     TRY(folder_path(folder, "journal", path, error));
     TRY(MEMORY_ALLOCATE(worker->evaluators, (size_t)plan->job->n_subjects * (size_t)plan->job->n_generators,
                         error));
-    return journal_create(path, shard, own, &worker->journal, error);
+    return journal_create(path, shard, &worker->incarnation, &worker->journal, error);
 }
 
 static enum status get_evaluator(struct worker *worker, const struct plan_group *group,

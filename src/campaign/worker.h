@@ -23,6 +23,10 @@ struct worker {
 /** What this process computes with. */
 void worker_identity(const struct backend *backend, struct journal_identity *identity);
 
+/** Who this process is, for its journal. digest: of what its results depend on. */
+void worker_incarnation(const struct backend *backend, int rank, const char *digest,
+                        struct journal_incarnation *incarnation);
+
 /** Opens the worker's journal. The caller ends it with worker_close, also after a failure. */
 enum status worker_open(const struct plan *plan, const struct backend *backend, const char *folder, int shard,
                         int rank, const char *digest, struct worker *worker, struct error *error);

@@ -3,15 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cifar.h"
 #include "command.h"
-#include "memory.h"
-#include "network.h"
 #include "counter.h"
+#include "memory.h"
+#include "network_options.h"
 
 static const struct command_option options[] = {
     NETWORK_MODEL_OPTION,
-    {"data", "PATH", NULL, true, false, "binary CIFAR-10 file, or a folder: all its *.bin files"},
+    {"data", "PATH", NULL, true, false,
+     "binary CIFAR-10 file, or a folder of them (*.bin) or of PNG images, in one folder a class"},
     {"limit", "N", NULL, false, false, "only the first N images"},
     NETWORK_TIMESTEPS_OPTION,
     NETWORK_NEURON_OPTION,
@@ -33,51 +33,74 @@ static int predicted_class(const struct network *network)
     return best;
 }
 
-static size_t count_correct(const struct network *network, const struct cifar_images *images, float *input)
+/** Room for an image: as it is read, and as the network takes it. */
+struct buffers {
+    unsigned char *bytes;
+    float *input;
+};
+
+static enum status count_correct(const struct network *network, const struct dataset *dataset,
+                                 const struct buffers *buffers, size_t *n_correct, struct error *error)
 {
+    const struct model *model = network->model;
+    const size_t n_images = dataset_n_images(dataset);
+    enum status status = STATUS_OK;
     struct counter counter;
-    size_t n_correct = 0;
-    counter_begin(&counter, "images", images->n_images);
-    for (size_t i = 0; i < images->n_images; i++) {
-        cifar_normalised(images, i, network->model, input);
-        model_forward(network->run, input, model_output_layer(network->model), NULL);
-        n_correct += predicted_class(network) == cifar_label(images, i);
+    counter_begin(&counter, "images", n_images);
+    for (size_t i = 0; i < n_images; i++) {
+        status = dataset_read(dataset, i, buffers->bytes, error);
+        if (status != STATUS_OK)
+            break;
+        dataset_normalise(dataset, buffers->bytes, model_mean(model), model_std(model), buffers->input);
+        model_forward(network->run, buffers->input, model_output_layer(model), NULL);
+        *n_correct += predicted_class(network) == dataset_label(dataset, i);
         counter_show(&counter, i + 1);
     }
     counter_end(&counter);
-    return n_correct;
+    return status;
 }
 
-static enum status measure(const struct network *network, const struct cifar_images *images,
-                           struct error *error)
+static enum status check_labels(const char *path, const struct dataset *dataset, struct error *error)
 {
-    float *input = NULL;
-    TRY(MEMORY_ALLOCATE(input, images->row_bytes, error));
-    const size_t n_correct = count_correct(network, images, input);
-    free(input);
-    printf("accuracy %.4f (%zu of %zu images, T = %d, kernels %s)\n",
-           (double)n_correct / (double)images->n_images, n_correct, images->n_images,
-           model_timesteps(network->model), network->backend.kernels->name);
+    for (size_t i = 0; i < dataset_n_images(dataset); i++)
+        if (dataset_label(dataset, i) < 0)
+            return error_set(error, STATUS_BAD_INPUT,
+                             "%s: image %zu has no label; expected PNG images in one folder a class", path,
+                             i);
     return STATUS_OK;
+}
+
+static enum status measure(const struct network *network, const struct dataset *dataset, struct error *error)
+{
+    struct buffers buffers = {0};
+    size_t n_correct = 0;
+    enum status status;
+    TRY_CLEANUP(MEMORY_ALLOCATE(buffers.bytes, dataset_image_values(dataset), error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(buffers.input, dataset_image_values(dataset), error));
+    TRY_CLEANUP(count_correct(network, dataset, &buffers, &n_correct, error));
+    printf("accuracy %.4f (%zu of %zu images, T = %d, kernels %s)\n",
+           (double)n_correct / (double)dataset_n_images(dataset), n_correct, dataset_n_images(dataset),
+           model_timesteps(network->model), network->backend.kernels->name);
+cleanup:
+    free(buffers.bytes);
+    free(buffers.input);
+    return status;
 }
 
 static enum status run(const struct arguments *arguments, struct error *error)
 {
+    const char *data = arguments_text(arguments, "data");
     struct network network = {0};
-    struct cifar_images images = {0};
+    struct dataset *dataset = NULL;
     long long limit = 0;
     enum status status;
     TRY_CLEANUP(arguments_integer(arguments, "limit", 1, 1000000000, &limit, error));
-    TRY_CLEANUP(network_open(arguments, &network, error));
-    if (model_role(network.model) != MODEL_SUBJECT) {
-        status = error_set(error, STATUS_BAD_INPUT, "%s: a generator has no classes; expected a subject",
-                           arguments_text(arguments, "model"));
-        goto cleanup;
-    }
-    TRY_CLEANUP(cifar_read(arguments_text(arguments, "data"), network.model, (size_t)limit, &images, error));
-    status = measure(&network, &images, error);
+    TRY_CLEANUP(network_options_open(arguments, &network, error));
+    TRY_CLEANUP(model_dataset_open(network.model, data, (size_t)limit, &dataset, error));
+    TRY_CLEANUP(check_labels(data, dataset, error));
+    status = measure(&network, dataset, error);
 cleanup:
-    cifar_free(&images);
+    dataset_close(dataset);
     network_close(&network);
     return status;
 }

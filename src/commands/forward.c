@@ -6,7 +6,7 @@
 #include "command.h"
 #include "forward_results.h"
 #include "hdf5_arrays.h"
-#include "network.h"
+#include "network_options.h"
 #include "counter.h"
 
 static const struct command_option options[] = {
@@ -121,7 +121,7 @@ static enum status run(const struct arguments *arguments, struct error *error)
     struct hdf5_arrays *file = NULL;
     struct forward_results results = {0};
     enum status status;
-    TRY_CLEANUP(network_open(arguments, &network, error));
+    TRY_CLEANUP(network_options_open(arguments, &network, error));
     TRY_CLEANUP(check_spikes(arguments, network.model, error));
     TRY_CLEANUP(read_input(arguments_text(arguments, "input"), network.model, &input, error));
     TRY_CLEANUP(hdf5_arrays_create(arguments_text(arguments, "output"), &file, error));

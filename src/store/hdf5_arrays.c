@@ -234,7 +234,7 @@ cleanup:
 
 static bool write_values(hid_t dataset, enum record_type type, const void *values)
 {
-    hid_t memory_type = hdf5_memory_type(type, 0);
+    hid_t memory_type = hdf5_memory_type(type, RECORD_TEXT_BYTES);
     bool done = H5Dwrite(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0;
     hid_t complaint = hdf5_keep_complaint();
     H5Tclose(memory_type);
@@ -247,8 +247,8 @@ enum status hdf5_arrays_add(struct hdf5_arrays *arrays, const char *name, enum r
                             const char *description, struct error *error)
 {
     hsize_t extents[HDF5_ARRAY_MAX_RANK], chunk[HDF5_ARRAY_MAX_RANK];
-    if (type == RECORD_TEXT || n_dimensions < 1 || n_dimensions > HDF5_ARRAY_MAX_RANK)
-        return error_set(error, STATUS_INTERNAL, "%s: array %s: not an array of numbers of 1 to 8 dimensions",
+    if (n_dimensions < 1 || n_dimensions > HDF5_ARRAY_MAX_RANK)
+        return error_set(error, STATUS_INTERNAL, "%s: array %s: not an array of 1 to 8 dimensions",
                          arrays->path, name);
     for (int i = 0; i < n_dimensions; i++) {
         if (shape[i] < 1)
@@ -257,7 +257,7 @@ enum status hdf5_arrays_add(struct hdf5_arrays *arrays, const char *name, enum r
         extents[i] = (hsize_t)shape[i];
     }
     hdf5_choose_chunk(n_dimensions, extents, record_type_bytes(type), CHUNK_BYTES, chunk);
-    hid_t file_type = hdf5_file_type(type, 0);
+    hid_t file_type = hdf5_file_type(type, RECORD_TEXT_BYTES);
     hid_t dataset = hdf5_create_array(arrays->file, name, file_type, n_dimensions, extents, chunk,
                                       /*compressed=*/true);
     bool done = dataset >= 0 && write_values(dataset, type, values) &&

@@ -202,6 +202,16 @@ static bool parse_unfinished(const unsigned char *payload, size_t payload_bytes,
     return frame->progress.n_told >= 0 && (uint64_t)frame->progress.n_told <= room;
 }
 
+static bool parse_values(const unsigned char *payload, size_t payload_bytes, struct journal_frame *frame)
+{
+    if (payload_bytes < sizeof frame->n_values)
+        return false;
+    memcpy(&frame->n_values, payload, sizeof frame->n_values);
+    const size_t room = (payload_bytes - sizeof frame->n_values) / sizeof *frame->values;
+    frame->values = (const float *)(const void *)(payload + sizeof frame->n_values);
+    return frame->n_values >= 0 && (uint64_t)frame->n_values <= room;
+}
+
 /* A frame whose checksums are right but whose content is none of ours counts as damaged. */
 static bool parse_run(const struct journal_map *map, size_t file, const struct frame_header *header,
                       const unsigned char *payload, struct journal_frame *frame)
@@ -214,6 +224,8 @@ static bool parse_run(const struct journal_map *map, size_t file, const struct f
                                     .incarnation = &map->incarnation};
     if (header->kind == JOURNAL_FINISHED)
         return parse_finished(payload, header->payload_bytes, frame);
+    if (header->kind == JOURNAL_VALUES)
+        return parse_values(payload, header->payload_bytes, frame);
     return header->kind == JOURNAL_UNFINISHED && parse_unfinished(payload, header->payload_bytes, frame);
 }
 
@@ -229,8 +241,10 @@ static enum status deliver(struct scan *scan, const struct frame_header *header,
         return STATUS_OK;
     if (frame.kind == JOURNAL_FINISHED)
         scan->counts->n_finished++;
-    else
+    else if (frame.kind == JOURNAL_UNFINISHED)
         scan->counts->n_unfinished++;
+    else
+        scan->counts->n_values++;
     return scan->visit(scan->context, &frame, error);
 }
 

@@ -152,6 +152,16 @@ enum status journal_append_unfinished(struct journal *journal, uint64_t key,
                         error);
 }
 
+enum status journal_append_values(struct journal *journal, uint64_t key, const float *values,
+                                  int64_t n_values, struct error *error)
+{
+    if (n_values < 0)
+        return error_set(error, STATUS_INTERNAL, "%s: a frame of %lld values", journal->path,
+                         (long long)n_values);
+    return append_parts(journal, JOURNAL_VALUES, key, (struct iovec){&n_values, sizeof n_values},
+                        (struct iovec){(void *)(uintptr_t)values, (size_t)n_values * sizeof *values}, error);
+}
+
 const char *journal_path(const struct journal *journal)
 {
     return journal->path;

@@ -34,18 +34,6 @@ random_moment() {
     sleep "$(printf '%d.%02d' $((moment / 100)) $((moment % 100)))"
 }
 
-# kill_target TARGET   kill -9: a rank by its number, "mpirun", or "everything". A rank that is not there yet: mpirun.
-kill_target() {
-    local pids
-    case $1 in
-    mpirun) pids=$launched ;;
-    everything) pids="$launched $(ranks_of "$launched" | cut -d ' ' -f 2 | tr '\n' ' ')" ;;
-    *) pids=$(rank_pid "$1") ;;
-    esac
-    # shellcheck disable=SC2086
-    kill -KILL ${pids:-$launched}
-} 2>/dev/null
-
 # shellcheck disable=SC2317
 is_running() { says '[0-9] runs, ' || has_ended; }
 

@@ -93,7 +93,9 @@ static void what_is_written_comes_back(void **state)
     enum { N = 700 };
     static float image[2][N][N];
     const int64_t shape[] = {2, N, N}, counts[] = {7, -1};
-    const int64_t two = 2;
+    const int64_t one = 1, two = 2;
+    const char name[RECORD_TEXT_BYTES] = "layer4.1.sn2";
+    char *text = NULL;
     for (int i = 0; i < 2 * N * N; i++)
         ((float *)image)[i] = (float)i;
     image[1][N - 1][N - 1] = NAN;
@@ -103,6 +105,9 @@ static void what_is_written_comes_back(void **state)
                      STATUS_OK);
     assert_int_equal(
         hdf5_arrays_add(arrays, "counts", RECORD_INT64, 1, &two, counts, "1", "numbers", &fixture->error),
+        STATUS_OK);
+    assert_int_equal(
+        hdf5_arrays_add(arrays, "name", RECORD_TEXT, 1, &one, name, "1", "a text", &fixture->error),
         STATUS_OK);
     assert_int_equal(hdf5_arrays_set_text(arrays, "/", "source", "a test", &fixture->error), STATUS_OK);
     assert_int_equal(hdf5_arrays_set_number(arrays, "images/mei", "gain", 0.5, &fixture->error), STATUS_OK);
@@ -117,6 +122,9 @@ static void what_is_written_comes_back(void **state)
     assert_int_equal(hdf5_array_read(fixture->path, "counts", &array, &fixture->error), STATUS_OK);
     assert_true(array.values[0] == 7 && array.values[1] == -1);
     hdf5_array_free(&array);
+    assert_int_equal(hdf5_text_read(fixture->path, "name", &text, &fixture->error), STATUS_OK);
+    assert_string_equal(text, name);
+    free(text);
     double gain = 0;
     hid_t file = H5Fopen(fixture->path, H5F_ACC_RDONLY, H5P_DEFAULT);
     hid_t attribute = H5Aopen_by_name(file, "images/mei", "gain", H5P_DEFAULT, H5P_DEFAULT);
@@ -140,7 +148,7 @@ static void a_discarded_file_leaves_the_old_one(void **state)
         hdf5_arrays_add(arrays, "x", RECORD_FLOAT64, 2, shape, &value, "1", "empty", &fixture->error),
         STATUS_INTERNAL);
     assert_int_equal(
-        hdf5_arrays_add(arrays, "x", RECORD_TEXT, 1, shape, "text", "1", "no number", &fixture->error),
+        hdf5_arrays_add(arrays, "x", RECORD_FLOAT64, 0, shape, &value, "1", "scalar", &fixture->error),
         STATUS_INTERNAL);
     assert_int_equal(hdf5_arrays_set_number(arrays, "y", "gain", 1, &fixture->error), STATUS_IO);
     hdf5_arrays_discard(arrays);

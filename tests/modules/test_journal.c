@@ -226,6 +226,36 @@ static void what_was_written_comes_back(void **state)
     journal_folder_close(journals);
 }
 
+static enum status take_values(void *context, const struct journal_frame *frame, struct error *error)
+{
+    struct journal_frame *taken = context;
+    (void)error;
+    if (frame->kind == JOURNAL_VALUES) {
+        *taken = *frame;
+        assert_int_equal(frame->n_values, N_SCORES);
+        assert_memory_equal(frame->values, scores, sizeof scores);
+    }
+    return STATUS_OK;
+}
+
+static void plain_numbers_come_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct journal_incarnation incarnation = make_incarnation();
+    struct journal *journal = NULL;
+    struct journal_frame taken = {.key = 0};
+    struct journal_counts counts;
+    assert_int_equal(journal_create(fixture->folder, 8, &incarnation, &journal, &fixture->error), STATUS_OK);
+    assert_int_equal(journal_append_values(journal, 21, scores, N_SCORES, &fixture->error), STATUS_OK);
+    assert_int_equal(journal_append_values(journal, 22, scores, -1, &fixture->error), STATUS_INTERNAL);
+    assert_int_equal(journal_close(journal, &fixture->error), STATUS_OK);
+    assert_int_equal(journal_scan_folder(fixture->folder, 8, take_values, &taken, &counts, &fixture->error),
+                     STATUS_OK);
+    assert_int_equal(taken.key, 21);
+    assert_int_equal(counts.n_values, 1);
+    assert_int_equal(counts.n_finished + counts.n_unfinished + counts.n_damaged, 0);
+}
+
 static void a_cut_anywhere_loses_only_the_last_frame(void **state)
 {
     struct fixture *fixture = *state;
@@ -481,6 +511,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_was_written_comes_back),
+        TEST(plain_numbers_come_back),
         TEST(a_cut_anywhere_loses_only_the_last_frame),
         TEST(a_tail_of_zeros_counts_as_torn),
         TEST(a_tail_of_garbage_is_damage),

@@ -70,9 +70,21 @@ ended() {
     [ "$ended_status" -ne 124 ]
 } 2>/dev/null
 
-# left_over   processes that still work on this test's folder
+# kill_target TARGET   kill -9: a rank by its number, "mpirun", or "everything". A rank that is not there yet: mpirun.
+kill_target() {
+    local pids
+    case $1 in
+    mpirun) pids=$launched ;;
+    everything) pids="$launched $(ranks_of "$launched" | cut -d ' ' -f 2 | tr '\n' ' ')" ;;
+    *) pids=$(rank_pid "$1") ;;
+    esac
+    # shellcheck disable=SC2086
+    kill -KILL ${pids:-$launched}
+} 2>/dev/null
+
+# left_over   processes that still work in this test's folder
 left_over() {
-    grep -l -a -s -F -f <(echo "results=$folder") /proc/[0-9]*/cmdline
+    grep -l -a -s -F -f <(echo "$folder/") /proc/[0-9]*/cmdline
 }
 
 none_left_over() {

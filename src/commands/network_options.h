@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /** A model as the command line asks for it: shared by the commands that run one themselves. */
-#ifndef MEICENSUS_NETWORK_H
-#define MEICENSUS_NETWORK_H
+#ifndef MEICENSUS_NETWORK_OPTIONS_H
+#define MEICENSUS_NETWORK_OPTIONS_H
 
-#include "backend.h"
 #include "command.h"
-#include "model.h"
+#include "network.h"
 
-/** The options that network_open reads: rows of an option table. */
+/** The options that network_options_read reads: rows of an option table. */
 #define NETWORK_MODEL_OPTION                                                                                 \
     {                                                                                                        \
         "model", "FILE", NULL, true, false, "architecture file of the network, e.g. weights/vq_vae.yaml"     \
@@ -27,17 +26,12 @@
         "kernels", "NAME", NULL, false, false, "avx512, openblas or reference, instead of the fastest"       \
     }
 
-struct network {
-    struct backend backend;
-    struct model *model;
-    struct model_run *run;
-};
+/** --model, --timesteps, --neuron and --kernels. The texts stay the arguments'. STATUS_USAGE. */
+enum status network_options_read(const struct arguments *arguments, struct network_request *request,
+                                 struct error *error);
 
-/**
- * Load --model with --timesteps, --neuron and --kernels, and make its buffers. network_close it, also after
- * a fault; zero-initialise it.
- */
-enum status network_open(const struct arguments *arguments, struct network *network, struct error *error);
-void network_close(struct network *network);
+/** The same, and network_open. */
+enum status network_options_open(const struct arguments *arguments, struct network *network,
+                                 struct error *error);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** How far a command is, on standard error: a bar on a terminal, else a line now and then. */
+/** How far something is, on standard error: a bar on a terminal, else a line now and then. */
 #ifndef MEICENSUS_COUNTER_H
 #define MEICENSUS_COUNTER_H
 
@@ -20,5 +20,9 @@ void counter_show(struct counter *counter, size_t n_done);
 
 /** Ends the bar's line, if there is one. Also after a fault. */
 void counter_end(struct counter *counter);
+
+/** Is standard error a terminal? Under mpirun the output of a rank goes through a pseudo-terminal: what
+ * counts is where mpirun's own goes. */
+bool counter_on_terminal(void);
 
 #endif
