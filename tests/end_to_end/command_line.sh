@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/end_to_end/common/census.sh
 
-commands='run plan status gather verify list forward accuracy'
+commands='run plan status gather verify list forward accuracy natural'
 
 # prints NAME PATTERN ARGUMENT...   succeeds, and a line of the output matches
 prints() {
@@ -52,6 +52,7 @@ documents verify
 documents list model folder
 documents forward model input output timesteps neuron kernels spikes
 documents accuracy model data limit timesteps neuron kernels
+documents natural model data output limit top images timesteps neuron kernels
 prints "help, after other options" '^Usage: meicensus run' run --shard 3 --help
 
 refused 2 'a command is missing'

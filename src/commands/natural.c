@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* `meicensus natural`: the images of a dataset that excite each unit most. */
+#include "command.h"
+#include "natural.h"
+#include "network_options.h"
+
+enum { MAX_TOP = 1000, MAX_IMAGES = 1000000000 };
+
+static const struct command_option options[] = {
+    NETWORK_MODEL_OPTION,
+    {"data", "DIR", NULL, true, false,
+     "folder of binary CIFAR-10 files (*.bin) or of PNG images, in one folder a class"},
+    {"output", "FILE", NULL, true, false, "HDF5 file to write; an older one is replaced"},
+    NETWORK_TIMESTEPS_OPTION,
+    NETWORK_NEURON_OPTION,
+    NETWORK_KERNELS_OPTION,
+    {"limit", "N", NULL, false, false, "only the first N images"},
+    {"top", "K", "9", false, false, "most exciting images to keep of each unit"},
+    {"images", NULL, NULL, false, false, "write the most exciting images, too, not only their numbers"},
+    {0},
+};
+
+static enum status run(const struct arguments *arguments, struct error *error)
+{
+    struct natural_options natural = {.data = arguments_text(arguments, "data"),
+                                      .output = arguments_text(arguments, "output"),
+                                      .with_images = arguments_given(arguments, "images")};
+    long long top = 0;
+    TRY(network_options_read(arguments, &natural.network, error));
+    TRY(arguments_integer(arguments, "limit", 1, MAX_IMAGES, &natural.limit, error));
+    TRY(arguments_integer(arguments, "top", 1, MAX_TOP, &top, error));
+    natural.top = (int)top;
+    return natural_run(&natural, error);
+}
+
+const struct command command_natural = {
+    .name = "natural",
+    .summary = "find the images of a dataset that excite each unit most",
+    .details = "\n"
+               "Every channel of every layer that `meicensus list layers` shows, and every class output: its "
+               "most\n"
+               "exciting images, and quantiles, mean and deviation of its activation over all images. Start "
+               "it with\n"
+               "mpirun on one rank more than there are cores. The same command again continues what was "
+               "stopped.",
+    .options = options,
+    .run = run,
+};
