@@ -2,7 +2,11 @@
 /**
  * comparison: two methods with the same generator, or two generators with the same method, paired by unit:
  * median difference with its bootstrap interval, Wilcoxon signed-rank test, effect size, Holm's correction
- * over all tests of the table. Per layer and over all layers.
+ * over all tests of the table. Per layer and over all layers, as far as both searched the same units.
+ *
+ * One table; a plot a generator for its methods, whose panels show one method minus each later one, and a
+ * plot for pairs of generators, a panel each. Colours are those of the method on the right; class outputs
+ * have plots of their own, because they are no rates.
  */
 #include "figures.h"
 
@@ -12,34 +16,52 @@
 #include "memory.h"
 #include "plot.h"
 
-enum { PANEL_HEIGHT = 220, MAX_COLUMNS = 2, ALL_LAYERS = -1 };
+enum { PANEL_HEIGHT = 220, MAX_COLUMNS = 2 };
 
 /** Activations are float32: numbers of spikes that are equal differ by less, unlike ones by far more. */
 static const double rounding = 1e-6;
 
 struct comparison {
     const struct group *first, *second;
-    size_t n_pairs; /**< over all layers */
 };
 
-/** A row while it waits for its corrected p. */
+/** Comparisons that are drawn together: [begin, end), in those layers. */
+struct panel {
+    int begin, end;
+    bool classes; /**< class outputs, else everything but them */
+    int n_places;
+    struct place *places; /**< layers of which two groups share units, counted in pairs */
+};
+
+/** A row of the table. */
 struct test {
-    int comparison, layer; /**< ALL_LAYERS: all but class outputs */
+    int panel, comparison, position, layer;
     size_t n;
     double median_first, median_second, median_difference, interval[2];
     struct signed_rank ranks;
     double p, p_holm; /**< NAN: no pair, no test */
 };
 
+struct comparisons {
+    const struct subject *subject;
+    int n_comparisons, n_panels;
+    size_t n_tests;
+    struct comparison *comparisons;
+    struct panel *panels;
+    struct place *places;
+    struct test *tests;
+};
+
 static const struct column columns[] = {
-    {"comparison", COLUMN_INTEGER, "1", "panel of the plot"},
+    {"panel", COLUMN_INTEGER, "1", "panel, counted on from plot to plot"},
+    {"comparison", COLUMN_INTEGER, "1", "number of the comparison, from 0"},
     {"compared", COLUMN_TEXT, "", "methods or generators"},
     {"first_generator", COLUMN_TEXT, "", "generator of the first"},
     {"first_method", COLUMN_TEXT, "", "search method of the first"},
     {"second_generator", COLUMN_TEXT, "", "generator of the second"},
     {"second_method", COLUMN_TEXT, "", "search method of the second"},
     {"layer", COLUMN_TEXT, "", "layer; 'all': all layers but class outputs"},
-    {"position", COLUMN_INTEGER, "1", "place of the layer in network order, from 0; 'all' comes last"},
+    {"position", COLUMN_INTEGER, "1", "place of the layer in the panel, in network order; 'all' comes last"},
     {"n", COLUMN_INTEGER, "1", "units with finished runs of both"},
     {"median_first", COLUMN_NUMBER, "1", "median activation of the first over these units"},
     {"median_second", COLUMN_NUMBER, "1", "median activation of the second over these units"},
@@ -58,6 +80,7 @@ static const struct column columns[] = {
 };
 
 static const struct column single_columns[] = {
+    {"panel", COLUMN_INTEGER, "1", "as in comparison.csv"},
     {"comparison", COLUMN_INTEGER, "1", "as in comparison.csv"},
     {"layer", COLUMN_TEXT, "", "layer, or 'all'"},
     {"position", COLUMN_INTEGER, "1", "as in comparison.csv"},
@@ -66,10 +89,26 @@ static const struct column single_columns[] = {
 
 /* ---- Which are compared ------------------------------------------------------------------------------- */
 
-static bool is_pair(const struct group *first, const struct group *second)
+/** Two generators, else two methods. */
+static bool of_generators(const struct comparison *comparison)
 {
-    return (first->generator == second->generator) != (first->method == second->method) &&
-           first->minimise == second->minimise;
+    return comparison->first->generator != comparison->second->generator;
+}
+
+static bool is_in(const struct subject *subject, int32_t unit, int layer)
+{
+    int of_unit = subject->units[unit].layer;
+    return layer == ALL_LAYERS ? subject->layers[of_unit].kind != UNIT_CLASS : of_unit == layer;
+}
+
+/** Whether both groups were to search the same unit of the layer. */
+static bool share_units(const struct subject *subject, const struct comparison *comparison, int layer)
+{
+    const struct group *first = comparison->first;
+    for (size_t row = 0; row < first->n_rows; row++)
+        if (is_in(subject, first->unit[row], layer) && comparison->second->row_of_unit[first->unit[row]] >= 0)
+            return true;
+    return false;
 }
 
 static size_t collect_pairs(const struct subject *subject, const struct comparison *comparison, int layer,
@@ -79,9 +118,7 @@ static size_t collect_pairs(const struct subject *subject, const struct comparis
     for (size_t row = 0; row < comparison->first->n_rows; row++) {
         int32_t unit = comparison->first->unit[row];
         int64_t other = comparison->second->row_of_unit[unit];
-        int of_unit = subject->units[unit].layer;
-        bool wanted = layer == ALL_LAYERS ? subject->layers[of_unit].kind != UNIT_CLASS : of_unit == layer;
-        if (!wanted || other < 0 || comparison->first->results[row].n_done == 0 ||
+        if (!is_in(subject, unit, layer) || other < 0 || comparison->first->results[row].n_done == 0 ||
             comparison->second->results[other].n_done == 0)
             continue;
         first[n] = comparison->first->results[row].activation;
@@ -90,18 +127,64 @@ static size_t collect_pairs(const struct subject *subject, const struct comparis
     return n;
 }
 
-/** Pairs of methods first, then pairs of generators. */
-static int find_comparisons(const struct subject *subject, struct comparison *comparisons)
+static void consider(struct comparisons *all, const struct group *first, const struct group *second)
 {
-    int n = 0;
-    for (int of_generators = 0; of_generators < 2; of_generators++)
-        for (int i = 0; i < subject->n_groups; i++)
-            for (int k = i + 1; k < subject->n_groups; k++) {
-                const struct group *first = &subject->groups[i], *second = &subject->groups[k];
-                if (is_pair(first, second) && (first->generator != second->generator) == of_generators)
-                    comparisons[n++] = (struct comparison){first, second, 0};
-            }
-    return n;
+    const struct comparison comparison = {first, second};
+    if (first == NULL || second == NULL || first->minimise != second->minimise)
+        return;
+    bool shared = share_units(all->subject, &comparison, ALL_LAYERS);
+    for (int layer = 0; layer < all->subject->n_layers && !shared; layer++)
+        shared = share_units(all->subject, &comparison, layer);
+    if (shared)
+        all->comparisons[all->n_comparisons++] = comparison;
+}
+
+/** Pairs of methods first, then pairs of generators; those of one panel follow each other. */
+static void find_comparisons(struct comparisons *all)
+{
+    const struct subject *subject = all->subject;
+    for (int generator = 0; generator < subject->n_generators; generator++)
+        for (int i = 0; i < subject->n_methods; i++)
+            for (int k = i + 1; k < subject->n_methods; k++)
+                consider(all, input_find_group(subject, generator, i),
+                         input_find_group(subject, generator, k));
+    for (int i = 0; i < subject->n_generators; i++)
+        for (int k = i + 1; k < subject->n_generators; k++)
+            for (int method = 0; method < subject->n_methods; method++)
+                consider(all, input_find_group(subject, i, method), input_find_group(subject, k, method));
+}
+
+static bool same_panel(const struct comparison *left, const struct comparison *right)
+{
+    return left->first->generator == right->first->generator &&
+           left->second->generator == right->second->generator &&
+           (of_generators(left) || left->first->method == right->first->method);
+}
+
+static void add_panel(struct comparisons *all, int begin, int end, bool classes)
+{
+    const struct subject *subject = all->subject;
+    struct panel *panel = &all->panels[all->n_panels];
+    *panel = (struct panel){begin, end, classes, 0, all->places + all->n_panels * (subject->n_layers + 1)};
+    for (int i = 0; i <= subject->n_layers; i++) {
+        int layer = i < subject->n_layers ? i : ALL_LAYERS;
+        bool of_classes = layer != ALL_LAYERS && subject->layers[layer].kind == UNIT_CLASS, shared = false;
+        for (int k = begin; k < end && of_classes == classes && !shared; k++)
+            shared = share_units(subject, &all->comparisons[k], layer);
+        if (shared)
+            panel->places[panel->n_places++] = (struct place){layer, SIZE_MAX, 0};
+    }
+    all->n_panels += panel->n_places > 0;
+}
+
+static void make_panels(struct comparisons *all)
+{
+    for (int classes = 0; classes < 2; classes++)
+        for (int begin = 0, end = 0; begin < all->n_comparisons; begin = end) {
+            while (end < all->n_comparisons && same_panel(&all->comparisons[begin], &all->comparisons[end]))
+                end++;
+            add_panel(all, begin, end, classes != 0);
+        }
 }
 
 /* ---- Tests -------------------------------------------------------------------------------------------- */
@@ -138,47 +221,61 @@ static enum status make_test(const struct subject *subject, const struct compari
     return statistics_bootstrap_median(pairs->difference, test->n, test->interval, error);
 }
 
-static void add_layer_key(struct table *table, const struct subject *subject, int layer)
+static void add_layer_key(struct table *table, const struct subject *subject, const struct test *test)
 {
     char label[NAME_CAPACITY + 16];
-    if (layer == ALL_LAYERS)
+    if (test->layer == ALL_LAYERS)
         table_text(table, "all");
     else {
-        input_layer_label(&subject->layers[layer], label);
+        input_layer_label(&subject->layers[test->layer], label);
         table_format(table, "%s", label);
     }
-    table_integer(table, layer == ALL_LAYERS ? subject->n_layers : layer);
+    table_integer(table, test->position);
 }
 
 static void add_singles(struct table *table, const struct subject *subject, const struct test *test,
                         const double *difference)
 {
     for (size_t i = 0; i < test->n && test->n < FIGURES_FEW; i++) {
+        table_integer(table, test->panel);
         table_integer(table, test->comparison);
-        add_layer_key(table, subject, test->layer);
+        add_layer_key(table, subject, test);
         table_number(table, difference[i]);
     }
 }
 
-static enum status make_tests(struct figure_context *context, struct comparison *comparisons,
-                              int n_comparisons, struct test *tests, struct table *singles,
+/** The tests of one comparison in one panel. */
+static enum status add_tests(struct comparisons *all, int panel, int comparison, struct pairs *pairs,
+                             struct table *singles, struct error *error)
+{
+    for (int i = 0; i < all->panels[panel].n_places; i++) {
+        struct place *place = &all->panels[panel].places[i];
+        struct test *test = &all->tests[all->n_tests];
+        if (!share_units(all->subject, &all->comparisons[comparison], place->layer))
+            continue;
+        *test = (struct test){.panel = panel, .comparison = comparison, .position = i, .layer = place->layer};
+        TRY(make_test(all->subject, &all->comparisons[comparison], pairs, test, error));
+        add_singles(singles, all->subject, test, pairs->difference);
+        plot_count(place, test->n);
+        all->n_tests++;
+    }
+    return STATUS_OK;
+}
+
+static enum status make_tests(struct figure_context *context, struct comparisons *all, struct table *singles,
                               struct error *error)
 {
-    const struct subject *subject = context->subject;
+    const size_t n_units = all->subject->n_units;
     struct pairs pairs = {0};
     enum status status;
-    TRY_CLEANUP(MEMORY_ALLOCATE(pairs.first, subject->n_units, error));
-    TRY_CLEANUP(MEMORY_ALLOCATE(pairs.second, subject->n_units, error));
-    TRY_CLEANUP(MEMORY_ALLOCATE(pairs.difference, subject->n_units, error));
-    for (int i = 0; i < n_comparisons; i++)
-        for (int layer = 0; layer <= subject->n_layers; layer++) {
-            struct test *test = tests++;
-            *test = (struct test){.comparison = i, .layer = layer < subject->n_layers ? layer : ALL_LAYERS};
+    TRY_CLEANUP(MEMORY_ALLOCATE(pairs.first, n_units, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(pairs.second, n_units, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(pairs.difference, n_units, error));
+    for (int panel = 0; panel < all->n_panels; panel++)
+        for (int i = all->panels[panel].begin; i < all->panels[panel].end; i++) {
             progress_report(&context->output->progress, "comparison: pairs", (size_t)i,
-                            (size_t)n_comparisons);
-            TRY_CLEANUP(make_test(subject, &comparisons[i], &pairs, test, error));
-            add_singles(singles, subject, test, pairs.difference);
-            comparisons[i].n_pairs += layer < subject->n_layers ? test->n : 0;
+                            (size_t)all->n_comparisons);
+            TRY_CLEANUP(add_tests(all, panel, i, &pairs, singles, error));
         }
 cleanup:
     free(pairs.first);
@@ -222,17 +319,19 @@ static void add_note(struct table *table, const struct comparison *comparison, c
         table_text(table, "");
 }
 
-static void add_row(struct table *table, const struct subject *subject, const struct comparison *comparison,
-                    const struct test *test)
+static void add_row(struct table *table, const struct comparisons *all, const struct test *test)
 {
+    const struct subject *subject = all->subject;
+    const struct comparison *comparison = &all->comparisons[test->comparison];
     const struct group *first = comparison->first, *second = comparison->second;
+    table_integer(table, test->panel);
     table_integer(table, test->comparison);
-    table_text(table, first->generator == second->generator ? "methods" : "generators");
+    table_text(table, of_generators(comparison) ? "generators" : "methods");
     table_text(table, subject->generators[first->generator]);
     table_text(table, subject->methods[first->method]);
     table_text(table, subject->generators[second->generator]);
     table_text(table, subject->methods[second->method]);
-    add_layer_key(table, subject, test->layer);
+    add_layer_key(table, subject, test);
     table_integer(table, (int64_t)test->n);
     table_number(table, test->median_first);
     table_number(table, test->median_second);
@@ -247,151 +346,249 @@ static void add_row(struct table *table, const struct subject *subject, const st
     add_note(table, comparison, test);
 }
 
-/* ---- Plot --------------------------------------------------------------------------------------------- */
+/* ---- Plots -------------------------------------------------------------------------------------------- */
 
-static void plot_legend(FILE *script)
+/** Panels of one plot: [begin, end). */
+struct plotted {
+    int begin, end;
+};
+
+static const struct comparison *first_of(const struct comparisons *all, int panel)
 {
-    fprintf(script,
-            "    NaN with points pt 7 ps 1.1 lc rgb '%s' title 'median difference, p (Holm) < 0.05', \\\n"
-            "    NaN with points pt 6 ps 1.1 lc rgb '%s' title 'p (Holm) >= 0.05', \\\n"
-            "    NaN with lines lw 2 lc rgb '%s' title '95 %% bootstrap interval', \\\n"
-            "    NaN with points pt 7 ps 0.8 lc rgb '#888888' title 'single units, if fewer than %d', \\\n",
-            plot_colour(0), plot_colour(0), plot_colour(0), FIGURES_FEW);
+    return &all->comparisons[all->panels[panel].begin];
 }
 
+static bool same_plot(const struct comparisons *all, int panel, int other)
+{
+    const struct comparison *left = first_of(all, panel), *right = first_of(all, other);
+    return all->panels[panel].classes == all->panels[other].classes &&
+           of_generators(left) == of_generators(right) &&
+           (of_generators(left) || left->first->generator == right->first->generator);
+}
+
+/** Whether the plot has the colour of that method. */
+static bool has_method(const struct comparisons *all, struct plotted plotted, int method)
+{
+    for (int i = all->panels[plotted.begin].begin; i < all->panels[plotted.end - 1].end; i++)
+        if (all->comparisons[i].second->method == method)
+            return true;
+    return false;
+}
+
+static void plot_legend(struct plot *plot, const struct comparisons *all, struct plotted plotted)
+{
+    for (int method = 0; method < all->subject->n_methods; method++)
+        if (has_method(all, plotted, method))
+            plot_legend_box(plot, plot_colour(method), text_shorten(all->subject->methods[method]).text);
+    fprintf(plot->script,
+            "    NaN with points pt 7 ps 1.1 lc rgb 'black' title 'median difference, p (Holm) < 0.05', \\\n"
+            "    NaN with points pt 6 ps 1.1 lc rgb 'black' title 'median difference, p (Holm) >= 0.05', \\\n"
+            "    NaN with lines lw 2 lc rgb 'black' title '95 %% bootstrap interval', \\\n"
+            "    NaN with points pt 7 ps 0.6 lc rgb 'black' title 'single units, if fewer than %d', \\\n",
+            FIGURES_FEW);
+}
+enum { N_LEGEND = 4 }; /* besides the methods */
+
 /** Range of everything a panel shows, with 0 in it. */
-static struct range panel_range(const struct test *tests, int n, const struct table *singles, int comparison)
+static struct range panel_range(const struct comparisons *all, int panel, const struct table *singles)
 {
     struct range range = {0, 0};
-    for (int i = 0; i < n; i++)
-        if (tests[i].n >= FIGURES_FEW) {
-            const double values[] = {tests[i].median_difference, tests[i].interval[0], tests[i].interval[1]};
+    for (size_t i = 0; i < all->n_tests; i++) {
+        const struct test *test = &all->tests[i];
+        const double values[] = {test->median_difference, test->interval[0], test->interval[1]};
+        if (test->panel == panel && test->n >= FIGURES_FEW)
             figures_extend(&range, values, 3);
-        }
+    }
     for (size_t row = 0; row < table_n_rows(singles); row++) {
         const union cell *cells = singles->cells + row * (size_t)singles->n_columns;
-        if (cells[0].integer == comparison)
+        if (cells[0].integer == panel)
             figures_extend(&range, &cells[singles->n_columns - 1].number, 1);
     }
     double margin = range.high > range.low ? 0.1 * (range.high - range.low) : 1;
     return (struct range){range.low - margin, range.high + margin};
 }
 
-static void plot_comparison(struct plot *plot, const struct subject *subject,
-                            const struct comparison *comparison, int index, struct range range)
+/** One comparison of a panel, `offset` beside the middle of its places. */
+static void plot_comparison(FILE *script, int panel, int comparison, double offset, const char *colour)
 {
+    static const char *const significances[] = {"<", ">="};
+    char where[64], x[48];
+    snprintf(where, sizeof where, "is('panel',%d) && is('comparison',%d)", panel, comparison);
+    snprintf(x, sizeof x, "column('position')%+g", offset);
+    fprintf(script,
+            "    'comparison_single.csv' using (%s ? %s : NaN):(column('difference')) "
+            "with points pt 7 ps 0.6 lc rgb '%s' notitle, \\\n"
+            "    'comparison.csv' using (%s && column('n') >= %d ? %s : NaN):"
+            "(column('median_difference')):(column('interval_low')):(column('interval_high')) "
+            "with yerrorbars pt -1 lw 2 lc rgb '%s' notitle, \\\n",
+            where, x, colour, where, FIGURES_FEW, x, colour);
+    for (int i = 0; i < 2; i++)
+        fprintf(script,
+                "    'comparison.csv' using (%s && column('n') >= %d && column('p_holm') %s 0.05 ? %s : NaN):"
+                "(column('median_difference')) with points pt 7 ps 1.1 lc rgb '%s' notitle, \\\n",
+                where, FIGURES_FEW, significances[i], x, colour);
+    fprintf(script,
+            "    'comparison.csv' using (%s && column('n') >= %d && column('p_holm') >= 0.05 ? %s : NaN):"
+            "(column('median_difference')) with points pt 7 ps 0.7 lc rgb 'white' notitle, \\\n",
+            where, FIGURES_FEW, x);
+}
+
+static void write_panel_title(const struct comparisons *all, const struct panel *panel,
+                              char title[NAME_CAPACITY])
+{
+    const struct subject *subject = all->subject;
+    const struct comparison *comparison = &all->comparisons[panel->begin];
     const struct group *first = comparison->first, *second = comparison->second;
-    bool methods = first->generator == second->generator;
-    char title[3 * NAME_CAPACITY], quoted[QUOTED_CAPACITY];
-    snprintf(title, sizeof title, "%.40s - %.40s, %s %.40s",
-             methods ? subject->methods[first->method] : subject->generators[first->generator],
-             methods ? subject->methods[second->method] : subject->generators[second->generator],
-             methods ? "generator" : "method",
-             methods ? subject->generators[first->generator] : subject->methods[first->method]);
-    if (comparison->n_pairs == 0) {
-        plot_empty_panel(plot, title, "no unit with finished runs of both");
+    if (of_generators(comparison))
+        snprintf(title, NAME_CAPACITY, "%s - %s, with the same method",
+                 text_shorten(subject->generators[first->generator]).text,
+                 text_shorten(subject->generators[second->generator]).text);
+    else if (panel->end - panel->begin > 1)
+        snprintf(title, NAME_CAPACITY, "%s - another method",
+                 text_shorten(subject->methods[first->method]).text);
+    else
+        snprintf(title, NAME_CAPACITY, "%s - %s", text_shorten(subject->methods[first->method]).text,
+                 text_shorten(subject->methods[second->method]).text);
+}
+
+static size_t most_pairs(const struct panel *panel)
+{
+    size_t most = 0;
+    for (int i = 0; i < panel->n_places; i++)
+        most = panel->places[i].most > most ? panel->places[i].most : most;
+    return most;
+}
+
+static void plot_one_panel(struct plot *plot, const struct comparisons *all, struct plotted plotted,
+                           int index, const struct table *singles)
+{
+    const struct panel *panel = &all->panels[index];
+    const int n = panel->end - panel->begin;
+    char title[NAME_CAPACITY];
+    write_panel_title(all, panel, title);
+    if (most_pairs(panel) == 0) {
+        plot_empty_panel(plot, title, "no unit with finished runs of both (n = 0 pairs)");
         return;
     }
-    plot_quote("difference of activations", quoted);
+    struct range range = panel_range(all, index, singles);
     bool is_first = plot_panel(plot, title);
-    fprintf(plot->script, "set ylabel %s\nset yrange [%.9g:%.9g]\nplot \\\n", quoted, range.low, range.high);
+    plot_places(plot, all->subject, panel->places, panel->n_places);
+    fprintf(plot->script, "set ylabel '%s'\nset yrange [%.9g:%.9g]\nplot \\\n",
+            panel->classes ? "difference of class outputs" : "difference of activations", range.low,
+            range.high);
     if (is_first)
-        plot_legend(plot->script);
-    fprintf(
-        plot->script,
-        "    0 with lines lc rgb 'black' notitle, \\\n"
-        "    'comparison_single.csv' using (is('comparison',%d) ? column('position') : "
-        "NaN):(column('difference')) "
-        "with points pt 7 ps 0.8 lc rgb '#888888' notitle, \\\n"
-        "    'comparison.csv' using (is('comparison',%d) && column('n') >= %d ? column('position') : NaN):"
-        "(column('median_difference')):(column('interval_low')):(column('interval_high')) with yerrorbars pt "
-        "-1 "
-        "lw 2 lc rgb '%s' notitle, \\\n",
-        index, index, FIGURES_FEW, plot_colour(0));
-    for (int significant = 0; significant < 2; significant++)
-        fprintf(
-            plot->script,
-            "    'comparison.csv' using (is('comparison',%d) && column('n') >= %d && column('p_holm') %s "
-            "0.05 ? "
-            "column('position') : NaN):(column('median_difference')) with points pt %d ps 1.1 lc rgb '%s' "
-            "notitle%s\n",
-            index, FIGURES_FEW, significant ? "<" : ">=", significant ? 7 : 6, plot_colour(0),
-            significant ? "" : ", \\");
+        plot_legend(plot, all, plotted);
+    for (int i = 0; i < n; i++)
+        plot_comparison(plot->script, index, panel->begin + i, 0.7 / n * (i - 0.5 * (n - 1)),
+                        plot_colour(all->comparisons[panel->begin + i].second->method));
+    fprintf(plot->script, "    0 with lines lc rgb 'black' notitle\n");
 }
 
-static enum status draw(struct figure_context *context, const struct comparison *comparisons,
-                        int n_comparisons, const struct test *tests, const struct table *singles,
-                        struct error *error)
+/** Panels of few layers stand side by side. */
+static struct plot_layout lay_out(const struct comparisons *all, struct plotted plotted)
 {
-    const struct subject *subject = context->subject;
-    const int n_columns = n_comparisons < MAX_COLUMNS ? n_comparisons : MAX_COLUMNS,
-              n_rows = subject->n_layers + 1;
-    const struct plot_layout layout = {(n_comparisons + n_columns - 1) / n_columns,
-                                       n_columns,
-                                       plot_panel_width(n_columns, n_rows, 1),
-                                       PANEL_HEIGHT,
-                                       plot_layer_tics_height(subject),
-                                       4};
-    char title[2 * NAME_CAPACITY];
-    struct plot plot;
-    int *layers = NULL;
-    snprintf(title, sizeof title, "%.40s: differences of activations, paired by unit", subject->name);
-    TRY(MEMORY_ALLOCATE(layers, (size_t)subject->n_layers, error));
-    for (int i = 0; i < subject->n_layers; i++)
-        layers[i] = i;
-    enum status status = plot_begin(&plot, context, "comparison", &layout, title, error);
-    if (status == STATUS_OK)
-        plot_layer_tics(&plot, subject, layers, subject->n_layers, "all (not classes)");
-    free(layers);
-    TRY(status);
-    fprintf(plot.script, "set errorbars 0\n");
-    for (int i = 0; i < n_comparisons; i++)
-        plot_comparison(&plot, subject, &comparisons[i], i,
-                        panel_range(tests + i * n_rows, n_rows, singles, i));
-    return plot_end(&plot, context, "median differences of activations, paired by unit, per layer", error);
+    const int n_panels = plotted.end - plotted.begin;
+    struct plot_layout layout = {1, n_panels, 0, PANEL_HEIGHT, 0, N_LEGEND};
+    for (int i = plotted.begin; i < plotted.end; i++) {
+        const struct panel *panel = &all->panels[i];
+        plot_make_room(&layout, all->subject, panel->places, panel->n_places, panel->end - panel->begin);
+    }
+    if (layout.panel_width > PLOT_WIDTH)
+        layout.columns = 1;
+    else if (layout.columns > MAX_COLUMNS)
+        layout.columns = MAX_COLUMNS;
+    layout.rows = (n_panels + layout.columns - 1) / layout.columns;
+    for (int method = 0; method < all->subject->n_methods; method++)
+        layout.n_legend += has_method(all, plotted, method);
+    return layout;
 }
 
-static enum status finish(struct figure_context *context, const struct comparison *comparisons,
-                          int n_comparisons, const struct test *tests, struct table *table,
-                          struct table *singles, struct error *error)
+/** File name and title of a plot. */
+static void name_plot(const struct comparisons *all, int panel, char name[PLOT_NAME_CAPACITY],
+                      char title[2 * NAME_CAPACITY])
+{
+    const bool generators = of_generators(first_of(all, panel)), classes = all->panels[panel].classes;
+    const char *generator = all->subject->generators[first_of(all, panel)->first->generator];
+    char file_name[FILE_NAME_CAPACITY];
+    output_file_name(generator, file_name);
+    snprintf(name, PLOT_NAME_CAPACITY, "comparison%s_%s%s", classes ? "_class" : "",
+             generators ? "generators" : "methods_", generators ? "" : file_name);
+    snprintf(title, 2 * NAME_CAPACITY, "%s, %s%s: differences of %s, paired by unit",
+             text_shorten(all->subject->name).text, generators ? "generators" : "generator ",
+             generators ? "" : text_shorten(generator).text, classes ? "class outputs" : "activations");
+}
+
+static enum status draw(struct figure_context *context, const struct comparisons *all, struct plotted plotted,
+                        const struct table *singles, struct error *error)
+{
+    const struct plot_layout layout = lay_out(all, plotted);
+    char title[2 * NAME_CAPACITY], name[PLOT_NAME_CAPACITY];
+    struct plot plot;
+    name_plot(all, plotted.begin, name, title);
+    TRY(plot_begin(&plot, context, name, &layout, title, error));
+    fprintf(plot.script, "set errorbars 0\n");
+    for (int i = plotted.begin; i < plotted.end; i++)
+        plot_one_panel(&plot, all, plotted, i, singles);
+    return plot_end(&plot, context, "median differences, paired by unit, per layer", error);
+}
+
+static enum status draw_all(struct figure_context *context, const struct comparisons *all,
+                            const struct table *singles, struct error *error)
 {
     size_t n_pairs = 0;
-    for (int i = 0; i < n_comparisons * (context->subject->n_layers + 1); i++)
-        add_row(table, context->subject, &comparisons[tests[i].comparison], &tests[i]);
-    for (int i = 0; i < n_comparisons; i++)
-        n_pairs += comparisons[i].n_pairs;
-    TRY(output_table(context, table, error));
-    TRY(output_table(context, singles, error));
-    if (n_comparisons == 0)
+    for (int i = 0; i < all->n_panels; i++)
+        n_pairs += most_pairs(&all->panels[i]);
+    if (all->subject->n_groups < 2)
         return plot_message(context, "comparison", "one method and one generator only: nothing to compare",
+                            error);
+    if (all->n_panels == 0)
+        return plot_message(context, "comparison",
+                            "no unit was searched by two methods or with two generators: nothing to compare",
                             error);
     if (n_pairs == 0)
         return plot_message(context, "comparison", "no unit with finished runs of both (n = 0 pairs)", error);
-    return draw(context, comparisons, n_comparisons, tests, singles, error);
+    for (struct plotted plotted = {0, 0}; plotted.begin < all->n_panels; plotted.begin = plotted.end) {
+        while (plotted.end < all->n_panels && same_plot(all, plotted.begin, plotted.end))
+            plotted.end++;
+        TRY(draw(context, all, plotted, singles, error));
+    }
+    return STATUS_OK;
+}
+
+static enum status compare(struct figure_context *context, struct comparisons *all, struct table *table,
+                           struct table *singles, struct error *error)
+{
+    const size_t n_groups = (size_t)all->subject->n_groups, n_places = (size_t)all->subject->n_layers + 1;
+    const size_t n_pairs = n_groups * (n_groups + 1) / 2;
+    TRY(MEMORY_ALLOCATE(all->comparisons, n_pairs, error));
+    find_comparisons(all);
+    TRY(MEMORY_ALLOCATE(all->panels, 2 * n_pairs, error));
+    TRY(MEMORY_ALLOCATE(all->places, 2 * (size_t)all->n_comparisons * n_places, error));
+    TRY(MEMORY_ALLOCATE(all->tests, (size_t)all->n_comparisons * n_places, error));
+    make_panels(all);
+    TRY(make_tests(context, all, singles, error));
+    TRY(correct(all->tests, all->n_tests, error));
+    for (size_t i = 0; i < all->n_tests; i++)
+        add_row(table, all, &all->tests[i]);
+    TRY(output_table(context, table, error));
+    TRY(output_table(context, singles, error));
+    return draw_all(context, all, singles, error);
 }
 
 enum status figure_comparison(struct figure_context *context, struct error *error)
 {
-    const struct subject *subject = context->subject;
-    size_t n_groups = (size_t)subject->n_groups;
+    struct comparisons all = {.subject = context->subject};
     struct table table, singles;
-    struct comparison *comparisons = NULL;
-    struct test *tests = NULL;
-    enum status status;
-    table_start(&table, "comparison", "differences of activations, paired by unit", columns,
-                sizeof columns / sizeof *columns);
+    table_start(&table, "comparison",
+                "differences of activations, paired by unit, of all pairs that searched the same units",
+                columns, sizeof columns / sizeof *columns);
     table_start(&singles, "comparison_single", "the single differences where there are fewer than 10",
                 single_columns, sizeof single_columns / sizeof *single_columns);
-    TRY_CLEANUP(MEMORY_ALLOCATE(comparisons, n_groups * (n_groups + 1) / 2, error));
-    int n = find_comparisons(subject, comparisons);
-    size_t n_tests = (size_t)n * (size_t)(subject->n_layers + 1);
-    TRY_CLEANUP(MEMORY_ALLOCATE(tests, n_tests, error));
-    TRY_CLEANUP(make_tests(context, comparisons, n, tests, &singles, error));
-    TRY_CLEANUP(correct(tests, n_tests, error));
-    status = finish(context, comparisons, n, tests, &table, &singles, error);
-cleanup:
-    free(tests);
-    free(comparisons);
+    enum status status = compare(context, &all, &table, &singles, error);
+    free(all.tests);
+    free(all.places);
+    free(all.panels);
+    free(all.comparisons);
     table_free(&table);
     table_free(&singles);
     return status;

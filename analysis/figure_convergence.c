@@ -117,26 +117,6 @@ cleanup:
     return status;
 }
 
-static bool generator_has_runs(const struct subject *subject, int generator)
-{
-    for (int i = 0; i < subject->n_groups; i++)
-        for (size_t row = 0; row < subject->groups[i].n_rows; row++)
-            if (subject->groups[i].generator == generator && subject->groups[i].results[row].n_done > 0)
-                return true;
-    return false;
-}
-
-/** Units of the layer with a finished run of that generator. */
-static size_t count_units(const struct subject *subject, int generator, int layer)
-{
-    size_t n = 0;
-    for (int i = 0; i < subject->n_groups; i++)
-        for (size_t row = 0; row < subject->groups[i].n_rows; row++)
-            n += subject->groups[i].generator == generator && subject->groups[i].results[row].n_done > 0 &&
-                 input_layer_of(subject, &subject->groups[i], row) == layer;
-    return n;
-}
-
 /** Axis for what a panel shows: quantiles, or medians only where there are few units. */
 static struct range panel_axis(const struct table *table, int generator, int layer)
 {
@@ -165,20 +145,31 @@ static int64_t longest_history(const struct subject *subject, int generator)
     return longest;
 }
 
-static void plot_legend(struct plot *plot, const struct subject *subject)
+static int count_methods(const struct subject *subject, int generator)
+{
+    int n = 0;
+    for (int method = 0; method < subject->n_methods; method++)
+        n += input_find_group(subject, generator, method) != NULL;
+    return n;
+}
+
+static void plot_legend(struct plot *plot, const struct subject *subject, int generator)
 {
     char quoted[QUOTED_CAPACITY];
     for (int method = 0; method < subject->n_methods; method++) {
-        plot_quote(subject->methods[method], quoted);
+        if (input_find_group(subject, generator, method) == NULL)
+            continue;
+        plot_quote(text_shorten(subject->methods[method]).text, quoted);
         fprintf(plot->script, "    NaN with lines lw 2 lc rgb '%s' title %s, \\\n", plot_colour(method),
                 quoted);
     }
-    fprintf(
-        plot->script,
-        "    NaN with lines lw 2 lc rgb 'black' title 'line: median over units', \\\n"
-        "    NaN with boxes fs transparent solid 0.35 noborder lc rgb 'black' title 'band: 25-75 %%', \\\n"
-        "    NaN with boxes fs transparent solid 0.10 noborder lc rgb 'black' title 'pale band: 5-95 %%', "
-        "\\\n");
+    fprintf(plot->script,
+            "    NaN with lines lw 2 lc rgb '#777777' title 'line: median over units', \\\n"
+            "    NaN with boxes fs transparent solid 0.35 noborder lc rgb '#777777' "
+            "title 'band: 25-75 %% (from n = %d)', \\\n"
+            "    NaN with boxes fs transparent solid 0.10 noborder lc rgb '#777777' "
+            "title 'pale band: 5-95 %%', \\\n",
+            FIGURES_FEW);
 }
 
 /** Bands only where there are enough units for them. */
@@ -197,62 +188,90 @@ static void plot_bands(FILE *script, int generator, int method, int layer)
 }
 
 static void plot_layer(struct plot *plot, const struct subject *subject, const struct table *table,
-                       int generator, int layer)
+                       int generator, const struct place *place)
 {
-    char label[NAME_CAPACITY + 16], title[NAME_CAPACITY + 48];
-    input_layer_label(&subject->layers[layer], label);
-    snprintf(title, sizeof title, "%s (n = %zu)", label, subject->layers[layer].n_units);
-    if (count_units(subject, generator, layer) == 0) {
+    char title[PLACE_LABEL_CAPACITY];
+    plot_place_label(subject, place, title);
+    if (place->most == 0) {
         plot_empty_panel(plot, title, "no finished run");
         return;
     }
     bool first = plot_panel(plot, title);
-    struct range axis = panel_axis(table, generator, layer);
-    fprintf(plot->script, "set ylabel '%s'\nset yrange [%.9g:%.9g]\nplot \\\n",
-            subject->layers[layer].kind == UNIT_CLASS ? "class output" : "activation", axis.low, axis.high);
+    struct range axis = panel_axis(table, generator, place->layer);
+    fprintf(plot->script,
+            "set xrange [1:%lld]\nset xlabel 'queries' offset 0,0.4\nset ylabel '%s'\n"
+            "set yrange [%.9g:%.9g]\nplot \\\n",
+            (long long)longest_history(subject, generator),
+            subject->layers[place->layer].kind == UNIT_CLASS ? "class output" : "activation", axis.low,
+            axis.high);
     if (first)
-        plot_legend(plot, subject);
+        plot_legend(plot, subject, generator);
     for (int method = 0; method < subject->n_methods; method++)
-        plot_bands(plot->script, generator, method, layer);
+        plot_bands(plot->script, generator, method, place->layer);
     for (int method = 0; method < subject->n_methods; method++)
         fprintf(plot->script,
                 "    'convergence.csv' using (here(%d,%d,%d) ? column('queries') : NaN):(column('median')) "
                 "with lines "
                 "lw 2 lc rgb '%s' notitle%s\n",
-                generator, method, layer, plot_colour(method), method + 1 < subject->n_methods ? ", \\" : "");
+                generator, method, place->layer, plot_colour(method),
+                method + 1 < subject->n_methods ? ", \\" : "");
 }
 
-static enum status draw(struct figure_context *context, const struct table *table, int generator,
-                        struct error *error)
+static enum status draw(struct figure_context *context, const struct table *table, const char *name,
+                        int generator, const struct place *places, int n_places, struct error *error)
 {
     const struct subject *subject = context->subject;
-    char file_name[FILE_NAME_CAPACITY], name[PLOT_NAME_CAPACITY], title[3 * NAME_CAPACITY];
+    char title[3 * NAME_CAPACITY];
     struct plot plot;
-    int n_columns = subject->n_layers < 4 ? subject->n_layers : subject->n_layers < 9 ? 3 : 5;
-    const struct plot_layout layout = {(subject->n_layers + n_columns - 1) / n_columns,
+    int n_columns = n_places < 4 ? n_places : n_places < 9 ? 3 : 5;
+    const struct plot_layout layout = {(n_places + n_columns - 1) / n_columns,
                                        n_columns,
-                                       n_columns == 1 ? 660 : PANEL_WIDTH,
+                                       n_columns == 1 ? PLOT_WIDTH : PANEL_WIDTH,
                                        PANEL_HEIGHT,
                                        BELOW_PANEL,
-                                       subject->n_methods + 3};
-    output_file_name(subject->generators[generator], file_name);
-    snprintf(name, sizeof name, "convergence_%s", file_name);
-    snprintf(title, sizeof title, "%.40s, generator %.40s: best activation so far", subject->name,
-             subject->generators[generator]);
+                                       count_methods(subject, generator) + 3};
+    snprintf(title, sizeof title, "%s, generator %s: best activation so far",
+             text_shorten(subject->name).text, text_shorten(subject->generators[generator]).text);
     TRY(plot_begin(&plot, context, name, &layout, title, error));
     fprintf(
         plot.script,
-        "set logscale x\nset xrange [1:%lld]\nset xlabel 'queries' offset 0,0.4\n"
-        "set format x '%%.0f'\n"
+        "set logscale x\nset format x '%%.0f'\n"
         "here(generator, method, layer) = is('generator_index', generator) && is('method_index', method) && "
-        "is('layer_position', layer)\n",
-        (long long)longest_history(subject, generator));
-    for (int layer = 0; layer < subject->n_layers; layer++)
-        plot_layer(&plot, subject, table, generator, layer);
+        "is('layer_position', layer)\n");
+    for (int i = 0; i < n_places; i++)
+        plot_layer(&plot, subject, table, generator, &places[i]);
     return plot_end(
         &plot, context,
         "best activation so far against queries: median and quantile bands over units, a panel a layer",
         error);
+}
+
+/** The plot of a generator. places: room for all layers. */
+static enum status draw_generator(struct figure_context *context, const struct table *table, int generator,
+                                  struct place *places, struct error *error)
+{
+    const struct subject *subject = context->subject;
+    char file_name[FILE_NAME_CAPACITY], name[PLOT_NAME_CAPACITY];
+    int n_places = 0;
+    size_t n_units = 0;
+    for (int layer = 0; layer < subject->n_layers; layer++)
+        if (figures_place(subject, generator, ANY_METHOD, layer, figures_activation, &places[n_places]))
+            n_units += places[n_places++].most;
+    output_file_name(subject->generators[generator], file_name);
+    snprintf(name, sizeof name, "convergence_%s", file_name);
+    return n_units > 0 ? draw(context, table, name, generator, places, n_places, error)
+                       : plot_message(context, name, "no finished run (n = 0 units)", error);
+}
+
+static enum status draw_all(struct figure_context *context, const struct table *table, struct error *error)
+{
+    struct place *places = NULL;
+    enum status status = STATUS_OK;
+    TRY(MEMORY_ALLOCATE(places, (size_t)context->subject->n_layers, error));
+    for (int i = 0; i < context->subject->n_generators && status == STATUS_OK; i++)
+        status = draw_generator(context, table, i, places, error);
+    free(places);
+    return status;
 }
 
 enum status figure_convergence(struct figure_context *context, struct error *error)
@@ -265,11 +284,9 @@ enum status figure_convergence(struct figure_context *context, struct error *err
     for (int i = 0; i < subject->n_groups; i++)
         TRY_CLEANUP(add_group(context, &subject->groups[i], &table, error));
     TRY_CLEANUP(output_table(context, &table, error));
-    for (int generator = 0; generator < subject->n_generators && status == STATUS_OK; generator++)
-        if (generator_has_runs(subject, generator))
-            status = draw(context, &table, generator, error);
-    if (status == STATUS_OK && table_n_rows(&table) == 0)
-        status = plot_message(context, "convergence", "no finished run (n = 0 units)", error);
+    status = table_n_rows(&table) > 0
+                 ? draw_all(context, &table, error)
+                 : plot_message(context, "convergence", "no finished run (n = 0 units)", error);
 cleanup:
     table_free(&table);
     return status;

@@ -12,7 +12,7 @@
 #include "memory.h"
 #include "plot.h"
 
-enum { PANEL_HEIGHT = 240, FIRST_LAST_WIDTH = 660 };
+enum { PANEL_HEIGHT = 240 };
 
 /** What is compared. The first two are means over those that follow, and the ones that are drawn. */
 enum series_kind { BETWEEN_METHODS, BETWEEN_REPLICATES };
@@ -21,6 +21,7 @@ struct series {
     enum series_kind kind;
     const char *first, *second;
     double *distance; /**< [unit]; NAN: none */
+    bool *planned;    /**< [layer] whether the campaign has two runs to compare there */
 };
 
 /** The distances of one generator. */
@@ -33,6 +34,8 @@ struct distances {
     int32_t **latent; /**< [method] codes [row][replicate][dimension]; NULL: no such group */
     int n_series;
     struct series *series;
+    int n_places; /**< layers that either of the first two series has */
+    struct place *places;
 };
 
 static const struct column columns[] = {
@@ -46,7 +49,7 @@ static const struct column columns[] = {
     {"series", COLUMN_INTEGER, "1",
      "0 mean over pairs of methods, 1 mean over replicates, then the single ones"},
     {"layer", COLUMN_TEXT, "", "layer"},
-    {"position", COLUMN_INTEGER, "1", "place of the layer in network order, from 0"},
+    {"position", COLUMN_INTEGER, "1", "place of the layer in the panel of the generator, in network order"},
     {"measure", COLUMN_TEXT, "",
      "grid: Euclidean distance / that of opposite corners of the latent grid; codebook: share of unlike "
      "indices"},
@@ -60,7 +63,7 @@ static const struct column histogram_columns[] = {
     {"generator_index", COLUMN_INTEGER, "1", "generator of the images: its place in this file"},
     {"series", COLUMN_INTEGER, "1", "0 mean over pairs of methods, 1 mean over replicates"},
     {"layer", COLUMN_TEXT, "", "layer"},
-    {"position", COLUMN_INTEGER, "1", "place of the layer in network order, from 0"},
+    {"position", COLUMN_INTEGER, "1", "place of the layer in the panel of the generator, in network order"},
     FIGURES_BIN_COLUMNS,
 };
 
@@ -109,7 +112,7 @@ static double distance_of_methods(const struct distances *distances, const struc
                                   const struct group *second, size_t unit)
 {
     int64_t first_row = first->row_of_unit[unit], second_row = second->row_of_unit[unit];
-    if (first_row < 0 || second_row < 0 || !comparable(first, second))
+    if (first_row < 0 || second_row < 0)
         return NAN;
     int first_best = first->results[first_row].best_replicate,
         second_best = second->results[second_row].best_replicate;
@@ -152,21 +155,63 @@ static void average_series(struct distances *distances, struct series *average)
         }
         average->distance[unit] = n == 0 ? NAN : sum / (double)n;
     }
+    for (int i = 2; i < distances->n_series; i++)
+        for (int layer = 0; layer < distances->subject->n_layers; layer++)
+            if (distances->series[i].kind == average->kind && distances->series[i].planned[layer])
+                average->planned[layer] = true;
 }
 
-static enum status add_series(struct distances *distances, enum series_kind kind, const struct group *first,
-                              const struct group *second, struct error *error)
+static enum status start_series(struct distances *distances, enum series_kind kind, const char *first,
+                                const char *second, struct error *error)
+{
+    struct series *series = &distances->series[distances->n_series++];
+    *series = (struct series){.kind = kind, .first = first, .second = second};
+    TRY(MEMORY_ALLOCATE(series->distance, distances->subject->n_units, error));
+    return MEMORY_ALLOCATE(series->planned, (size_t)distances->subject->n_layers, error);
+}
+
+static enum status add_methods(struct distances *distances, const struct group *first,
+                               const struct group *second, struct error *error)
 {
     const struct subject *subject = distances->subject;
-    struct series *series = &distances->series[distances->n_series];
-    *series = (struct series){.kind = kind,
-                              .first = first == NULL ? "mean" : subject->methods[first->method],
-                              .second = second == NULL ? "" : subject->methods[second->method]};
-    TRY(MEMORY_ALLOCATE(series->distance, subject->n_units, error));
-    distances->n_series++;
-    for (size_t unit = 0; first != NULL && unit < subject->n_units; unit++)
-        series->distance[unit] = kind == BETWEEN_METHODS ? distance_of_methods(distances, first, second, unit)
-                                                         : distance_of_replicates(distances, first, unit);
+    TRY(start_series(distances, BETWEEN_METHODS, subject->methods[first->method],
+                     subject->methods[second->method], error));
+    struct series *series = &distances->series[distances->n_series - 1];
+    for (size_t unit = 0; unit < subject->n_units; unit++) {
+        series->distance[unit] = distance_of_methods(distances, first, second, unit);
+        if (first->row_of_unit[unit] >= 0 && second->row_of_unit[unit] >= 0)
+            series->planned[subject->units[unit].layer] = true;
+    }
+    return STATUS_OK;
+}
+
+static enum status add_replicates(struct distances *distances, const struct group *group, struct error *error)
+{
+    const struct subject *subject = distances->subject;
+    TRY(start_series(distances, BETWEEN_REPLICATES, subject->methods[group->method], "", error));
+    struct series *series = &distances->series[distances->n_series - 1];
+    for (size_t unit = 0; unit < subject->n_units; unit++) {
+        series->distance[unit] = distance_of_replicates(distances, group, unit);
+        if (group->row_of_unit[unit] >= 0)
+            series->planned[subject->units[unit].layer] = true;
+    }
+    return STATUS_OK;
+}
+
+/** The single ones: methods with 2 replicates, pairs of methods with codes of one kind. */
+static enum status add_single_series(struct distances *distances, struct error *error)
+{
+    const struct subject *subject = distances->subject;
+    for (int i = 0; i < subject->n_methods; i++) {
+        const struct group *first = input_find_group(subject, distances->generator, i);
+        if (first != NULL && first->n_replicates > 1)
+            TRY(add_replicates(distances, first, error));
+        for (int k = i + 1; first != NULL && k < subject->n_methods; k++) {
+            const struct group *second = input_find_group(subject, distances->generator, k);
+            if (second != NULL && comparable(first, second))
+                TRY(add_methods(distances, first, second, error));
+        }
+    }
     return STATUS_OK;
 }
 
@@ -175,16 +220,9 @@ static enum status fill_series(struct distances *distances, struct error *error)
     const struct subject *subject = distances->subject;
     TRY(MEMORY_ALLOCATE(distances->series,
                         2 + (size_t)subject->n_methods * (size_t)(subject->n_methods + 1) / 2, error));
-    TRY(add_series(distances, BETWEEN_METHODS, NULL, NULL, error));
-    TRY(add_series(distances, BETWEEN_REPLICATES, NULL, NULL, error));
-    for (int i = 0; i < subject->n_methods; i++)
-        for (int k = i; k < subject->n_methods; k++) {
-            const struct group *first = input_find_group(subject, distances->generator, i);
-            const struct group *second = input_find_group(subject, distances->generator, k);
-            if (first != NULL && second != NULL)
-                TRY(i == k ? add_series(distances, BETWEEN_REPLICATES, first, NULL, error)
-                           : add_series(distances, BETWEEN_METHODS, first, second, error));
-        }
+    TRY(start_series(distances, BETWEEN_METHODS, "mean", "", error));
+    TRY(start_series(distances, BETWEEN_REPLICATES, "mean", "", error));
+    TRY(add_single_series(distances, error));
     average_series(distances, &distances->series[0]);
     average_series(distances, &distances->series[1]);
     struct range range = {distances->random, distances->random};
@@ -217,10 +255,13 @@ static void free_distances(struct distances *distances)
 {
     for (int i = 0; distances->latent != NULL && i < distances->subject->n_methods; i++)
         free(distances->latent[i]);
-    for (int i = 0; i < distances->n_series; i++)
+    for (int i = 0; i < distances->n_series; i++) {
         free(distances->series[i].distance);
+        free(distances->series[i].planned);
+    }
     free(distances->latent);
     free(distances->series);
+    free(distances->places);
 }
 
 static size_t collect(const struct distances *distances, int series, int layer, double *values)
@@ -233,6 +274,21 @@ static size_t collect(const struct distances *distances, int series, int layer, 
     return n;
 }
 
+/** The layers of the generator's panel. values: [unit], for work. */
+static enum status fill_places(struct distances *distances, double *values, struct error *error)
+{
+    TRY(MEMORY_ALLOCATE(distances->places, (size_t)distances->subject->n_layers, error));
+    for (int layer = 0; layer < distances->subject->n_layers; layer++) {
+        struct place *place = &distances->places[distances->n_places];
+        *place = (struct place){layer, SIZE_MAX, 0};
+        for (int series = 0; series < 2; series++)
+            if (distances->series[series].planned[layer])
+                plot_count(place, collect(distances, series, layer, values));
+        distances->n_places += place->fewest <= place->most;
+    }
+    return STATUS_OK;
+}
+
 /* ---- Tables ------------------------------------------------------------------------------------------- */
 
 struct tables {
@@ -242,7 +298,7 @@ struct tables {
 
 struct key {
     const struct distances *distances;
-    int series, layer;
+    int series, position;
 };
 
 static const char *kind_name(enum series_kind kind)
@@ -262,8 +318,8 @@ static void add_histogram_key(struct table *table, const void *context)
     const struct key *key = context;
     table_integer(table, key->distances->generator);
     table_integer(table, key->series);
-    add_layer_name(table, key->distances->subject, key->layer);
-    table_integer(table, key->layer);
+    add_layer_name(table, key->distances->subject, key->distances->places[key->position].layer);
+    table_integer(table, key->position);
 }
 
 static const char *why_absent(enum series_kind kind)
@@ -272,27 +328,28 @@ static const char *why_absent(enum series_kind kind)
                                    : "no unit with two finished, not silent replicates (n = 0 units)";
 }
 
-static void add_row(struct tables *tables, const struct distances *distances, int place, int layer)
+static void add_row(struct tables *tables, const struct distances *distances, int index, int position)
 {
-    const struct series *series = &distances->series[place];
+    const struct series *series = &distances->series[index];
+    const int layer = distances->places[position].layer;
     struct distribution distribution;
-    size_t n = collect(distances, place, layer, tables->values);
+    size_t n = collect(distances, index, layer, tables->values);
     statistics_describe(tables->values, n, &distribution);
     table_text(&tables->quantiles, distances->subject->generators[distances->generator]);
     table_integer(&tables->quantiles, distances->generator);
     table_text(&tables->quantiles, kind_name(series->kind));
     table_text(&tables->quantiles, series->first);
     table_text(&tables->quantiles, series->second);
-    table_integer(&tables->quantiles, place);
+    table_integer(&tables->quantiles, index);
     add_layer_name(&tables->quantiles, distances->subject, layer);
-    table_integer(&tables->quantiles, layer);
+    table_integer(&tables->quantiles, position);
     table_text(&tables->quantiles, distances->codebook ? "unlike indices" : "normalised Euclidean");
     figures_add_quantiles(&tables->quantiles, &distribution);
     table_number(&tables->quantiles, distances->random);
     table_text(&tables->quantiles, n == 0 ? why_absent(series->kind) : figures_note(n));
-    if (place < 2)
+    if (index < 2)
         figures_add_histogram(&tables->histogram, tables->values, n, distances->axis, add_histogram_key,
-                              &(struct key){distances, place, layer});
+                              &(struct key){distances, index, position});
 }
 
 /** First (step 1) or last (step -1) layer that has a distance; -1 if none has. */
@@ -335,13 +392,23 @@ static void add_ratio(struct tables *tables, const struct distances *distances, 
                                                : "");
 }
 
+static bool is_planned(const struct distances *distances, int series)
+{
+    for (int i = 0; i < distances->n_places; i++)
+        if (distances->series[series].planned[distances->places[i].layer])
+            return true;
+    return false;
+}
+
 static void fill_tables(struct tables *tables, const struct distances *distances)
 {
     for (int series = 0; series < distances->n_series; series++)
-        for (int layer = 0; layer < distances->subject->n_layers; layer++)
-            add_row(tables, distances, series, layer);
+        for (int i = 0; i < distances->n_places; i++)
+            if (distances->series[series].planned[distances->places[i].layer])
+                add_row(tables, distances, series, i);
     for (int series = 0; series < 2; series++)
-        add_ratio(tables, distances, series);
+        if (is_planned(distances, series))
+            add_ratio(tables, distances, series);
 }
 
 /* ---- Plots -------------------------------------------------------------------------------------------- */
@@ -351,43 +418,55 @@ static const char *measure(const struct distances *distances)
     return distances->codebook ? "share of unlike indices" : "distance / diagonal of the grid";
 }
 
-static void plot_generator(struct plot *plot, const struct distances *distances)
+/** in_legend: which of the first two series any panel of the plot has. */
+static void plot_generator(struct plot *plot, const struct distances *distances, const bool in_legend[2])
 {
     static const char *const titles[] = {"between methods (mean over pairs)",
                                          "between replicates (mean over methods)"};
     const struct subject *subject = distances->subject;
     char title[NAME_CAPACITY + 16];
-    snprintf(title, sizeof title, "generator %s", subject->generators[distances->generator]);
+    snprintf(title, sizeof title, "generator %s",
+             text_shorten(subject->generators[distances->generator]).text);
     bool first = plot_panel(plot, title);
+    plot_places(plot, subject, distances->places, distances->n_places);
     fprintf(plot->script, "set ylabel '%s'\nset yrange [%.9g:%.9g]\nplot \\\n", measure(distances),
             distances->axis.low, distances->axis.high);
     for (int series = 0; first && series < 2; series++)
-        plot_legend_box(plot, plot_colour(series), titles[series]);
+        if (in_legend[series])
+            plot_legend_box(plot, plot_colour(series), titles[series]);
     fprintf(plot->script, "    %.9g with lines dt 2 lc rgb '#888888' title 'random codes', \\\n",
             distances->random);
+    bool both = is_planned(distances, 0) && is_planned(distances, 1);
     for (int series = 0; series < 2; series++) {
         char where[64], x[48];
         snprintf(where, sizeof where, "is('generator_index',%d) && is('series',%d)", distances->generator,
                  series);
-        snprintf(x, sizeof x, "column('position')%+g", series == 0 ? -0.21 : 0.21);
+        snprintf(x, sizeof x, "column('position')%+g", !both ? 0 : series == 0 ? -0.175 : 0.175);
         plot_distribution(plot, &(struct plot_marks){"distance", "distance_histogram", where, x,
-                                                     plot_colour(series), 0.19});
+                                                     plot_colour(series), 0.16});
     }
     plot_distribution_legend(plot);
 }
 
 /** Histogram of one series and layer, lying: distances on the x axis. */
-static void plot_flat_histogram(FILE *script, const char *where, const char *colour)
+static void plot_flat_histogram(FILE *script, const char *where, const char *colour, int line_width)
 {
     fprintf(
         script,
         "    'distance_histogram.csv' using (%s && column('low') < column('high') ? column('low') : NaN):(0):"
-        "(column('low')):(column('high')):(0):(column('share')) with boxxyerror fs transparent solid 0.55 "
-        "noborder "
-        "lc rgb '%s' notitle, \\\n"
+        "(column('low')):(column('high')):(0):(%s ? column('share') : 0) with boxxyerror "
+        "fs transparent solid 0.55 noborder lc rgb '%s' notitle, \\\n"
         "    '' using (%s && column('low') == column('high') ? column('low') : NaN):(column('share')) "
-        "with impulses lw 3 lc rgb '%s' notitle, \\\n",
-        where, colour, where, colour);
+        "smooth frequency with impulses lw %d lc rgb '%s' notitle, \\\n",
+        where, where, colour, where, line_width, colour);
+}
+
+static int position_of(const struct distances *distances, int layer)
+{
+    int position = 0;
+    while (distances->places[position].layer != layer)
+        position++;
+    return position;
 }
 
 static void plot_first_last(struct plot *plot, const struct distances *distances, double *values)
@@ -396,81 +475,97 @@ static void plot_first_last(struct plot *plot, const struct distances *distances
     int series = layer_with_distance(distances, 0, 1, values) < 0 ? 1 : 0;
     const int layers[] = {layer_with_distance(distances, series, 1, values),
                           layer_with_distance(distances, series, -1, values)};
-    char title[NAME_CAPACITY], where[96];
-    snprintf(title, sizeof title, "generator %.40s, between %s", subject->generators[distances->generator],
-             kind_name(distances->series[series].kind));
+    char title[2 * NAME_CAPACITY], labels[2][PLACE_LABEL_CAPACITY], where[96];
+    int length = snprintf(title, sizeof title, "%s, between %s",
+                          text_shorten(subject->generators[distances->generator]).text,
+                          kind_name(distances->series[series].kind));
     if (layers[0] == layers[1]) {
-        plot_empty_panel(plot, title, layers[0] < 0 ? "no unit with two MEIs" : "one layer only");
+        plot_empty_panel(plot, title,
+                         layers[0] < 0 ? why_absent(distances->series[series].kind) : "one layer only");
         return;
     }
-    snprintf(title + strlen(title), sizeof title - strlen(title), ": %.40s (n = %zu), %.40s (n = %zu)",
-             subject->layers[layers[0]].name, collect(distances, series, layers[0], values),
-             subject->layers[layers[1]].name, collect(distances, series, layers[1], values));
+    for (int i = 0; i < 2; i++) {
+        size_t n = collect(distances, series, layers[i], values);
+        plot_place_label(subject, &(struct place){layers[i], n, n}, labels[i]);
+    }
+    snprintf(title + length, sizeof title - (size_t)length, ": %s, %s", labels[0], labels[1]);
     bool first = plot_panel(plot, title);
-    fprintf(plot->script, "set xlabel '%s'\nset xrange [%.9g:%.9g]\nplot \\\n", measure(distances),
-            distances->axis.low, distances->axis.high);
+    fprintf(
+        plot->script,
+        "set xlabel '%s'\nset xrange [%.9g:%.9g]\nset ylabel 'share of units'\nset yrange [0:*]\nplot \\\n",
+        measure(distances), distances->axis.low, distances->axis.high);
     for (int i = 0; i < 2; i++) {
         if (first)
             plot_legend_box(plot, plot_colour(i), i == 0 ? "first layer" : "last layer");
         snprintf(where, sizeof where, "is('generator_index',%d) && is('series',%d) && is('position',%d)",
-                 distances->generator, series, layers[i]);
-        plot_flat_histogram(plot->script, where, plot_colour(i));
+                 distances->generator, series, position_of(distances, layers[i]));
+        plot_flat_histogram(plot->script, where, plot_colour(i), i == 0 ? 7 : 3); /* equal values show */
     }
     fprintf(plot->script, "    NaN notitle\n");
+}
+
+/** Generators that have anything to compare have a panel. */
+static int count_panels(const struct distances *distances, int n_generators)
+{
+    int n = 0;
+    for (int i = 0; i < n_generators; i++)
+        n += distances[i].n_places > 0;
+    return n;
 }
 
 static enum status draw_layers(struct figure_context *context, const struct distances *distances,
                                struct error *error)
 {
     const struct subject *subject = context->subject;
-    const struct plot_layout layout = {subject->n_generators,
-                                       1,
-                                       plot_panel_width(1, subject->n_layers, 2),
-                                       PANEL_HEIGHT,
-                                       plot_layer_tics_height(subject),
-                                       3 + PLOT_DISTRIBUTION_LEGEND};
+    struct plot_layout layout = {
+        count_panels(distances, subject->n_generators), 1, 0, PANEL_HEIGHT, 0, 1 + PLOT_DISTRIBUTION_LEGEND};
+    bool in_legend[2] = {false, false};
     char title[2 * NAME_CAPACITY];
     struct plot plot;
-    int *layers = NULL;
-    snprintf(title, sizeof title, "%.40s: distances between the codes of a unit's MEIs", subject->name);
-    TRY(MEMORY_ALLOCATE(layers, (size_t)subject->n_layers, error));
-    for (int i = 0; i < subject->n_layers; i++)
-        layers[i] = i;
-    enum status status = plot_begin(&plot, context, "distance", &layout, title, error);
-    if (status == STATUS_OK)
-        plot_layer_tics(&plot, subject, layers, subject->n_layers, NULL);
-    free(layers);
-    TRY(status);
+    for (int i = 0; i < subject->n_generators; i++) {
+        plot_make_room(&layout, subject, distances[i].places, distances[i].n_places, 2);
+        for (int series = 0; series < 2; series++)
+            in_legend[series] = in_legend[series] || is_planned(&distances[i], series);
+    }
+    layout.n_legend += in_legend[0] + in_legend[1];
+    snprintf(title, sizeof title, "%s: distances between the codes of a unit's MEIs",
+             text_shorten(subject->name).text);
+    TRY(plot_begin(&plot, context, "distance", &layout, title, error));
     fprintf(plot.script, "set errorbars 0\n");
     for (int i = 0; i < subject->n_generators; i++)
-        plot_generator(&plot, &distances[i]);
-    return plot_end(&plot, context, "distances between the latent codes of a unit's MEIs, per layer", error);
+        if (distances[i].n_places > 0)
+            plot_generator(&plot, &distances[i], in_legend);
+    return plot_end(&plot, context,
+                    "distances between the latent codes of a unit's MEIs, per layer; a panel a generator "
+                    "with two methods or two replicates",
+                    error);
 }
 
 static enum status draw_first_last(struct figure_context *context, const struct distances *distances,
                                    double *values, struct error *error)
 {
     const struct subject *subject = context->subject;
-    const struct plot_layout layout = {subject->n_generators, 1, FIRST_LAST_WIDTH, PANEL_HEIGHT, 74, 2};
+    const struct plot_layout layout = {
+        count_panels(distances, subject->n_generators), 1, PLOT_WIDTH, PANEL_HEIGHT, 74, 2};
     char title[2 * NAME_CAPACITY];
     struct plot plot;
-    snprintf(title, sizeof title, "%.40s: distances between MEIs, first and last layer", subject->name);
+    snprintf(title, sizeof title, "%s: distances between MEIs, first and last layer",
+             text_shorten(subject->name).text);
     TRY(plot_begin(&plot, context, "distance_first_last", &layout, title, error));
-    fprintf(plot.script, "set yrange [0:*]\nset ylabel 'share of units'\n");
     for (int i = 0; i < subject->n_generators; i++)
-        plot_first_last(&plot, &distances[i], values);
+        if (distances[i].n_places > 0)
+            plot_first_last(&plot, &distances[i], values);
     return plot_end(&plot, context, "the same of the first and the last layer as histograms", error);
 }
 
 static enum status draw(struct figure_context *context, const struct distances *distances, double *values,
                         struct error *error)
 {
-    bool any = false;
+    size_t n = 0;
     for (int i = 0; i < context->subject->n_generators; i++)
-        for (int layer = 0; layer < context->subject->n_layers; layer++)
-            for (int series = 0; series < 2; series++)
-                any = any || collect(&distances[i], series, layer, values) > 0;
-    if (!any)
+        for (int k = 0; k < distances[i].n_places; k++)
+            n += distances[i].places[k].most;
+    if (n == 0)
         return plot_message(
             context, "distance",
             "no unit with two finished, not silent MEIs (two methods or two replicates; n = 0 units)", error);
@@ -505,6 +600,7 @@ enum status figure_distance(struct figure_context *context, struct error *error)
         distances[i] = (struct distances){.subject = subject, .generator = i};
         TRY_CLEANUP(read_codes(&distances[i], error));
         TRY_CLEANUP(fill_series(&distances[i], error));
+        TRY_CLEANUP(fill_places(&distances[i], tables.values, error));
         fill_tables(&tables, &distances[i]);
     }
     TRY_CLEANUP(write_tables(context, &tables, error));

@@ -16,44 +16,39 @@
 enum { PANEL_HEIGHT = 240 };
 
 struct quantity {
-    const char *name, *caption, *histogram_name, *histogram_caption;
-    const char *title, *axis, *class_axis;
+    const char *name, *caption, *title, *axis;
+    const char
+        *class_axis; /**< class outputs have another unit and panels of their own; NULL: they have not */
     result_value *value;
-    bool classes_apart; /**< class outputs are no rates: another axis */
     const char *absent; /**< why there may be no value at all */
 };
 
-static const struct column columns[] = {
-    {"panel", COLUMN_INTEGER, "1", "panel of the plot"},
-    {"generator", COLUMN_TEXT, "", "generator of the images"},
-    {"method", COLUMN_TEXT, "", "search method"},
-    {"method_index", COLUMN_INTEGER, "1", "its place in this file"},
-    {"layer", COLUMN_TEXT, "", "layer"},
-    {"position", COLUMN_INTEGER, "1", "place of the layer in the panel, in network order"},
-    FIGURES_QUANTILE_COLUMNS,
-    {"note", COLUMN_TEXT, "", "what to keep in mind"},
-};
+/* What the first cells of a row say, in both tables. */
+#define KEY_COLUMNS                                                                                          \
+    {"panel", COLUMN_INTEGER, "1", "panel of the plot"},                                                     \
+        {"generator", COLUMN_TEXT, "", "generator of the images"},                                           \
+        {"method", COLUMN_TEXT, "", "search method"},                                                        \
+        {"method_index", COLUMN_INTEGER, "1", "its place in this file"},                                     \
+        {"layer", COLUMN_TEXT, "", "layer"},                                                                 \
+    {                                                                                                        \
+        "position", COLUMN_INTEGER, "1", "place of the layer in the panel, in network order"                 \
+    }
 
-static const struct column histogram_columns[] = {
-    {"panel", COLUMN_INTEGER, "1", "panel of the plot"},
-    {"generator", COLUMN_TEXT, "", "generator of the images"},
-    {"method", COLUMN_TEXT, "", "search method"},
-    {"method_index", COLUMN_INTEGER, "1", "its place in this file"},
-    {"layer", COLUMN_TEXT, "", "layer"},
-    {"position", COLUMN_INTEGER, "1", "place of the layer in the panel, in network order"},
-    FIGURES_BIN_COLUMNS,
-};
+static const struct column columns[] = {
+    KEY_COLUMNS, FIGURES_QUANTILE_COLUMNS, {"note", COLUMN_TEXT, "", "what to keep in mind"}};
+
+static const struct column histogram_columns[] = {KEY_COLUMNS, FIGURES_BIN_COLUMNS};
 
 /** One panel: a generator, and either the class outputs or everything else. */
 struct panel {
-    int index, generator, n_layers;
-    int *layers;
+    int index, generator, n_methods, n_places;
     bool classes;
+    struct place *places;
     size_t n_values;
     struct range axis; /**< of the plot and of the bins */
 };
 
-/** What the first cells of a row say. */
+/** What a row is about. */
 struct key {
     const struct subject *subject;
     const struct panel *panel;
@@ -66,10 +61,10 @@ static void panel_range(const struct subject *subject, const struct quantity *qu
 {
     struct range range = {INFINITY, -INFINITY};
     for (int i = 0; i < subject->n_groups; i++)
-        for (int k = 0; k < panel->n_layers && subject->groups[i].generator == panel->generator; k++)
-            figures_extend(
-                &range, values,
-                figures_collect(subject, &subject->groups[i], panel->layers[k], quantity->value, values));
+        for (int k = 0; k < panel->n_places && subject->groups[i].generator == panel->generator; k++)
+            figures_extend(&range, values,
+                           figures_collect(subject, &subject->groups[i], panel->places[k].layer,
+                                           quantity->value, values));
     panel->axis = figures_axis(range);
 }
 
@@ -77,7 +72,7 @@ static void add_key(struct table *table, const void *context)
 {
     const struct key *key = context;
     char label[NAME_CAPACITY + 16];
-    input_layer_label(&key->subject->layers[key->panel->layers[key->position]], label);
+    input_layer_label(&key->subject->layers[key->panel->places[key->position].layer], label);
     table_integer(table, key->panel->index);
     table_text(table, key->subject->generators[key->panel->generator]);
     table_text(table, key->subject->methods[key->group->method]);
@@ -94,9 +89,13 @@ static void fill_panel(const struct subject *subject, const struct quantity *qua
     panel_range(subject, quantity, panel, values);
     for (int method = 0; method < subject->n_methods; method++) {
         const struct group *group = input_find_group(subject, panel->generator, method);
-        for (int position = 0; group != NULL && position < panel->n_layers; position++) {
+        panel->n_methods += group != NULL;
+        for (int position = 0; group != NULL && position < panel->n_places; position++) {
             const struct key key = {subject, panel, group, position};
-            size_t n = figures_collect(subject, group, panel->layers[position], quantity->value, values);
+            const int layer = panel->places[position].layer;
+            if (!figures_searched(subject, group, layer))
+                continue;
+            size_t n = figures_collect(subject, group, layer, quantity->value, values);
             statistics_describe(values, n, &distribution);
             add_key(quantiles, &key);
             figures_add_quantiles(quantiles, &distribution);
@@ -107,166 +106,136 @@ static void fill_panel(const struct subject *subject, const struct quantity *qua
     }
 }
 
-static void plot_methods(struct plot *plot, const struct quantity *quantity, const struct subject *subject,
+/** The methods of the panel's generator side by side at every place. */
+static void plot_methods(struct plot *plot, const struct plot_marks *tables, const struct subject *subject,
                          const struct panel *panel)
 {
-    double step = 0.84 / subject->n_methods;
+    const double step = 0.7 / panel->n_methods;
+    double offset = -0.5 * (panel->n_methods - 1) * step;
     for (int method = 0; method < subject->n_methods; method++) {
         char where[64], x[48];
+        if (input_find_group(subject, panel->generator, method) == NULL)
+            continue;
         snprintf(where, sizeof where, "is('panel',%d) && is('method_index',%d)", panel->index, method);
-        snprintf(x, sizeof x, "column('position')%+g", (method - 0.5 * (subject->n_methods - 1)) * step);
-        plot_distribution(plot, &(struct plot_marks){quantity->name, quantity->histogram_name, where, x,
+        snprintf(x, sizeof x, "column('position')%+g", offset);
+        plot_distribution(plot, &(struct plot_marks){tables->quantiles, tables->histogram, where, x,
                                                      plot_colour(method), 0.46 * step});
+        offset += step;
     }
 }
 
-static void plot_one_panel(struct plot *plot, const struct quantity *quantity, const struct subject *subject,
+static void plot_one_panel(struct plot *plot, const struct quantity *quantity,
+                           const struct plot_marks *tables, const struct subject *subject,
                            const struct panel *panel)
 {
-    char title[2 * NAME_CAPACITY], quoted[QUOTED_CAPACITY];
-    snprintf(title, sizeof title, "generator %s%s", subject->generators[panel->generator],
+    char title[2 * NAME_CAPACITY];
+    snprintf(title, sizeof title, "generator %s%s", text_shorten(subject->generators[panel->generator]).text,
              panel->classes ? ", class outputs" : "");
-    plot_quote(panel->classes ? quantity->class_axis : quantity->axis, quoted);
-    fprintf(plot->script, "set ylabel %s\nset yrange [%.9g:%.9g]\n", quoted, panel->axis.low,
-            panel->axis.high);
-    plot_layer_tics(plot, subject, panel->layers, panel->n_layers, NULL);
+    if (panel->n_values == 0) {
+        plot_empty_panel(plot, title, quantity->absent);
+        return;
+    }
     bool first = plot_panel(plot, title);
+    fprintf(plot->script, "set ylabel '%s'\nset yrange [%.9g:%.9g]\n",
+            panel->classes ? quantity->class_axis : quantity->axis, panel->axis.low, panel->axis.high);
+    plot_places(plot, subject, panel->places, panel->n_places);
     fprintf(plot->script, "plot \\\n");
     for (int method = 0; first && method < subject->n_methods; method++)
-        plot_legend_box(plot, plot_colour(method), subject->methods[method]);
-    plot_methods(plot, quantity, subject, panel);
+        plot_legend_box(plot, plot_colour(method), text_shorten(subject->methods[method]).text);
+    plot_methods(plot, tables, subject, panel);
     plot_distribution_legend(plot);
 }
 
+static struct plot_layout lay_out(const struct subject *subject, const struct panel *panels, int n_panels)
+{
+    struct plot_layout layout = {n_panels,     1, 0,
+                                 PANEL_HEIGHT, 0, subject->n_methods + PLOT_DISTRIBUTION_LEGEND};
+    for (int i = 0; i < n_panels; i++)
+        plot_make_room(&layout, subject, panels[i].places, panels[i].n_places, panels[i].n_methods);
+    return layout;
+}
+
 static enum status draw(struct figure_context *context, const struct quantity *quantity,
-                        const struct panel *panels, int n_panels, struct error *error)
+                        const struct plot_marks *tables, const struct panel *panels, int n_panels,
+                        struct error *error)
 {
     const struct subject *subject = context->subject;
-    const struct plot_layout layout = {n_panels,
-                                       1,
-                                       plot_panel_width(1, subject->n_layers, subject->n_methods),
-                                       PANEL_HEIGHT,
-                                       plot_layer_tics_height(subject),
-                                       subject->n_methods + PLOT_DISTRIBUTION_LEGEND};
+    const struct plot_layout layout = lay_out(subject, panels, n_panels);
     char title[2 * NAME_CAPACITY];
     struct plot plot;
-    snprintf(title, sizeof title, "%.40s: %s", subject->name, quantity->title);
+    snprintf(title, sizeof title, "%s: %s", text_shorten(subject->name).text, quantity->title);
     TRY(plot_begin(&plot, context, quantity->name, &layout, title, error));
     fprintf(plot.script, "set errorbars 0\n");
     for (int i = 0; i < n_panels; i++)
-        plot_one_panel(&plot, quantity, subject, &panels[i]);
+        plot_one_panel(&plot, quantity, tables, subject, &panels[i]);
     return plot_end(&plot, context, quantity->caption, error);
 }
 
-/** Panels that have layers: a generator each, class outputs apart where they differ. */
-static int make_panels(const struct subject *subject, const struct quantity *quantity, int *layers,
+/** A panel a generator, class outputs apart where they differ; none without a layer. places: room for
+ * [panel][layer]. */
+static int make_panels(const struct subject *subject, const struct quantity *quantity, struct place *places,
                        struct panel *panels)
 {
+    const bool apart = quantity->class_axis != NULL;
     int n_panels = 0;
-    for (int classes = 0; classes < (quantity->classes_apart ? 2 : 1); classes++) {
-        int *selected = layers + classes * subject->n_layers, n_layers = 0;
-        if (quantity->classes_apart)
-            n_layers = figures_select_layers(subject, classes, selected);
-        else
-            for (; n_layers < subject->n_layers; n_layers++)
-                selected[n_layers] = n_layers;
-        for (int generator = 0; generator < subject->n_generators && n_layers > 0; generator++, n_panels++)
-            panels[n_panels] =
-                (struct panel){n_panels, generator, n_layers, selected, classes != 0, 0, {0, 1}};
-    }
+    for (int classes = 0; classes < (apart ? 2 : 1); classes++)
+        for (int generator = 0; generator < subject->n_generators; generator++) {
+            struct panel *panel = &panels[n_panels];
+            *panel = (struct panel){.index = n_panels,
+                                    .generator = generator,
+                                    .classes = classes != 0,
+                                    .places = places + n_panels * subject->n_layers};
+            for (int layer = 0; layer < subject->n_layers; layer++)
+                if (!apart || (subject->layers[layer].kind == UNIT_CLASS) == panel->classes)
+                    panel->n_places += figures_place(subject, generator, ANY_METHOD, layer, quantity->value,
+                                                     &panel->places[panel->n_places]);
+            n_panels += panel->n_places > 0;
+        }
     return n_panels;
 }
 
 static enum status make(struct figure_context *context, const struct quantity *quantity, struct error *error)
 {
     const struct subject *subject = context->subject;
+    const size_t most_panels = 2 * (size_t)subject->n_generators;
     struct table quantiles, histogram;
     double *values = NULL;
-    int *layers = NULL;
+    struct place *places = NULL;
     struct panel *panels = NULL;
     size_t n_values = 0;
+    char histogram_name[32];
     enum status status;
-    table_start(&quantiles, quantity->name, quantity->caption, columns, sizeof columns / sizeof *columns);
-    table_start(&histogram, quantity->histogram_name, quantity->histogram_caption, histogram_columns,
+    snprintf(histogram_name, sizeof histogram_name, "%s_histogram", quantity->name);
+    const struct plot_marks tables = {.quantiles = quantity->name, .histogram = histogram_name};
+    table_start(&quantiles, tables.quantiles, quantity->caption, columns, sizeof columns / sizeof *columns);
+    table_start(&histogram, tables.histogram, "the same as histograms", histogram_columns,
                 sizeof histogram_columns / sizeof *histogram_columns);
     TRY_CLEANUP(MEMORY_ALLOCATE(values, subject->n_units, error));
-    TRY_CLEANUP(MEMORY_ALLOCATE(layers, 2 * (size_t)subject->n_layers, error));
-    TRY_CLEANUP(MEMORY_ALLOCATE(panels, 2 * (size_t)subject->n_generators, error));
-    int n_panels = make_panels(subject, quantity, layers, panels);
-    for (int i = 0; i < n_panels; i++)
+    TRY_CLEANUP(MEMORY_ALLOCATE(places, most_panels * (size_t)subject->n_layers, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(panels, most_panels, error));
+    int n_panels = make_panels(subject, quantity, places, panels);
+    for (int i = 0; i < n_panels; i++) {
         fill_panel(subject, quantity, &panels[i], &quantiles, &histogram, values);
-    for (int i = 0; i < n_panels; i++)
         n_values += panels[i].n_values;
+    }
     TRY_CLEANUP(output_table(context, &quantiles, error));
     TRY_CLEANUP(output_table(context, &histogram, error));
-    status = n_values > 0 ? draw(context, quantity, panels, n_panels, error)
+    status = n_values > 0 ? draw(context, quantity, &tables, panels, n_panels, error)
                           : plot_message(context, quantity->name, quantity->absent, error);
 cleanup:
     free(panels);
-    free(layers);
+    free(places);
     free(values);
     table_free(&histogram);
     table_free(&quantiles);
     return status;
 }
 
-enum status figure_activation(struct figure_context *context, struct error *error)
-{
-    static const struct quantity activation = {"activation",
-                                               "activation of the units for their MEIs, quantiles over units",
-                                               "activation_histogram",
-                                               "the same as histograms",
-                                               "activation of the units for their MEIs",
-                                               "activation (spiking units: spikes per step)",
-                                               "class output (mean over time)",
-                                               figures_activation,
-                                               true,
-                                               "no finished run (n = 0 units)"};
-    return make(context, &activation, error);
-}
-
-static double variation_of(const struct unit_result *result)
-{
-    return result->variation;
-}
-
-enum status figure_replicates(struct figure_context *context, struct error *error)
-{
-    static const struct quantity replicates = {
-        "replicates",
-        "coefficient of variation of the activation over replicates (standard deviation / mean); quantiles "
-        "over units",
-        "replicates_histogram",
-        "the same as histograms",
-        "spread of the activation over replicates",
-        "standard deviation / mean over replicates",
-        NULL,
-        variation_of,
-        false,
-        "no unit with two finished replicates whose mean activation is not 0 (n = 0 units)"};
-    return make(context, &replicates, error);
-}
+/* ---- The quantities ----------------------------------------------------------------------------------- */
 
 static double entropy_of(const struct unit_result *result)
 {
     return result->entropy;
-}
-
-enum status figure_entropy(struct figure_context *context, struct error *error)
-{
-    static const struct quantity entropy = {"entropy",
-                                            "normalised class entropy of the MEIs (bits / log2 classes), "
-                                            "mean over repeated presentations; quantiles "
-                                            "over units",
-                                            "entropy_histogram",
-                                            "the same as histograms",
-                                            "class entropy of the MEIs, mean over repeated presentations",
-                                            "normalised entropy (1: all classes equal)",
-                                            NULL,
-                                            entropy_of,
-                                            false,
-                                            "no finished run with repeated presentations (n = 0 units)"};
-    return make(context, &entropy, error);
 }
 
 static double perplexity_of(const struct unit_result *result)
@@ -274,20 +243,48 @@ static double perplexity_of(const struct unit_result *result)
     return result->perplexity;
 }
 
+enum { ACTIVATION, REPLICATES, ENTROPY, PERPLEXITY };
+
+static const struct quantity quantities[] = {
+    [ACTIVATION] = {"activation", "activation of the units for their MEIs, quantiles over units",
+                    "activation for the MEIs (spiking units: spikes / step)", "activation",
+                    "class output (mean over time)", figures_activation, "no finished run (n = 0 units)"},
+    [REPLICATES] = {"replicates",
+                    "coefficient of variation of the activation over replicates (standard deviation / mean); "
+                    "quantiles over units",
+                    "spread of the activation over replicates", "standard deviation / mean", NULL,
+                    figures_variation,
+                    "no unit with two finished replicates whose mean activation is not 0 (n = 0 units)"},
+    [ENTROPY] = {"entropy",
+                 "normalised class entropy of the MEIs (bits / log2 classes), mean over repeated "
+                 "presentations; quantiles over units",
+                 "class entropy of the MEIs, mean over repeated presentations",
+                 "entropy (1: all classes equal)", NULL, entropy_of,
+                 "no finished run with repeated presentations (n = 0 units)"},
+    [PERPLEXITY] = {"perplexity",
+                    "relative class perplexity of the MEIs (2^H / classes), mean over repeated "
+                    "presentations; quantiles over units",
+                    "relative class perplexity of the MEIs, mean over repeated presentations",
+                    "relative perplexity 2^H / classes", NULL, perplexity_of,
+                    "no finished run with repeated presentations (n = 0 units)"},
+};
+
+enum status figure_activation(struct figure_context *context, struct error *error)
+{
+    return make(context, &quantities[ACTIVATION], error);
+}
+
+enum status figure_replicates(struct figure_context *context, struct error *error)
+{
+    return make(context, &quantities[REPLICATES], error);
+}
+
+enum status figure_entropy(struct figure_context *context, struct error *error)
+{
+    return make(context, &quantities[ENTROPY], error);
+}
+
 enum status figure_perplexity(struct figure_context *context, struct error *error)
 {
-    static const struct quantity perplexity = {
-        "perplexity",
-        "relative class perplexity of the MEIs (2^H / classes), mean over repeated presentations; quantiles "
-        "over "
-        "units",
-        "perplexity_histogram",
-        "the same as histograms",
-        "relative class perplexity of the MEIs, mean over repeated presentations",
-        "relative perplexity 2^H / classes",
-        NULL,
-        perplexity_of,
-        false,
-        "no finished run with repeated presentations (n = 0 units)"};
-    return make(context, &perplexity, error);
+    return make(context, &quantities[PERPLEXITY], error);
 }

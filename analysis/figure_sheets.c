@@ -28,7 +28,7 @@ enum {
     OVERVIEW_UNITS = 8,
     OVERVIEW_LAYERS = 256,
     OVERVIEW_BLOCKS = 16,
-    LABEL_CHARACTERS = 24,
+    KIND_CHARACTERS = 9, /* "n = 10000" */
     BLOCK_GAP = 3 * GAP,
     TEXT_CAPACITY = 4 * NAME_CAPACITY
 };
@@ -173,6 +173,15 @@ static size_t select_rows(const struct gallery *gallery, int layer, size_t *rows
     return n;
 }
 
+/** Units among these rows that have a finished run. */
+static size_t count_finished(const struct group *group, const size_t *rows, size_t n)
+{
+    size_t n_finished = 0;
+    for (size_t i = 0; i < n; i++)
+        n_finished += group->results[rows[i]].n_done > 0;
+    return n_finished;
+}
+
 /** What all sheets of a layer share. */
 struct sheet {
     int layer;
@@ -209,7 +218,10 @@ static void write_sheet_heading(struct heading *heading, const struct gallery *g
     const struct subject *subject = gallery->subject;
     const struct group *group = gallery->group;
     const struct layer *layer = &subject->layers[sheet->layer];
-    char pages[64] = "", replicates[96] = "";
+    size_t n = count_finished(group, sheet->rows, sheet->n_units);
+    char unfinished[64] = "", pages[64] = "", replicates[96] = "";
+    if (n < sheet->n_units)
+        snprintf(unfinished, sizeof unfinished, " of %zu units", sheet->n_units);
     if (sheet_pages(sheet) > 1)
         snprintf(pages, sizeof pages, "; page %zu of %zu", page + 1, sheet_pages(sheet));
     if (group->n_replicates > 1)
@@ -220,7 +232,7 @@ static void write_sheet_heading(struct heading *heading, const struct gallery *g
     snprintf(heading->lines[1], TEXT_CAPACITY, "generator %s, method %s%s",
              subject->generators[group->generator], subject->methods[group->method],
              group->minimise ? ", activation minimised" : "");
-    snprintf(heading->lines[2], TEXT_CAPACITY, "n = %zu, in network order; numbers: %s%s%s", sheet->n_units,
+    snprintf(heading->lines[2], TEXT_CAPACITY, "n = %zu%s, in network order; numbers: %s%s%s", n, unfinished,
              layer->kind == UNIT_CLASS ? "class output" : "activation", replicates, pages);
 }
 
@@ -279,7 +291,7 @@ static enum status draw_sheets(const struct gallery *gallery, int layer, size_t 
 
 struct overview_row {
     int layer;
-    size_t n_units;
+    size_t n_units; /**< that have a finished run */
     int n_shown;
     size_t shown[OVERVIEW_UNITS];
 };
@@ -322,7 +334,7 @@ static void add_overview_row(struct overview *overview, const struct gallery *ga
     if (n == 0 || overview->n_rows == OVERVIEW_LAYERS)
         return;
     struct overview_row *row = &overview->rows[overview->n_rows++];
-    *row = (struct overview_row){.layer = layer, .n_units = n};
+    *row = (struct overview_row){.layer = layer, .n_units = count_finished(gallery->group, rows, n)};
     for (size_t i = 0; i < n; i++)
         consider_unit(row, gallery->group, rows[i]);
 }
@@ -383,12 +395,12 @@ static void choose_blocks(struct overview *overview)
 
 static void lay_out_overview(struct overview *overview, const struct gallery *gallery)
 {
+    overview->label_width = KIND_CHARACTERS * IMAGE_FONT_WIDTH;
     for (int i = 0; i < overview->n_rows; i++) {
-        int width = image_text_width(gallery->subject->layers[overview->rows[i].layer].name, 1);
+        struct short_name name = text_shorten(gallery->subject->layers[overview->rows[i].layer].name);
+        int width = image_text_width(name.text, 1);
         overview->label_width = width > overview->label_width ? width : overview->label_width;
     }
-    if (overview->label_width > LABEL_CHARACTERS * IMAGE_FONT_WIDTH)
-        overview->label_width = LABEL_CHARACTERS * IMAGE_FONT_WIDTH;
     overview->slot_width = gallery->slot + GAP;
     overview->row_height = gallery->height + CAPTION + GAP;
     choose_blocks(overview);
@@ -417,7 +429,7 @@ static enum status draw_overview_row(struct image *image, int x, int y, const st
     const struct layer *layer = &gallery->subject->layers[row->layer];
     char text[TEXT_CAPACITY];
     int middle = y + gallery->height / 2, first = x + overview->label_width + GAP;
-    image_text(image, x, middle - 3 * LINE / 2, 1, overview->label_width, layer->name);
+    image_text(image, x, middle - 3 * LINE / 2, 1, overview->label_width, text_shorten(layer->name).text);
     image_text(image, x, middle - LINE / 2, 1, overview->label_width, kind_names[layer->kind]);
     snprintf(text, sizeof text, "n = %zu", row->n_units);
     image_text(image, x, middle + LINE / 2, 1, overview->label_width, text);

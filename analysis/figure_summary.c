@@ -15,7 +15,8 @@ static const struct column columns[] = {
     {"method_index", COLUMN_INTEGER, "1", "its place in this file"},
     {"layer", COLUMN_TEXT, "", "layer"},
     {"layer_position", COLUMN_INTEGER, "1", "place of the layer in network order, from 0"},
-    {"n_units", COLUMN_INTEGER, "1", "units of the layer in the campaign"},
+    {"position", COLUMN_INTEGER, "1", "place of the layer in the panel of the plot"},
+    {"n_units", COLUMN_INTEGER, "1", "units of the layer that were to be searched"},
     {"n_replicates", COLUMN_INTEGER, "1", "runs a unit"},
     {"runs", COLUMN_INTEGER, "1", "units x replicates"},
     {"done", COLUMN_INTEGER, "1", "finished runs"},
@@ -68,11 +69,6 @@ static struct tally tally_layer(const struct subject *subject, const struct grou
     return tally;
 }
 
-static double replicate_variation(const struct unit_result *result)
-{
-    return result->variation;
-}
-
 static double median_queries(const struct subject *subject, const struct group *group, int layer,
                              double *values)
 {
@@ -113,16 +109,19 @@ static const char *note(const struct tally *tally, size_t n)
 }
 
 static void add_row(struct table *table, const struct subject *subject, const struct group *group, int layer,
-                    const char *label, double *values)
+                    int position, double *values)
 {
+    char label[NAME_CAPACITY + 16];
     struct tally tally = tally_layer(subject, group, layer);
     struct distribution activation, variation;
     table_text(table, subject->generators[group->generator]);
     table_integer(table, group->generator);
     table_text(table, subject->methods[group->method]);
     table_integer(table, group->method);
+    input_layer_label(&subject->layers[layer], label);
     table_format(table, "%s", label);
     table_integer(table, layer);
+    table_integer(table, position);
     table_integer(table, (int64_t)tally.n_units);
     table_integer(table, (int64_t)group->n_replicates);
     add_tally(table, &tally);
@@ -133,7 +132,7 @@ static void add_row(struct table *table, const struct subject *subject, const st
     table_number(table, activation.quantile_25);
     table_number(table, activation.quantile_75);
     table_number(table, median_queries(subject, group, layer, values));
-    statistics_describe(values, figures_collect(subject, group, layer, replicate_variation, values),
+    statistics_describe(values, figures_collect(subject, group, layer, figures_variation, values),
                         &variation);
     table_number(table, variation.median);
     table_text(table, note(&tally, activation.n));
@@ -141,15 +140,13 @@ static void add_row(struct table *table, const struct subject *subject, const st
 
 static enum status fill(const struct subject *subject, struct table *table, struct error *error)
 {
-    char label[NAME_CAPACITY + 16];
     for (int i = 0; i < subject->n_groups; i++) {
         const struct group *group = &subject->groups[i];
         double *values = NULL;
         TRY(MEMORY_ALLOCATE(values, group->n_rows * group->n_replicates + group->n_rows, error));
-        for (int layer = 0; layer < subject->n_layers; layer++) {
-            input_layer_label(&subject->layers[layer], label);
-            add_row(table, subject, group, layer, label, values);
-        }
+        for (int layer = 0, position = 0; layer < subject->n_layers; layer++)
+            if (figures_searched(subject, group, layer))
+                add_row(table, subject, group, layer, position++, values);
         free(values);
     }
     return STATUS_OK;
@@ -165,7 +162,14 @@ static const struct {
     {"failed", "column('done')", "column('failed')", "#D55E00"},
     {"missing", "column('done')+column('failed')", "column('missing')", "#cccccc"},
 };
-enum { N_STATES = sizeof states / sizeof *states, PANEL_HEIGHT = 150 };
+enum { N_STATES = sizeof states / sizeof *states, PANEL_HEIGHT = 150, MAX_COLUMNS = 2 };
+
+/** What a panel shows: a group, and the layers that it searched. */
+struct panel {
+    const struct group *group;
+    int n_places;
+    struct place *places;
+};
 
 static void plot_stack(FILE *script, const struct group *group)
 {
@@ -173,59 +177,72 @@ static void plot_stack(FILE *script, const struct group *group)
         fprintf(
             script,
             "    'summary.csv' using (is('generator_index',%d)&&is('method_index',%d)&&(%s)>0 ? "
-            "column('layer_position') : "
-            "NaN):(0):(column('layer_position')-0.4):(column('layer_position')+0.4):"
+            "column('position') : "
+            "NaN):(0):(column('position')-0.4):(column('position')+0.4):"
             "((%s)/column('runs')):((%s+%s)/column('runs')) with boxxyerror fs solid noborder lc rgb '%s' "
             "notitle%s\n",
             group->generator, group->method, states[i].count, states[i].below, states[i].below,
             states[i].count, states[i].colour, i + 1 < N_STATES ? ", \\" : "");
 }
 
-static void plot_group(struct plot *plot, const struct subject *subject, int generator, int method)
+static void plot_group(struct plot *plot, const struct subject *subject, const struct panel *panel)
 {
-    const struct group *group = input_find_group(subject, generator, method);
-    char title[3 * NAME_CAPACITY];
-    snprintf(title, sizeof title, "%s, %s", subject->generators[generator], subject->methods[method]);
-    if (group == NULL) {
-        plot_empty_panel(plot, title, "not part of this campaign");
-        return;
-    }
+    char title[2 * NAME_CAPACITY];
+    snprintf(title, sizeof title, "%s, %s", text_shorten(subject->generators[panel->group->generator]).text,
+             text_shorten(subject->methods[panel->group->method]).text);
     bool first = plot_panel(plot, title);
+    plot_places(plot, subject, panel->places, panel->n_places);
     fprintf(plot->script, "plot \\\n");
     for (int i = 0; first && i < N_STATES; i++)
         fprintf(plot->script, "    NaN with boxes fs solid noborder lc rgb '%s' title '%s', \\\n",
                 states[i].colour, states[i].title);
-    plot_stack(plot->script, group);
+    plot_stack(plot->script, panel->group);
 }
 
-static enum status draw(struct figure_context *context, struct error *error)
+static enum status draw(struct figure_context *context, const struct panel *panels, int n_panels,
+                        struct error *error)
 {
-    const struct subject *subject = context->subject;
-    const struct plot_layout layout = {subject->n_methods,
-                                       subject->n_generators,
-                                       plot_panel_width(subject->n_generators, subject->n_layers, 1),
-                                       PANEL_HEIGHT,
-                                       plot_layer_tics_height(subject),
-                                       N_STATES};
+    const int n_columns = n_panels < MAX_COLUMNS ? n_panels : MAX_COLUMNS;
+    struct plot_layout layout = {
+        (n_panels + n_columns - 1) / n_columns, n_columns, 0, PANEL_HEIGHT, 0, N_STATES};
     char title[2 * NAME_CAPACITY];
     struct plot plot;
-    int *layers = NULL;
-    snprintf(title, sizeof title, "%.40s: what became of the runs", subject->name);
-    TRY(MEMORY_ALLOCATE(layers, (size_t)subject->n_layers, error));
-    for (int i = 0; i < subject->n_layers; i++)
-        layers[i] = i;
-    enum status status = plot_begin(&plot, context, "summary", &layout, title, error);
-    if (status == STATUS_OK)
-        plot_layer_tics(&plot, subject, layers, subject->n_layers, NULL);
-    free(layers);
-    TRY(status);
+    for (int i = 0; i < n_panels; i++)
+        plot_make_room(&layout, context->subject, panels[i].places, panels[i].n_places, 1);
+    snprintf(title, sizeof title, "%s: what became of the runs", text_shorten(context->subject->name).text);
+    TRY(plot_begin(&plot, context, "summary", &layout, title, error));
     fprintf(plot.script, "set yrange [0:1]\nset ylabel 'share of runs'\n");
-    for (int method = 0; method < subject->n_methods; method++)
-        for (int generator = 0; generator < subject->n_generators; generator++)
-            plot_group(&plot, subject, generator, method);
+    for (int i = 0; i < n_panels; i++)
+        plot_group(&plot, context->subject, &panels[i]);
     return plot_end(&plot, context,
-                    "share of runs that finished, are saturated, silent, failed or missing, per layer",
+                    "share of runs that finished, are saturated, silent, failed or missing, per layer; n: "
+                    "units with a finished run",
                     error);
+}
+
+static enum status draw_groups(struct figure_context *context, struct error *error)
+{
+    const struct subject *subject = context->subject;
+    struct panel *panels = NULL;
+    struct place *places = NULL;
+    int n_panels = 0;
+    enum status status;
+    TRY_CLEANUP(MEMORY_ALLOCATE(panels, (size_t)subject->n_groups, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(places, (size_t)subject->n_groups * (size_t)subject->n_layers, error));
+    for (int i = 0; i < subject->n_groups; i++) {
+        const struct group *group = &subject->groups[i];
+        struct panel *panel = &panels[n_panels];
+        *panel = (struct panel){.group = group, .places = places + n_panels * subject->n_layers};
+        for (int layer = 0; layer < subject->n_layers; layer++)
+            panel->n_places += figures_place(subject, group->generator, group->method, layer,
+                                             figures_activation, &panel->places[panel->n_places]);
+        n_panels += panel->n_places > 0;
+    }
+    status = draw(context, panels, n_panels, error);
+cleanup:
+    free(places);
+    free(panels);
+    return status;
 }
 
 enum status figure_summary(struct figure_context *context, struct error *error)
@@ -237,7 +254,7 @@ enum status figure_summary(struct figure_context *context, struct error *error)
     TRY_CLEANUP(fill(context->subject, &table, error));
     TRY_CLEANUP(output_table(context, &table, error));
     status = table_n_rows(&table) > 0
-                 ? draw(context, error)
+                 ? draw_groups(context, error)
                  : plot_message(context, "summary", "no layer and no run in the file", error);
 cleanup:
     table_free(&table);

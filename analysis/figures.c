@@ -22,13 +22,14 @@ const struct figure figures[] = {
 };
 const int n_figures = sizeof figures / sizeof *figures;
 
-int figures_select_layers(const struct subject *subject, bool classes, int *layers)
+double figures_activation(const struct unit_result *result)
 {
-    int n = 0;
-    for (int layer = 0; layer < subject->n_layers; layer++)
-        if ((subject->layers[layer].kind == UNIT_CLASS) == classes)
-            layers[n++] = layer;
-    return n;
+    return result->activation;
+}
+
+double figures_variation(const struct unit_result *result)
+{
+    return result->variation;
 }
 
 size_t figures_collect(const struct subject *subject, const struct group *group, int layer,
@@ -37,15 +38,34 @@ size_t figures_collect(const struct subject *subject, const struct group *group,
     size_t n = 0;
     for (size_t row = 0; row < group->n_rows; row++) {
         double candidate = value(&group->results[row]);
-        if (input_layer_of(subject, group, row) == layer && isfinite(candidate))
-            values[n++] = candidate;
+        if (input_layer_of(subject, group, row) != layer || !isfinite(candidate))
+            continue;
+        if (values != NULL)
+            values[n] = candidate;
+        n++;
     }
     return n;
 }
 
-double figures_activation(const struct unit_result *result)
+bool figures_searched(const struct subject *subject, const struct group *group, int layer)
 {
-    return result->activation;
+    for (size_t row = 0; row < group->n_rows; row++)
+        if (input_layer_of(subject, group, row) == layer)
+            return true;
+    return false;
+}
+
+bool figures_place(const struct subject *subject, int generator, int method, int layer, result_value *value,
+                   struct place *place)
+{
+    *place = (struct place){layer, SIZE_MAX, 0};
+    for (int i = 0; i < subject->n_groups; i++) {
+        const struct group *group = &subject->groups[i];
+        if (group->generator == generator && (method == ANY_METHOD || group->method == method) &&
+            figures_searched(subject, group, layer))
+            plot_count(place, figures_collect(subject, group, layer, value, NULL));
+    }
+    return place->fewest <= place->most;
 }
 
 const char *figures_note(size_t n)

@@ -10,6 +10,7 @@
 #define MEICENSUS_ANALYSIS_FIGURES_H
 
 #include "output.h"
+#include "plot.h"
 #include "statistics.h"
 
 typedef enum status figure_function(struct figure_context *context, struct error *error);
@@ -28,15 +29,23 @@ figure_function figure_summary, figure_units, figure_activation, figure_replicat
 
 /* ---- What several figures need ------------------------------------------------------------------------ */
 
-/** Layers whose units are class outputs, or all others; returns how many. layers: room for n_layers. */
-int figures_select_layers(const struct subject *subject, bool classes, int *layers);
-
-/** Of the units of a layer, those values that exist, into `values`; returns how many. */
 typedef double result_value(const struct unit_result *result);
+result_value figures_activation, figures_variation;
+
+/** Of the units of a layer, those values that exist, into `values` (NULL: only count); returns how many. */
 size_t figures_collect(const struct subject *subject, const struct group *group, int layer,
                        result_value *value, double *values);
 
-double figures_activation(const struct unit_result *result);
+/** Whether the group was to search units of that layer, whatever became of the runs. */
+bool figures_searched(const struct subject *subject, const struct group *group, int layer);
+
+/**
+ * The place of a layer in a panel of one generator, with the units that have a value, from the fewest to the
+ * most of its methods that searched the layer. False if none did: then the layer has no place there.
+ */
+enum { ANY_METHOD = -1 };
+bool figures_place(const struct subject *subject, int generator, int method, int layer, result_value *value,
+                   struct place *place);
 
 /** "few units: ..", "no finished run", or "". */
 const char *figures_note(size_t n);

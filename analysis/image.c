@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "image.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <png.h>
 
 #include "memory.h"
+#include "text.h"
 
 enum { FIRST_GLYPH = ' ', N_GLYPHS = 95 };
 
@@ -154,12 +154,6 @@ void image_paste(struct image *image, int x, int y, int shown_width, int shown_h
         }
 }
 
-/** UTF-8: all but the first byte of a character. */
-static bool continues_character(char byte)
-{
-    return ((unsigned char)byte & 0xc0) == 0x80;
-}
-
 static void draw_glyph(struct image *image, int x, int y, int scale, char character)
 {
     static const uint8_t black[3] = {0, 0, 0};
@@ -174,7 +168,7 @@ int image_text_width(const char *text, int scale)
 {
     int n = 0;
     for (; *text != '\0'; text++)
-        n += !continues_character(*text);
+        n += !text_continues_character(*text);
     return n * IMAGE_FONT_WIDTH * scale;
 }
 
@@ -183,7 +177,7 @@ void image_text(struct image *image, int x, int y, int scale, int max_width, con
     int advance = IMAGE_FONT_WIDTH * scale, room = max_width / advance;
     bool cut = image_text_width(text, scale) > room * advance;
     for (int n = 0; *text != '\0' && n < room; text++)
-        if (!continues_character(*text)) {
+        if (!text_continues_character(*text)) {
             draw_glyph(image, x + n * advance, y, scale, cut && n >= room - 2 ? '.' : *text);
             n++;
         }

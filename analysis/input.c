@@ -393,7 +393,6 @@ static enum status assign_layers(struct subject *subject, const struct unit_colu
     for (size_t i = 0; i < subject->n_units; i++) {
         TRY(find_or_add_layer(subject, &capacity, columns->layer[i], columns->layer_index[i],
                               (enum unit_kind)columns->kind[i], &place, error));
-        subject->layers[place].n_units++;
         subject->units[i] = (struct unit){place, (enum unit_kind)columns->kind[i], columns->channel[i],
                                           columns->y[i], columns->x[i]};
     }

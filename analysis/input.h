@@ -30,7 +30,6 @@ struct layer {
     char name[NAME_CAPACITY];
     int network_index;
     enum unit_kind kind;
-    size_t n_units;
 };
 
 /** What became of a row, over its replicates that are done. NAN where there are none. */

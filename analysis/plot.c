@@ -33,12 +33,17 @@ const char *plot_colour(int index)
 enum {
     TITLE_HEIGHT = 36, /* of the figure, above the legend */
     LEGEND_LINE = 18,
-    LEGEND_COLUMN = 290,
+    LEGEND_COLUMN = 390,
     PANEL_TITLE = 26,  /* above a panel */
-    LEFT_MARGIN = 100, /* axis label, tic labels */
-    RIGHT_MARGIN = 20,
-    LABEL_CAPACITY = 40, /* a layer's label in a plot */
+    LEFT_MARGIN = 130, /* axis label, tic labels, what of a layer's label reaches to the left */
+    RIGHT_MARGIN = 30,
+    LABEL_ANGLE = 60, /* of layers' labels, in degrees */
+    LABEL_RISE = 6,   /* height of a character of them */
+    LABEL_ROOM = 44,  /* height besides: ticks, distance to the panel below */
 };
+
+/* "set tics nomirror" after "unset tics" would mirror them */
+static const char axes[] = "set tics out\nset xtics nomirror\nset ytics nomirror\nset border 3\n";
 
 static void write_head(struct plot *plot, const struct plot_layout *layout, const char *title)
 {
@@ -64,14 +69,13 @@ static void write_head(struct plot *plot, const struct plot_layout *layout, cons
             "is(name, value) = column(name) == value\n"
             "set multiplot layout %d,%d margins %.5f,%.5f,%.5f,%.5f spacing %.5f,%.5f title %s font ',14'\n"
             "set grid y lc rgb '#dddddd'\n"
-            "set tics nomirror out\n"
-            "set border 3\n"
+            "%s"
             "set ylabel offset 1\n"
             "set key at screen 0.5,%.5f center top vertical maxrows %d Left reverse samplen 2\n",
             plot->name, width, height, width, height, plot->name, layout->rows, layout->columns,
             (double)LEFT_MARGIN / width, 1 - (double)RIGHT_MARGIN / width, (double)layout->below / height,
             1 - (double)(head + PANEL_TITLE) / height, (double)LEFT_MARGIN / width,
-            (double)(layout->below + PANEL_TITLE) / height, quoted, 1 - (double)TITLE_HEIGHT / height,
+            (double)(layout->below + PANEL_TITLE) / height, quoted, axes, 1 - (double)TITLE_HEIGHT / height,
             legend_rows < 1 ? 1 : legend_rows);
 }
 
@@ -89,24 +93,33 @@ enum status plot_begin(struct plot *plot, const struct figure_context *context, 
     return STATUS_OK;
 }
 
-bool plot_panel(struct plot *plot, const char *title)
+static void write_panel_title(struct plot *plot, const char *title)
 {
     char quoted[QUOTED_CAPACITY];
     plot_quote(title, quoted);
-    fprintf(plot->script, "%sset title %s offset 0,-0.3\n", plot->n_panels == 1 ? "unset key\n" : "", quoted);
-    return plot->n_panels++ == 0;
+    fprintf(plot->script, "%sset title %s offset 0,-0.3\n", plot->has_legend ? "unset key\n" : "", quoted);
+}
+
+bool plot_panel(struct plot *plot, const char *title)
+{
+    bool is_first = !plot->has_legend;
+    write_panel_title(plot, title);
+    plot->has_legend = true;
+    return is_first;
 }
 
 void plot_empty_panel(struct plot *plot, const char *title, const char *message)
 {
     char quoted[QUOTED_CAPACITY];
-    plot_panel(plot, title);
+    write_panel_title(plot, title);
     plot_quote(message, quoted);
     fprintf(plot->script,
+            "unset border\nunset tics\nunset xlabel\nunset ylabel\n"
             "set label 1 %s at graph 0.5,0.5 center\n"
-            "plot [] [0:1] NaN notitle\n"
-            "unset label 1\n",
-            quoted);
+            "set xrange [1:10]\nset yrange [0:1]\n"
+            "plot NaN notitle\n"
+            "unset label 1\n%s",
+            quoted, axes);
 }
 
 void plot_legend_box(struct plot *plot, const char *colour, const char *title)
@@ -239,60 +252,64 @@ enum status plot_end(struct plot *plot, struct figure_context *context, const ch
 enum status plot_message(struct figure_context *context, const char *name, const char *message,
                          struct error *error)
 {
-    static const struct plot_layout layout = {1, 1, 700, 60, 20, 0};
+    static const struct plot_layout layout = {1, 1, PLOT_WIDTH, 60, 20, 0};
     struct plot plot;
+    char title[2 * NAME_CAPACITY];
     printf("%s: %s: %s\n", context->subject->name, name, message);
-    TRY(plot_begin(&plot, context, name, &layout, name, error));
-    fprintf(plot.script, "unset border; unset tics; unset grid; unset key\nset xrange [0:1]\n");
+    snprintf(title, sizeof title, "%s: %s", text_shorten(context->subject->name).text, name);
+    TRY(plot_begin(&plot, context, name, &layout, title, error));
     plot_empty_panel(&plot, "", message);
     return plot_end(&plot, context, message, error);
 }
 
 /* ---- Layers ------------------------------------------------------------------------------------------- */
 
-static void layer_tic(const struct layer *layer, char label[LABEL_CAPACITY])
+void plot_count(struct place *place, size_t n)
 {
-    static const char *const kinds[][2] = {[UNIT_CHANNEL] = {"unit", "units"},
-                                           [UNIT_NEURON] = {"neuron", "neurons"},
-                                           [UNIT_CLASS] = {"class", "classes"}};
-    const int longest = 20;
-    int length = (int)strlen(layer->name);
-    snprintf(label, LABEL_CAPACITY, "%.*s%s (%zu %s)", length > longest ? longest - 2 : length, layer->name,
-             length > longest ? ".." : "", layer->n_units, kinds[layer->kind][layer->n_units != 1]);
+    place->fewest = n < place->fewest ? n : place->fewest;
+    place->most = n > place->most ? n : place->most;
 }
 
-void plot_layer_tics(struct plot *plot, const struct subject *subject, const int *layers, int n_layers,
-                     const char *extra)
+void plot_place_label(const struct subject *subject, const struct place *place,
+                      char label[PLACE_LABEL_CAPACITY])
+{
+    static const char *const kinds[] = {
+        [UNIT_CHANNEL] = "", [UNIT_NEURON] = " neurons", [UNIT_CLASS] = " classes"};
+    const struct layer *layer = place->layer == ALL_LAYERS ? NULL : &subject->layers[place->layer];
+    char range[32] = "";
+    if (place->most > place->fewest)
+        snprintf(range, sizeof range, "-%zu", place->most);
+    snprintf(label, PLACE_LABEL_CAPACITY, "%s%s (n = %zu%s)",
+             text_shorten(layer == NULL ? "all layers" : layer->name).text,
+             layer == NULL ? "" : kinds[layer->kind], place->fewest, range);
+}
+
+void plot_places(struct plot *plot, const struct subject *subject, const struct place *places, int n_places)
 {
     const double margin =
-        0.6 + (n_layers < 3 ? 0.5 * (3 - n_layers) : 0); /* one layer is not as wide as three */
-    char label[LABEL_CAPACITY], quoted[QUOTED_CAPACITY];
-    fprintf(plot->script, "set xtics rotate by 40 right (");
-    for (int i = 0; i < n_layers; i++) {
-        layer_tic(&subject->layers[layers[i]], label);
+        0.6 + (n_places < 3 ? 0.5 * (3 - n_places) : 0); /* one layer is not as wide as three */
+    char label[PLACE_LABEL_CAPACITY], quoted[QUOTED_CAPACITY];
+    fprintf(plot->script, "set xtics rotate by %d right (", LABEL_ANGLE);
+    for (int i = 0; i < n_places; i++) {
+        plot_place_label(subject, &places[i], label);
         plot_quote(label, quoted);
         fprintf(plot->script, "%s%s %d", i == 0 ? "" : ", ", quoted, i);
     }
-    if (extra != NULL) {
-        plot_quote(extra, quoted);
-        fprintf(plot->script, ", %s %d", quoted, n_layers);
-    }
-    fprintf(plot->script, ")\nset xrange [%g:%g]\n", -margin, n_layers - 1 + (extra != NULL) + margin);
+    fprintf(plot->script, ")\nset xrange [%g:%g]\n", -margin, n_places - 1 + margin);
 }
 
-int plot_layer_tics_height(const struct subject *subject)
+void plot_make_room(struct plot_layout *layout, const struct subject *subject, const struct place *places,
+                    int n_places, int n_marks)
 {
-    size_t longest = 0;
-    for (int i = 0; i < subject->n_layers; i++) {
-        char label[LABEL_CAPACITY];
-        layer_tic(&subject->layers[i], label);
-        longest = strlen(label) > longest ? strlen(label) : longest;
+    const int most = 4000, least = layout->columns == 1 ? PLOT_WIDTH : 420;
+    int longest = 0, width = 40 + (n_places < 3 ? 3 : n_places) * (24 + 18 * n_marks);
+    for (int i = 0; i < n_places; i++) {
+        char label[PLACE_LABEL_CAPACITY];
+        plot_place_label(subject, &places[i], label);
+        longest = (int)strlen(label) > longest ? (int)strlen(label) : longest;
     }
-    return 30 + 6 * (int)longest;
-}
-
-int plot_panel_width(int n_columns, int n_layers, int n_marks)
-{
-    int width = 40 + (n_layers < 3 ? 3 : n_layers) * (24 + 18 * n_marks), least = n_columns == 1 ? 660 : 420;
-    return width < least ? least : width > 4000 ? 4000 : width;
+    width = width < least ? least : width > most ? most : width;
+    layout->panel_width = width > layout->panel_width ? width : layout->panel_width;
+    layout->below =
+        LABEL_ROOM + LABEL_RISE * longest > layout->below ? LABEL_ROOM + LABEL_RISE * longest : layout->below;
 }

@@ -9,10 +9,11 @@
 #include <stdio.h>
 
 #include "output.h"
+#include "text.h"
 
 enum { PLOT_NAME_CAPACITY = 3 * FILE_NAME_CAPACITY };
 
-/** Panels of one figure; sizes in pixels inside the axes. */
+/** Panels of one plot; sizes in pixels inside the axes. */
 struct plot_layout {
     int rows, columns, panel_width, panel_height;
     int below;    /**< room for the labels under a panel */
@@ -22,7 +23,7 @@ struct plot_layout {
 struct plot {
     FILE *script; /**< write the panels here */
     char name[PLOT_NAME_CAPACITY];
-    int n_panels; /**< begun so far */
+    bool has_legend;
 };
 
 /**
@@ -34,10 +35,10 @@ enum status plot_begin(struct plot *plot, const struct figure_context *context, 
                        const struct plot_layout *layout, const char *title, struct error *error);
 
 /** Begins the next panel. True for the first one, whose plot command makes the legend of all: plots of NaN
- *  with titles, while all data have none. */
+ *  with titles, while all data have none. A panel sets its own labels, ranges and layers. */
 bool plot_panel(struct plot *plot, const char *title);
 
-/** A whole panel that only says something. */
+/** A whole panel that only says something, without axes. */
 void plot_empty_panel(struct plot *plot, const char *title, const char *message);
 
 /** Closes the script, draws it and adds it to the index with a caption. A gnuplot that is missing or fails is
@@ -56,7 +57,7 @@ void plot_quote(const char *text, char quoted[QUOTED_CAPACITY]);
 /** Colour-blind safe colours (Okabe and Ito); they repeat after 8. */
 const char *plot_colour(int index);
 
-/** Legend entries for one colour, ending in ", \\\n". */
+/** A legend entry for one colour, ending in ", \\\n". */
 void plot_legend_box(struct plot *plot, const char *colour, const char *title);
 
 /**
@@ -75,15 +76,31 @@ void plot_distribution(struct plot *plot, const struct plot_marks *marks);
 enum { PLOT_DISTRIBUTION_LEGEND = 4 };
 void plot_distribution_legend(struct plot *plot);
 
-/** set xtics: the layers' names and n units at positions 0, 1, ..; extra: one more label, or NULL. Sets
- * xrange. */
-void plot_layer_tics(struct plot *plot, const struct subject *subject, const int *layers, int n_layers,
-                     const char *extra);
+/** A place on the x axis of a panel: a layer, and how many units it has in the groups that the panel shows.
+ */
+struct place {
+    int layer;           /**< ALL_LAYERS: all but class outputs */
+    size_t fewest, most; /**< of these groups; SIZE_MAX, 0: no group yet */
+};
+enum { ALL_LAYERS = -1 };
 
-/** Room in pixels for those labels. */
-int plot_layer_tics_height(const struct subject *subject);
+/** One more group has n units there. */
+void plot_count(struct place *place, size_t n);
 
-/** Width of a panel, one of n_columns side by side, with `n_marks` in each of n_layers. */
-int plot_panel_width(int n_columns, int n_layers, int n_marks);
+/** "NAME (n = 3)", or "NAME (n = 2-3)" where groups differ; NAME as text_shorten makes it, and the kind of
+ * units. */
+enum { PLACE_LABEL_CAPACITY = sizeof(struct short_name) + 64 };
+void plot_place_label(const struct subject *subject, const struct place *place,
+                      char label[PLACE_LABEL_CAPACITY]);
+
+/** Labels at positions 0, 1, .. and the range of the x axis. */
+void plot_places(struct plot *plot, const struct subject *subject, const struct place *places, int n_places);
+
+enum { PLOT_WIDTH = 800 }; /**< of a panel that stands alone, at least */
+
+/** Makes the panels of a layout wide and the room below them high enough for those places, each with n_marks
+ * side by side. */
+void plot_make_room(struct plot_layout *layout, const struct subject *subject, const struct place *places,
+                    int n_places, int n_marks);
 
 #endif

@@ -14,34 +14,37 @@
 #include "hash.h"
 #include "results_file.h"
 
-enum { FIXTURE_BUDGET = 200, FIXTURE_SIDE = 8, FIXTURE_CLASSES = 10, FIXTURE_MAX_GROUPS = 8 };
+enum { FIXTURE_BUDGET = 200, FIXTURE_SIDE = 8, FIXTURE_CLASSES = 10, FIXTURE_MAX_GROUPS = 14 };
+
+enum fixture_oddity {
+    PLAIN,
+    SILENT,   /* nothing drives any unit */
+    GAPS,     /* every seventh run is missing, every eleventh failed */
+    KINDS,    /* the first layer's units are neurons, the last one's are classes */
+    MINIMISE, /* activations are minimised */
+    UNLIKE    /* generators searched units of their own, and layer 1 failed: fixture_searches */
+};
 
 struct fixture_shape {
     const char *name;
     int n_layers, units_per_layer, n_generators, n_methods, n_replicates, n_trials;
-    bool silent; /* nothing drives any unit */
-    bool gaps;   /* every seventh run is missing, every eleventh failed */
-    bool kinds;  /* the first layer's units are neurons, the last one's are classes */
-    bool minimise;
+    enum fixture_oddity oddity;
 };
 
 static const struct fixture_shape fixture_shapes[] = {
-    {"usual", 5, 24, 2, 3, 2, 10, false, false, true, false},
-    {"large", 17, 40, 2, 4, 1, 5, false, false, false, false},
-    {"gaps", 3, 12, 2, 2, 2, 5, false, true, false, false},
-    {"few", 4, 2, 1, 2, 1, 5, false, false, false, false},
-    {"one", 1, 1, 1, 1, 1, 1, false, false, false, false},
-    {"single", 2, 8, 1, 1, 1, 5, false, false, false, false},
-    {"silent", 2, 8, 1, 2, 2, 5, true, false, false, false},
-    {"bare", 2, 8, 1, 2, 1, 0, false, false, false, false},
-    {"minimise", 2, 12, 1, 2, 2, 5, false, false, false, true},
+    {"usual", 5, 24, 2, 3, 2, 10, KINDS}, {"large", 17, 40, 2, 4, 1, 5, PLAIN},
+    {"many", 17, 12, 2, 7, 1, 5, KINDS},  {"gaps", 3, 12, 2, 2, 2, 5, GAPS},
+    {"few", 4, 2, 1, 2, 1, 5, PLAIN},     {"one", 1, 1, 1, 1, 1, 1, PLAIN},
+    {"single", 2, 8, 1, 1, 1, 5, PLAIN},  {"silent", 2, 8, 1, 2, 2, 5, SILENT},
+    {"bare", 2, 8, 1, 2, 1, 0, PLAIN},    {"minimise", 2, 12, 1, 2, 2, 5, MINIMISE},
+    {"unlike", 5, 5, 2, 2, 2, 5, UNLIKE},
 };
 
 struct fixture {
     const struct fixture_shape *shape;
     size_t n_units;
     struct results_unit *units;
-    int32_t *unit_rows;
+    int32_t *unit_rows[FIXTURE_MAX_GROUPS]; /* of each group the units that it searched */
     struct results_group groups[FIXTURE_MAX_GROUPS];
     struct record_layout layout;
     unsigned char **records; /* [group][unit][replicate]; NULL: missing */
@@ -65,7 +68,7 @@ static float fixture_activation(const struct fixture *fixture, int method, size_
     double depth = (double)fixture->units[unit].layer_index / fixture->shape->n_layers;
     double value = 0.2 + 0.4 * depth + 0.3 * (double)fixture_uniform(unit, 7) - 0.05 * method +
                    0.08 * (double)fixture_uniform(run, 8);
-    return fixture->shape->silent ? 0 : (float)(floor(80 * fmin(1, value)) / 80);
+    return fixture->shape->oddity == SILENT ? 0 : (float)(floor(80 * fmin(1, value)) / 80);
 }
 
 static void fixture_fill_search(const struct fixture *fixture, void *record, uint64_t run, float best)
@@ -112,7 +115,7 @@ static void fixture_fill_record(struct fixture *fixture, int group, size_t unit,
     const struct fixture_shape *shape = fixture->shape;
     float activation = fixture_activation(fixture, group % shape->n_methods, unit, run);
     const uint8_t status = RUN_DONE, reason = activation < 1 ? STOP_BUDGET : STOP_BOUND,
-                  saturated = activation >= 1, silent = shape->silent;
+                  saturated = activation >= 1, silent = shape->oddity == SILENT;
     fixture_set(fixture, record, FIELD_STATUS, &status);
     fixture_set(fixture, record, FIELD_STOP_REASON, &reason);
     fixture_set(fixture, record, FIELD_SILENT, &silent);
@@ -120,6 +123,23 @@ static void fixture_fill_record(struct fixture *fixture, int group, size_t unit,
     fixture_fill_search(fixture, record, run, activation);
     fixture_fill_trials(fixture, record, run,
                         1.0 + 12.0 * fixture->units[unit].layer_index / (double)shape->n_layers);
+}
+
+/* Whether a group of the shape "unlike" was to search that unit of a layer: the first generator units 0 to 2
+ * of every second layer, the second one units 1 to 4. */
+static bool fixture_searches(const struct fixture_shape *shape, int generator, int layer, int number)
+{
+    if (shape->oddity != UNLIKE)
+        return true;
+    return generator == 0 ? layer % 2 == 0 && number < 3 : number > 0;
+}
+
+static bool fixture_fails(const struct fixture *fixture, size_t run)
+{
+    const struct fixture_shape *shape = fixture->shape;
+    size_t unit = run / (size_t)shape->n_replicates % fixture->n_units;
+    bool is_layer_1 = unit / (size_t)shape->units_per_layer == 1;
+    return (shape->oddity == GAPS && run % 11 == 5) || (shape->oddity == UNLIKE && is_layer_1);
 }
 
 static void fixture_make_records(struct fixture *fixture)
@@ -130,10 +150,10 @@ static void fixture_make_records(struct fixture *fixture)
     size_t n_runs = n_groups * fixture->n_units * n_replicates;
     fixture->records = calloc(n_runs, sizeof *fixture->records);
     for (size_t run = 0; run < n_runs; run++) {
-        if (fixture->shape->gaps && run % 7 == 3)
+        if (fixture->shape->oddity == GAPS && run % 7 == 3)
             continue;
         fixture->records[run] = calloc(1, fixture->layout.n_bytes);
-        if (fixture->shape->gaps && run % 11 == 5) {
+        if (fixture_fails(fixture, run)) {
             const uint8_t failed = RUN_FAILED;
             record_set_missing(&fixture->layout, fixture->records[run]);
             fixture_set(fixture, fixture->records[run], FIELD_STATUS, &failed);
@@ -153,7 +173,6 @@ static void fixture_make_units(struct fixture *fixture)
     const struct fixture_shape *shape = fixture->shape;
     fixture->n_units = (size_t)(shape->n_layers * shape->units_per_layer);
     fixture->units = calloc(fixture->n_units, sizeof *fixture->units);
-    fixture->unit_rows = calloc(fixture->n_units, sizeof *fixture->unit_rows);
     for (int i = 0; i < shape->n_layers; i++) {
         snprintf(fixture_layer_names[i], sizeof fixture_layer_names[i], i == 0 ? "sn1" : "layer%d.%d.sn%d",
                  1 + (i - 1) / 4, (i - 1) / 2 % 2, 1 + (i - 1) % 2);
@@ -161,7 +180,8 @@ static void fixture_make_units(struct fixture *fixture)
     }
     for (size_t i = 0; i < fixture->n_units; i++) {
         int layer = (int)i / shape->units_per_layer, number = (int)i % shape->units_per_layer;
-        bool neuron = shape->kinds && layer == 0, class = shape->kinds && layer == shape->n_layers - 1;
+        bool neuron = shape->oddity == KINDS && layer == 0,
+             class = shape->oddity == KINDS && layer == shape->n_layers - 1;
         fixture->units[i] = (struct results_unit){fixture_layers[layer],
                                                   class ? -1 : layer,
                                                   neuron  ? UNIT_NEURON
@@ -170,14 +190,26 @@ static void fixture_make_units(struct fixture *fixture)
                                                   number,
                                                   neuron ? number / 4 : -1,
                                                   neuron ? number % 4 : -1};
-        fixture->unit_rows[i] = (int32_t)i;
     }
+}
+
+static void fixture_choose_units(struct fixture *fixture, int group)
+{
+    const struct fixture_shape *shape = fixture->shape;
+    size_t n = 0;
+    fixture->unit_rows[group] = calloc(fixture->n_units, sizeof **fixture->unit_rows);
+    for (int i = 0; i < (int)fixture->n_units; i++)
+        if (fixture_searches(shape, group / shape->n_methods, i / shape->units_per_layer,
+                             i % shape->units_per_layer))
+            fixture->unit_rows[group][n++] = i;
+    fixture->groups[group].unit_rows = fixture->unit_rows[group];
+    fixture->groups[group].n_units = n;
 }
 
 static struct results_group fixture_group(const struct fixture *fixture, int index)
 {
     static const char *const generators[] = {"sn_gan_light", "vq_vae"};
-    static const char *const methods[] = {"tt_b", "random", "one_plus_one", "tt"};
+    static const char *const methods[] = {"tt_b", "random", "one_plus_one", "tt", "cma_es", "pso", "de"};
     static const char *const classes[] = {"airplane", "automobile", "bird",  "cat",  "deer",
                                           "dog",      "frog",       "horse", "ship", "truck"};
     static const double mean[] = {0.4914, 0.4822, 0.4465}, deviation[] = {0.2023, 0.1994, 0.2010};
@@ -196,11 +228,9 @@ static struct results_group fixture_group(const struct fixture *fixture, int ind
                                             .budget = FIXTURE_BUDGET,
                                             .trials = shape->n_trials,
                                             .classes = shape->n_trials == 0 ? 0 : FIXTURE_CLASSES},
-                                  .n_units = fixture->n_units,
-                                  .unit_rows = fixture->unit_rows,
                                   .n_replicates = (size_t)shape->n_replicates,
                                   .class_names = classes,
-                                  .minimise = shape->minimise,
+                                  .minimise = shape->oddity == MINIMISE,
                                   .timesteps = 20,
                                   .noise = "carry_over",
                                   .mean = mean,
@@ -210,10 +240,11 @@ static struct results_group fixture_group(const struct fixture *fixture, int ind
                                   .latent_kind = generator == 0 ? "grid" : "codebook"};
 }
 
-static enum status fixture_find_row(void *context, size_t group, size_t unit, size_t replicate,
+static enum status fixture_find_row(void *context, size_t group, size_t row_of_group, size_t replicate,
                                     struct results_row *row, struct error *error)
 {
     const struct fixture *fixture = context;
+    const size_t unit = (size_t)fixture->unit_rows[group][row_of_group];
     (void)error;
     row->record =
         fixture
@@ -229,7 +260,8 @@ static void fixture_free(struct fixture *fixture)
         free(fixture->records[i]);
     free(fixture->records);
     free(fixture->units);
-    free(fixture->unit_rows);
+    for (size_t i = 0; i < n_groups; i++)
+        free(fixture->unit_rows[i]);
 }
 
 static enum status fixture_write_file(struct fixture *fixture, const char *path, struct error *error)
@@ -273,8 +305,10 @@ static enum status fixture_write(const char *shape_name, const char *path, struc
     if (fixture.shape == NULL)
         return error_set(error, STATUS_USAGE, "%s: no such shape", shape_name);
     fixture_make_units(&fixture);
-    for (int i = 0; i < fixture.shape->n_generators * fixture.shape->n_methods; i++)
+    for (int i = 0; i < fixture.shape->n_generators * fixture.shape->n_methods; i++) {
         fixture.groups[i] = fixture_group(&fixture, i);
+        fixture_choose_units(&fixture, i);
+    }
     TRY(record_layout_make(&fixture.groups[0].sizes, &fixture.layout, error));
     fixture_make_records(&fixture);
     enum status status = fixture_write_file(&fixture, path, error);

@@ -18,6 +18,7 @@
 #include "../../analysis/hdf5_read.h"
 #include "../../analysis/plot.h"
 #include "../../analysis/statistics.h"
+#include "../../analysis/text.h"
 #include "analysis_fixture.h"
 
 static char folder[] = "/tmp/test_analysis_XXXXXX";
@@ -488,6 +489,196 @@ static void missing_datasets_are_named(void **state)
     }
 }
 
+/* ---- Figures ------------------------------------------------------------------------------------------ */
+
+struct analysis {
+    struct input input;
+    struct output output;
+    struct figure_context context;
+    char text[1 << 20]; /* of the file read last */
+};
+
+/* Analyses a file of that shape into a folder of its name; scripts are written, but nothing is drawn. */
+static struct analysis *analyse(const char *shape, figure_function *figure)
+{
+    struct error error = {0};
+    char path[128], file[160];
+    struct analysis *analysis = calloc(1, sizeof *analysis);
+    assert_non_null(analysis);
+    snprintf(path, sizeof path, "%s/figures-%s", folder, shape);
+    snprintf(file, sizeof file, "%s.h5", path);
+    write_shape(shape, file);
+    assert_int_equal(input_open(file, &analysis->input, &error), STATUS_OK);
+    assert_int_equal(output_open(path, file, &analysis->output, &error), STATUS_OK);
+    analysis->output.gnuplot_missing = true;
+    assert_int_equal(
+        output_subject(&analysis->output, &analysis->input.subjects[0], &analysis->context, &error),
+        STATUS_OK);
+    assert_int_equal(figure(&analysis->context, &error), STATUS_OK);
+    return analysis;
+}
+
+static void free_analysis(struct analysis *analysis)
+{
+    struct error error = {0};
+    output_subject_end(&analysis->context);
+    assert_int_equal(output_close(&analysis->output, &error), STATUS_OK);
+    input_close(&analysis->input);
+    free(analysis);
+}
+
+/* A file of the subject's folder. */
+static const char *text_of(struct analysis *analysis, const char *name)
+{
+    char path[PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/%s", analysis->context.folder, name);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        fail_msg("%s: not written", path);
+    size_t n = fread(analysis->text, 1, sizeof analysis->text - 1, file);
+    analysis->text[n] = '\0';
+    fclose(file);
+    return analysis->text;
+}
+
+static int count_of(const char *text, const char *words)
+{
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, words)) != NULL; at += strlen(words))
+        n++;
+    return n;
+}
+
+static void assert_count(struct analysis *analysis, const char *name, const char *words, int expected)
+{
+    int n = count_of(text_of(analysis, name), words);
+    if (n != expected)
+        fail_msg("%s: '%s' %d times, expected %d", name, words, n, expected);
+}
+
+/* Of the shape "unlike", whose layers have 5 units. */
+static const char first_layers[] = "'sn1 (n = 3)' 0, 'layer1.0.sn2 (n = 3)' 1, 'layer1.1.sn2 (n = 3)' 2)";
+static const char second_layers[] = "'sn1 (n = 4)' 0, 'layer1.0.sn1 (n = 0)' 1, 'layer1.0.sn2 (n = 4)' 2, "
+                                    "'layer1.1.sn1 (n = 4)' 3, 'layer1.1.sn2 (n = 4)' 4)";
+
+static void panels_have_the_layers_and_units_of_their_groups(void **state)
+{
+    const struct {
+        figure_function *make;
+        const char *table, *script;
+        int n_lines, n_panels; /* lines with the heading; panels of each generator */
+    } figures_of_layers[] = {
+        {figure_summary, "summary.csv", "summary.gp", 1 + 2 * (3 + 5), 2},
+        {figure_activation, "activation.csv", "activation.gp", 1 + 2 * (3 + 5), 1},
+        {figure_replicates, "replicates.csv", "replicates.gp", 1 + 2 * (3 + 5), 1},
+        {figure_entropy, "entropy.csv", "entropy.gp", 1 + 2 * (3 + 5), 1},
+        {figure_distance, "distance.csv", "distance.gp", 1 + 5 * (3 + 5), 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof figures_of_layers / sizeof *figures_of_layers; i++) {
+        struct analysis *analysis = analyse("unlike", figures_of_layers[i].make);
+        assert_count(analysis, figures_of_layers[i].table, "\n", figures_of_layers[i].n_lines);
+        assert_count(analysis, figures_of_layers[i].script, first_layers, figures_of_layers[i].n_panels);
+        assert_count(analysis, figures_of_layers[i].script, second_layers, figures_of_layers[i].n_panels);
+        free_analysis(analysis);
+    }
+}
+
+static void convergence_has_a_panel_a_searched_layer(void **state)
+{
+    struct analysis *analysis = analyse("unlike", figure_convergence);
+    (void)state;
+    assert_count(analysis, "convergence_sn_gan_light.gp", "set title '", 3);
+    assert_count(analysis, "convergence_sn_gan_light.gp", "(n = 3)'", 3);
+    assert_count(analysis, "convergence_vq_vae.gp", "set title '", 5);
+    assert_count(analysis, "convergence_vq_vae.gp", "(n = 4)'", 4);
+    assert_count(analysis, "convergence_vq_vae.gp", "set title 'layer1.0.sn1 (n = 0)'", 1);
+    assert_count(analysis, "convergence_vq_vae.gp", "'no finished run'", 1);
+    free_analysis(analysis);
+}
+
+static void comparisons_have_the_units_of_both(void **state)
+{
+    struct analysis *analysis = analyse("unlike", figure_comparison);
+    (void)state;
+    assert_count(analysis, "comparison_methods_sn_gan_light.gp",
+                 "'layer1.1.sn2 (n = 3)' 2, 'all layers (n = 9)' 3)", 1);
+    assert_count(analysis, "comparison_methods_vq_vae.gp", "'layer1.0.sn1 (n = 0)' 1,", 1);
+    assert_count(analysis, "comparison_methods_vq_vae.gp", "'all layers (n = 16)' 5)", 1);
+    assert_count(analysis, "comparison_generators.gp",
+                 "('sn1 (n = 2)' 0, 'layer1.0.sn2 (n = 2)' 1, 'layer1.1.sn2 (n = 2)' 2, "
+                 "'all layers (n = 6)' 3)",
+                 1);
+    assert_count(analysis, "comparison.csv", "\n", 1 + 4 + 6 + 2 * 4);
+    assert_count(analysis, "comparison.csv", "no unit with finished runs of both", 1);
+    free_analysis(analysis);
+}
+
+static void many_methods_have_few_panels(void **state)
+{
+    struct analysis *analysis = analyse("many", figure_comparison);
+    (void)state;
+    assert_count(analysis, "comparison_methods_sn_gan_light.gp", "set title '", 6);
+    assert_count(analysis, "comparison_methods_vq_vae.gp", "set title '", 6);
+    assert_count(analysis, "comparison_generators.gp", "set title '", 1);
+    assert_count(analysis, "comparison_class_methods_vq_vae.gp", "set title '", 6);
+    assert_count(analysis, "comparison_class_generators.gp", "set title '", 1);
+    assert_count(analysis, "comparison_methods_vq_vae.gp", "classes (n", 0);
+    /* 21 pairs of methods a generator, 7 of generators, each of 17 layers and all */
+    assert_count(analysis, "comparison.csv", "\n", 1 + (21 + 21 + 7) * 18);
+    assert_count(analysis, "comparison.csv", ",all,", 21 + 21 + 7);
+    free_analysis(analysis);
+}
+
+static void labels_count_from_the_fewest_to_the_most(void **state)
+{
+    struct layer layers[] = {{"sn1", 0, UNIT_CHANNEL}, {"fc", 1, UNIT_CLASS}};
+    const struct subject subject = {.layers = layers};
+    struct place place = {0, SIZE_MAX, 0};
+    char label[PLACE_LABEL_CAPACITY];
+    (void)state;
+    plot_count(&place, 3);
+    plot_place_label(&subject, &place, label);
+    assert_string_equal(label, "sn1 (n = 3)");
+    plot_count(&place, 0);
+    plot_count(&place, 2);
+    plot_place_label(&subject, &place, label);
+    assert_string_equal(label, "sn1 (n = 0-3)");
+    plot_place_label(&subject, &(struct place){1, 10, 10}, label);
+    assert_string_equal(label, "fc classes (n = 10)");
+    plot_place_label(&subject, &(struct place){ALL_LAYERS, 7, 7}, label);
+    assert_string_equal(label, "all layers (n = 7)");
+}
+
+static void the_first_panel_with_data_makes_the_legend(void **state)
+{
+    static const struct plot_layout layout = {3, 1, PLOT_WIDTH, 100, 20, 1};
+    struct plot plot;
+    struct analysis *analysis = analyse("one", figure_units);
+    struct error error = {0};
+    (void)state;
+    assert_int_equal(plot_begin(&plot, &analysis->context, "legend", &layout, "legend", &error), STATUS_OK);
+    plot_empty_panel(&plot, "empty", "nothing");
+    assert_true(plot_panel(&plot, "first"));
+    assert_false(plot_panel(&plot, "second"));
+    assert_int_equal(plot_end(&plot, &analysis->context, "", &error), STATUS_OK);
+    const char *text = text_of(analysis, "legend.gp");
+    assert_int_equal(count_of(text, "unset key"), 1);
+    assert_true(strstr(text, "unset key") > strstr(text, "'first'"));
+    free_analysis(analysis);
+}
+
+static void long_names_keep_what_tells_them_apart(void **state)
+{
+    (void)state;
+    assert_string_equal(text_shorten("layer1.0.sn2").text, "layer1.0.sn2");
+    assert_string_equal(text_shorten("01234567890123456789").text, "01234567890123456789");
+    assert_string_equal(text_shorten("features.denseblock1.denselayer12.sn2").text, "f.d1.d12.sn2");
+    assert_string_equal(text_shorten("a_generator_of_very_many_words").text, "a_generat..any_words");
+    assert_string_equal(text_shorten("\xc3\xa9t\xc3\xa9_r\xc3\xa9seau_tr\xc3\xa8s_profond_12").text,
+                        "\xc3\xa9t\xc3\xa9_r\xc3\xa9sea..rofond_12");
+}
+
 /* For tests/end_to_end/analysis.sh. */
 static int write_file(const char *shape, const char *path, bool newer)
 {
@@ -527,6 +718,13 @@ int main(int n_words, char **words)
         TEST(minimising_prefers_the_smaller),
         TEST(other_files_are_refused),
         TEST(missing_datasets_are_named),
+        TEST(panels_have_the_layers_and_units_of_their_groups),
+        TEST(convergence_has_a_panel_a_searched_layer),
+        TEST(comparisons_have_the_units_of_both),
+        TEST(many_methods_have_few_panels),
+        TEST(labels_count_from_the_fewest_to_the_most),
+        TEST(the_first_panel_with_data_makes_the_legend),
+        TEST(long_names_keep_what_tells_them_apart),
     };
     MPI_Init(&n_words, &words);
     int result = n_words >= 4 && strcmp(words[1], "write") == 0

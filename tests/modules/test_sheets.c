@@ -211,7 +211,7 @@ static struct campaign *make_campaign(size_t n)
     }
     strcpy(campaign->names[0], "generator");
     strcpy(campaign->names[1], "method");
-    campaign->layer = (struct layer){"layer", 0, UNIT_CHANNEL, n};
+    campaign->layer = (struct layer){"layer", 0, UNIT_CHANNEL};
     campaign->group = (struct group){.where = "test",
                                      .id = campaign->file,
                                      .n_rows = n,
@@ -302,6 +302,44 @@ static void count_shown(const struct image *image, int n_pixels[MANY])
             if (colour[2] == 21 && row < MANY)
                 n_pixels[row]++;
         }
+}
+
+/** Whether the picture has that text, with a blank before and behind it. */
+static bool has_text(const struct image *image, const char *text)
+{
+    const int width = image_text_width(text, 1) + 2 * IMAGE_FONT_WIDTH;
+    struct image pattern = blank(width, IMAGE_FONT_HEIGHT);
+    image_text(&pattern, IMAGE_FONT_WIDTH, 0, 1, width, text);
+    bool found = false;
+    for (int y = 0; y + IMAGE_FONT_HEIGHT <= image->height && !found; y++)
+        for (int x = 0; x + width <= image->width && !found; x++) {
+            found = true;
+            for (int row = 0; row < IMAGE_FONT_HEIGHT && found; row++)
+                found = memcmp(pixel(image, x, y + row), pixel(&pattern, 0, row), (size_t)width * 3) == 0;
+        }
+    image_free(&pattern);
+    return found;
+}
+
+static void test_headings_count_units_with_a_finished_run(void **state)
+{
+    struct campaign *campaign = make_campaign(5);
+    (void)state;
+    struct image image = draw_and_read(campaign, "overview.png");
+    assert_true(has_text(&image, "n = 5"));
+    image_free(&image);
+    image = draw_and_read(campaign, "layer_channels_1.png");
+    assert_true(has_text(&image, "n = 5,"));
+    image_free(&image);
+    for (int row = 1; row < 3; row++)
+        campaign->results[row] = (struct unit_result){.n_done = 0, .best_replicate = -1};
+    image = draw_and_read(campaign, "overview.png");
+    assert_true(has_text(&image, "n = 3"));
+    image_free(&image);
+    image = draw_and_read(campaign, "layer_channels_1.png");
+    assert_true(has_text(&image, "n = 3 of 5 units,"));
+    image_free(&image);
+    free_campaign(campaign);
 }
 
 static void test_sheet_pages(void **state)
@@ -412,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_text_is_clipped_and_enlarged),
         cmocka_unit_test(test_sheet_shows_every_run),
+        cmocka_unit_test(test_headings_count_units_with_a_finished_run),
         cmocka_unit_test(test_sheet_pages),
         cmocka_unit_test(test_overview_shows_the_most_active),
         cmocka_unit_test(test_overview_of_minimised_shows_the_least_active),
