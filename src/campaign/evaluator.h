@@ -13,8 +13,8 @@ enum status evaluator_create(const struct plan *plan, int subject, int generator
 void evaluator_free(struct evaluator *evaluator);
 
 /**
- * Make the images of up to evaluator_batch() codes [d] together, which is faster than one by one and gives the
- * same bits; evaluator_image() has them then.
+ * Make the images of up to evaluator_batch() codes [d] together, which is faster than one by one and gives
+ * the same bits; evaluator_image() has them then.
  */
 int evaluator_batch(const struct evaluator *evaluator);
 void evaluator_make_images(struct evaluator *evaluator, int n_codes, const int32_t *const *codes);

@@ -81,15 +81,23 @@ size_t events_scratch(const struct convolution_shape *s)
            (1 + columns_positions(s)) * row_width(s);
 }
 
+/** The next `n_words` of the scratch memory. */
+static void *take(float **scratch, size_t n_words)
+{
+    void *part = *scratch;
+    *scratch += whole_lines(n_words);
+    return part;
+}
+
 static struct work divide_scratch(const struct convolution_shape *s, const float *bias, float *scratch)
 {
     struct work work = {.width = row_width(s), .capacity = columns_filter(s)};
-    work.n_reached = (int *)scratch;
-    work.reach = (struct reach *)(scratch += whole_lines(in_pixels(s)));
-    work.n_rows = (uint32_t *)(scratch += whole_lines(2 * in_pixels(s) * n_taps(s)));
-    work.rows = (uint32_t *)(scratch += whole_lines(out_pixels(s)));
-    work.bias = scratch += whole_lines(out_pixels(s) * columns_filter(s));
-    work.sums = scratch + work.width;
+    work.n_reached = take(&scratch, in_pixels(s));
+    work.reach = take(&scratch, 2 * in_pixels(s) * n_taps(s));
+    work.n_rows = take(&scratch, out_pixels(s));
+    work.rows = take(&scratch, out_pixels(s) * work.capacity);
+    work.bias = take(&scratch, work.width);
+    work.sums = scratch;
     for (size_t o = 0; o < work.width; o++)
         work.bias[o] = bias == NULL || o >= (size_t)s->out_channels ? 0.0f : bias[o];
     return work;
