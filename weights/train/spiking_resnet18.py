@@ -50,6 +50,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
                        help=f"weight of the twin's outputs in the loss (default: {DEFAULTS['distillation']})")
     group.add_argument("--temperature", type=options.positive_real, metavar="R",
                        help=f"by which outputs are divided in that part (default: {DEFAULTS['temperature']})")
+    group.add_argument("--test-timesteps", type=options.positive, metavar="T",
+                       help="presentations of each image in the estimate of batch norm statistics and in the final "
+                            f"measurement (default: {DEFAULTS['test_timesteps']})")
     return parser.parse_args(arguments)
 
 

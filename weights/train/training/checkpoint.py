@@ -44,7 +44,7 @@ def save_network(path: Path, state: dict[str, torch.Tensor]) -> None:
 
 def kept_epochs(epochs: int, wanted: int = 9) -> set[int]:
     """Epochs from 0 to the last whose networks are kept: about equal steps in the logarithm, at least min(wanted, all)."""
-    for n_points in range(wanted, 100 * wanted):
+    for n_points in range(wanted - 2, 100 * wanted):
         kept = {0, epochs} | {round(epochs ** (point / n_points)) for point in range(n_points + 1)}
         if len(kept) >= min(wanted, epochs + 1):
             break

@@ -22,7 +22,8 @@ class TrimmedConv2d(layer.Conv2d):
         """Rows of the kernel that meet the image somewhere; the padding that is left must be the same on both sides."""
         kernel, stride, padding = self.kernel_size[0], self.stride[0], self.padding[0]
         n_outputs = (size + 2 * padding - kernel) // stride + 1
-        used = [row for row in range(kernel) if any(0 <= output * stride - padding + row < size for output in range(n_outputs))]
+        first = range(-padding, n_outputs * stride - padding, stride)  # row of the image under row 0 of the kernel
+        used = [row for row in range(kernel) if any(0 <= begin + row < size for begin in first)]
         trimmed = slice(used[0], used[-1] + 1)
         rest = padding - trimmed.start
         same_size = (size + 2 * rest - (trimmed.stop - trimmed.start)) // stride + 1 == n_outputs
@@ -34,8 +35,9 @@ def trim_convolutions(network: nn.Module) -> nn.Module:
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, layer.Conv2d):
-                trimmed = TrimmedConv2d(child.in_channels, child.out_channels, child.kernel_size, child.stride,
-                                        child.padding, bias=False)
+                with torch.device("meta"):  # no weights of its own
+                    trimmed = TrimmedConv2d(child.in_channels, child.out_channels, child.kernel_size, child.stride,
+                                            child.padding, bias=False)
                 trimmed.weight = child.weight
                 setattr(parent, name, trimmed)
     return network

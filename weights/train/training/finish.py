@@ -40,8 +40,9 @@ def finish(recipe: str, network: nn.Module, training: Images, test: Images, opti
     path = options.output / f"{recipe}.pt"
     write_state(path, chosen)
     write_json(options.output / "accuracy.json",
-               {"test_images": len(test), "timesteps": timesteps, "right_float32": exact.n_right, "right_float16": rounded.n_right,
-                "written": "float16" if chosen.half else "float32", "accuracy": chosen.n_right / len(test)})
+               {"test_images": len(test), "timesteps": timesteps, "right_float32": exact.n_right,
+                "right_float16": rounded.n_right, "written": "float16" if chosen.half else "float32",
+                "accuracy": chosen.n_right / len(test)})
     print(f"{path}: {_percentage(chosen.n_right, len(test))} at T = {timesteps}, matrices in float{16 if chosen.half else 32}")
     print(commands(recipe, path, options))
 

@@ -25,6 +25,9 @@ from .record import write_curves
 
 CHECKPOINT = "checkpoint.pt"
 MOMENTUM = 0.9
+# Attributes of Training that a checkpoint holds: by their state dicts, and as they are.
+MODULES = ("network", "average", "optimizer", "scheduler")
+PLACE = ("epoch", "position", "seconds", "loss_sum", "n_right", "history")
 
 
 class Diverged(Exception):
@@ -49,7 +52,8 @@ class Stage:
 class Training:
     """A network being trained. epoch, position: epochs done, and steps done in the next one."""
 
-    def __init__(self, network: nn.Module, loss: Loss, schedule: list[Stage], images: Images, options: argparse.Namespace) -> None:
+    def __init__(self, network: nn.Module, loss: Loss, schedule: list[Stage], images: Images,
+                 options: argparse.Namespace) -> None:
         self.options, self.loss = options, loss
         self.stages = [stage for stage in schedule for _ in range(stage.epochs)]  # one an epoch
         self.images = images.to(options.device)
@@ -95,7 +99,7 @@ class Training:
         begin = time.monotonic()
         chosen = self.order[self.position * self.batch:(self.position + 1) * self.batch]
         images, targets = self.augmentation(Images(self.images.pixels[chosen], self.images.labels[chosen]), self.generator)
-        outputs = mean_outputs(self.forward, images, self.timesteps, not self.options.float32)
+        outputs = mean_outputs(self.forward, images, not self.options.float32)
         loss = self.loss(outputs, images, targets)
         value = loss.item()
         if not math.isfinite(value):
@@ -126,22 +130,20 @@ class Training:
         for name, tensor in self.network.state_dict().items():
             if not torch.isfinite(tensor).all():
                 raise Diverged(f"{name} holds values that are not finite in epoch {self.epoch + 1}, step {self.position}")
-        return {"arguments": as_plain(self.options), "network": self.network.state_dict(), "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(), "scheduler": self.scheduler.state_dict(),
-                "generator": self.generator.get_state(), "torch_generator": torch.get_rng_state(), "epoch": self.epoch,
-                "position": self.position, "seconds": self.seconds, "loss_sum": self.loss_sum, "n_right": self.n_right,
-                "history": self.history}
+        return {"arguments": as_plain(self.options), "generator": self.generator.get_state(),
+                "torch_generator": torch.get_rng_state(), **{name: getattr(self, name).state_dict() for name in MODULES},
+                **{name: getattr(self, name) for name in PLACE}}
 
     def restore(self, path: Path) -> None:
         """Go on from a checkpoint that was made with the same arguments."""
         state = load_checkpoint(path)
         try:
             _require_same_arguments(path, state["arguments"], as_plain(self.options))
-            for name in ("network", "average", "optimizer", "scheduler"):
+            for name in MODULES:
                 getattr(self, name).load_state_dict(state[name])
             self.generator.set_state(state["generator"])
             torch.set_rng_state(state["torch_generator"])
-            for name in ("epoch", "position", "seconds", "loss_sum", "n_right", "history"):
+            for name in PLACE:
                 setattr(self, name, state[name])
             self.begin_epoch()
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -176,11 +178,11 @@ def _warm_average(decay: float) -> Callable[[list, list, torch.Tensor], None]:
     return update
 
 
-def mean_outputs(network: Callable, images: torch.Tensor, timesteps: int, bf16: bool) -> torch.Tensor:
+def mean_outputs(network: Callable, images: torch.Tensor, bf16: bool) -> torch.Tensor:
     """Outputs [N, 10] of a network, float32, their mean over the time steps."""
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
         outputs = network(images)
-    return outputs.float().unflatten(0, (timesteps, len(images))).mean(0)
+    return outputs.float().unflatten(0, (-1, len(images))).mean(0)
 
 
 @torch.no_grad()
@@ -191,7 +193,7 @@ def count_right(network: nn.Module, images: Images, timesteps: int, bf16: bool, 
     set_timesteps(network, timesteps)
     n_right = 0
     for pixels, labels in zip(images.pixels.split(batch), images.labels.split(batch)):
-        outputs = mean_outputs(network, normalise(pixels.to(device)), timesteps, bf16)
+        outputs = mean_outputs(network, normalise(pixels.to(device)), bf16)
         n_right += int((outputs.argmax(1).cpu() == labels).sum())
     network.train(training)
     return n_right
@@ -234,8 +236,8 @@ def train(training: Training, test: Images) -> None:
 
 def _where(training: Training) -> str:
     mean_loss, n_images = training.loss_sum / training.position, training.position * training.batch
-    return (f"epoch {training.epoch + 1}/{len(training.stages)}  T {training.timesteps}  step {training.position}/{training.n_steps}"
-            f"  loss {mean_loss:.3f}  right {training.n_right / n_images:.1%}")
+    return (f"epoch {training.epoch + 1}/{len(training.stages)}  T {training.timesteps}"
+            f"  step {training.position}/{training.n_steps}  loss {mean_loss:.3f}  right {training.n_right / n_images:.1%}")
 
 
 def _close_epoch(training: Training, test: Images, kept: set[int], progress: Progress) -> None:

@@ -60,8 +60,6 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
                        help="a step of the moving average of the weights, which is what is measured and written")
     group.add_argument("--batch-norm-images", type=positive, metavar="N",
                        help="training images by which the batch norm statistics are estimated in the end")
-    group.add_argument("--test-timesteps", type=positive, metavar="T",
-                       help="presentations of each image in that estimate and in the final measurement")
 
 
 def _add_augmentation(group: argparse._ArgumentGroup) -> None:

@@ -59,11 +59,12 @@ def main(options: argparse.Namespace, make_recipe: Callable[[argparse.Namespace]
 
 
 def set_up_machine(options: argparse.Namespace) -> None:
-    """Threads, and arithmetic that gives the same result each time on one machine."""
+    """Threads, seed, and arithmetic that gives the same result each time on one machine."""
     if options.device.type == "cuda" and not torch.cuda.is_available():
         raise Refused("--device cuda: PyTorch finds no usable GPU")
     if options.threads:
         torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
 
