@@ -117,13 +117,20 @@ cleanup:
     return status;
 }
 
+/* Places of columns. */
+enum { GENERATOR = 1, METHOD = 3, LAYER = 5, N_UNITS = 7, QUANTILE_05 = 8, MEDIAN = 10, QUANTILE_95 = 12 };
+
+static const union cell *row_at(const struct table *table, size_t row)
+{
+    return table->cells + row * (size_t)table->n_columns;
+}
+
 /** Axis for what a panel shows: quantiles, or medians only where there are few units. */
 static struct range panel_axis(const struct table *table, int generator, int layer)
 {
-    enum { GENERATOR = 1, LAYER = 5, N_UNITS = 7, QUANTILE_05 = 8, MEDIAN = 10, QUANTILE_95 = 12 };
     struct range range = {INFINITY, -INFINITY};
     for (size_t row = 0; row < table_n_rows(table); row++) {
-        const union cell *cells = table->cells + row * (size_t)table->n_columns;
+        const union cell *cells = row_at(table, row);
         bool few = cells[N_UNITS].integer < FIGURES_FEW;
         if (cells[GENERATOR].integer != generator || cells[LAYER].integer != layer)
             continue;
@@ -131,6 +138,26 @@ static struct range panel_axis(const struct table *table, int generator, int lay
         figures_extend(&range, &cells[few ? MEDIAN : QUANTILE_95].number, 1);
     }
     return figures_axis(range);
+}
+
+/** Rows [first, end) of one line, which follow each other; first = end: it has none. */
+struct line {
+    size_t first, end;
+    const char *colour;
+};
+
+static struct line find_line(const struct table *table, int generator, int method, int layer)
+{
+    struct line line = {0, 0, plot_colour(method)};
+    for (size_t row = 0; row < table_n_rows(table); row++) {
+        const union cell *cells = row_at(table, row);
+        if (cells[GENERATOR].integer != generator || cells[METHOD].integer != method ||
+            cells[LAYER].integer != layer)
+            continue;
+        line.first = line.end == 0 ? row : line.first;
+        line.end = row + 1;
+    }
+    return line;
 }
 
 static int64_t longest_history(const struct subject *subject, int generator)
@@ -172,19 +199,29 @@ static void plot_legend(struct plot *plot, const struct subject *subject, int ge
             FIGURES_FEW);
 }
 
-/** Bands only where there are enough units for them. */
-static void plot_bands(FILE *script, int generator, int method, int layer)
+/** Bands only where there are enough units for them. Lines are found by row: with a condition on every row of
+ * a table of this size gnuplot would take minutes. */
+static void plot_bands(FILE *script, const struct line *line)
 {
     static const struct {
         const char *low, *high, *opacity;
     } bands[] = {{"05", "95", "0.10"}, {"25", "75", "0.25"}};
     for (int i = 0; i < 2; i++)
         fprintf(script,
-                "    'convergence.csv' using (here(%d,%d,%d) && column('n') >= %d ? column('queries') : NaN):"
+                "    'convergence.csv' every ::%zu::%zu using "
+                "(column('n') >= %d ? column('queries') : NaN):"
                 "(column('quantile_%s')):(column('quantile_%s')) with filledcurves fs transparent solid %s "
                 "lc rgb '%s' notitle, \\\n",
-                generator, method, layer, FIGURES_FEW, bands[i].low, bands[i].high, bands[i].opacity,
-                plot_colour(method));
+                line->first, line->end - 1, FIGURES_FEW, bands[i].low, bands[i].high, bands[i].opacity,
+                line->colour);
+}
+
+static void plot_median(FILE *script, const struct line *line)
+{
+    fprintf(script,
+            "    'convergence.csv' every ::%zu::%zu using (column('queries')):(column('median')) "
+            "with lines lw 2 lc rgb '%s' notitle, \\\n",
+            line->first, line->end - 1, line->colour);
 }
 
 static void plot_layer(struct plot *plot, const struct subject *subject, const struct table *table,
@@ -206,15 +243,13 @@ static void plot_layer(struct plot *plot, const struct subject *subject, const s
             axis.high);
     if (first)
         plot_legend(plot, subject, generator);
-    for (int method = 0; method < subject->n_methods; method++)
-        plot_bands(plot->script, generator, method, place->layer);
-    for (int method = 0; method < subject->n_methods; method++)
-        fprintf(plot->script,
-                "    'convergence.csv' using (here(%d,%d,%d) ? column('queries') : NaN):(column('median')) "
-                "with lines "
-                "lw 2 lc rgb '%s' notitle%s\n",
-                generator, method, place->layer, plot_colour(method),
-                method + 1 < subject->n_methods ? ", \\" : "");
+    for (int medians = 0; medians < 2; medians++)
+        for (int method = 0; method < subject->n_methods; method++) {
+            const struct line line = find_line(table, generator, method, place->layer);
+            if (line.first < line.end)
+                (medians ? plot_median : plot_bands)(plot->script, &line);
+        }
+    fprintf(plot->script, "    NaN notitle\n");
 }
 
 static enum status draw(struct figure_context *context, const struct table *table, const char *name,
@@ -233,11 +268,7 @@ static enum status draw(struct figure_context *context, const struct table *tabl
     snprintf(title, sizeof title, "%s, generator %s: best activation so far",
              text_shorten(subject->name).text, text_shorten(subject->generators[generator]).text);
     TRY(plot_begin(&plot, context, name, &layout, title, error));
-    fprintf(
-        plot.script,
-        "set logscale x\nset format x '%%.0f'\n"
-        "here(generator, method, layer) = is('generator_index', generator) && is('method_index', method) && "
-        "is('layer_position', layer)\n");
+    fprintf(plot.script, "set logscale x\nset format x '%%.0f'\n");
     for (int i = 0; i < n_places; i++)
         plot_layer(&plot, subject, table, generator, &places[i]);
     return plot_end(

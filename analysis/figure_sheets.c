@@ -406,10 +406,12 @@ static void lay_out_overview(struct overview *overview, const struct gallery *ga
     choose_blocks(overview);
 }
 
-static void write_overview_heading(struct heading *heading, const struct gallery *gallery)
+static void write_overview_heading(struct heading *heading, const struct gallery *gallery,
+                                   const struct overview *overview)
 {
     const struct subject *subject = gallery->subject;
     const struct group *group = gallery->group;
+    const bool has_classes = subject->layers[overview->rows[overview->n_rows - 1].layer].kind == UNIT_CLASS;
     char best[64] = "";
     if (group->n_replicates > 1)
         snprintf(best, sizeof best, "; best of %zu replicates", group->n_replicates);
@@ -418,8 +420,8 @@ static void write_overview_heading(struct heading *heading, const struct gallery
              group->minimise ? "least" : "most", subject->generators[group->generator],
              subject->methods[group->method]);
     snprintf(heading->lines[2], TEXT_CAPACITY,
-             "up to %d of the n units of a layer, %s active first; numbers: activation%s", OVERVIEW_UNITS,
-             group->minimise ? "least" : "most", best);
+             "up to %d of the n units of a layer, %s active first; numbers: activation%s%s", OVERVIEW_UNITS,
+             group->minimise ? "least" : "most", has_classes ? " or class output" : "", best);
 }
 
 static enum status draw_overview_row(struct image *image, int x, int y, const struct gallery *gallery,
@@ -452,7 +454,7 @@ static enum status draw_overview(const struct gallery *gallery, size_t *rows, co
     TRY_CLEANUP(MEMORY_ALLOCATE(overview.rows, OVERVIEW_LAYERS, error));
     select_overview(&overview, gallery, rows);
     lay_out_overview(&overview, gallery);
-    write_overview_heading(&heading, gallery);
+    write_overview_heading(&heading, gallery, &overview);
     TRY_CLEANUP(image_make(picture_width(&heading, blocks_width(&overview)),
                            2 * MARGIN + heading_height() + blocks_height(&overview), &image, error));
     draw_heading(&image, &heading);

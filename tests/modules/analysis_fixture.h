@@ -125,13 +125,15 @@ static void fixture_fill_record(struct fixture *fixture, int group, size_t unit,
                         1.0 + 12.0 * fixture->units[unit].layer_index / (double)shape->n_layers);
 }
 
-/* Whether a group of the shape "unlike" was to search that unit of a layer: the first generator units 0 to 2
- * of every second layer, the second one units 1 to 4. */
+/* Whether a group was to search that unit of a layer. Of the shape "unlike", the first generator was in every
+ * second layer: units 0 to 2, in the last one only unit 0; the second one in units 1 to 4 of every layer. */
 static bool fixture_searches(const struct fixture_shape *shape, int generator, int layer, int number)
 {
     if (shape->oddity != UNLIKE)
         return true;
-    return generator == 0 ? layer % 2 == 0 && number < 3 : number > 0;
+    if (generator > 0)
+        return number > 0;
+    return layer % 2 == 0 && number < (layer == shape->n_layers - 1 ? 1 : 3);
 }
 
 static bool fixture_fails(const struct fixture *fixture, size_t run)
