@@ -123,7 +123,8 @@ def test_distillation() -> None:
     wanted = torch.randn(4, 10)
     p, q = (F.softmax(values / 2, 1) for values in (wanted, outputs))
     expected = 0.75 * alone + 0.25 * 4 * (p * (p / q).log()).sum(1).mean()
-    torch.testing.assert_close(losses.distillation(lambda _: wanted, 0.25, 2.0, labels, bf16=False)(outputs, images, targets), expected)
+    result = losses.distillation(lambda _: wanted, 0.25, 2.0, labels, bf16=False)(outputs, images, targets)
+    torch.testing.assert_close(result, expected)
 
 
 # ---- Augmentation ----
@@ -151,7 +152,8 @@ def test_augmentation_comes_from_its_generator_alone() -> None:
     second, second_targets = change(images, torch.Generator().manual_seed(3))
     other, _ = change(images, torch.Generator().manual_seed(4))
     assert torch.equal(first, second) and torch.equal(first_targets, second_targets) and not torch.equal(first, other)
-    assert first.shape == (12, 3, 32, 32) and first.is_contiguous(memory_format=torch.channels_last) and torch.isfinite(first).all()
+    assert first.shape == (12, 3, 32, 32) and torch.isfinite(first).all()
+    assert first.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_cutmix_gives_each_class_its_share_of_the_pixels() -> None:

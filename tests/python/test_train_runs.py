@@ -28,7 +28,8 @@ from training.checkpoint import load_checkpoint  # noqa: E402
 from training.loop import Training  # noqa: E402
 
 SMALL = ["--limit", "8", "--batch", "4", "--threads", "1", "--batch-norm-images", "8"]
-RECIPES = {"relu_resnet18": (relu_resnet18, ["--epochs", "2"]), "spiking_resnet18": (spiking_resnet18, ["--schedule", "1:1", "2:1", "--test-timesteps", "2"])}
+RECIPES = {"relu_resnet18": (relu_resnet18, ["--epochs", "2"]),
+           "spiking_resnet18": (spiking_resnet18, ["--schedule", "1:1", "2:1", "--test-timesteps", "2"])}
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,12 @@ def test_killed_and_resumed(folder: Path, undisturbed: dict[str, Path], tmp_path
     code, said = train(name, folder, tmp_path, "--resume")
     assert code == 0 and f"going on after epoch {state['epoch']}, step {state['position']}" in said
     assert_same_training(tmp_path, undisturbed[name], name)
-    assert [run["resumed"] for run in json.loads((tmp_path / "settings.json").read_text())["runs"]] == [False, True]
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    assert [run["resumed"] for run in settings["runs"]] == [False, True]
+    settings["inputs"] = {"twin.pt": "0"}
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    code, said = train(name, folder, tmp_path, "--resume")
+    assert code == 3 and "relu_resnet18.safetensors: has changed since the training began" in said
 
 
 def test_terminated(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

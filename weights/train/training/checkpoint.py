@@ -15,7 +15,10 @@ FORMAT = "meicensus training 1"
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, and rename it once it is on the disk."""
     part = path.with_name(path.name + ".part")
-    write(part)
+    try:
+        write(part)
+    except RuntimeError as error:  # torch.save where the disk is full
+        raise OSError(f"{part}: cannot be written ({str(error).splitlines()[0]})") from error
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.replace(path)

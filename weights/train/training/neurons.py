@@ -55,7 +55,8 @@ class _FoldedLIF(torch.autograd.Function):
 
     @staticmethod
     def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        charged, spikes, gradient = (tensor.unflatten(0, (context.timesteps, -1)) for tensor in (*context.saved_tensors, gradient))
+        charged, spikes, gradient = (tensor.unflatten(0, (context.timesteps, -1))
+                                     for tensor in (*context.saved_tensors, gradient))
         n_images = charged.shape[1]
         result = _like(charged[0], n_images if context.constant_input else n_images * context.timesteps)
         steps = result.unflatten(0, (-1, n_images))

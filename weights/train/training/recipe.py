@@ -49,10 +49,10 @@ def main(options: argparse.Namespace, make_recipe: Callable[[argparse.Namespace]
         print(f"{program}: {error}", file=sys.stderr)
         return 4
     except Diverged as error:
-        print(f"\n{program}: stopped: {error}; {options.output / CHECKPOINT} is of before; start again with a lower "
-              "--learning-rate and another --output", file=sys.stderr)
+        print(f"\n{program}: stopped: {error}; {options.output / CHECKPOINT}, where written, is the last good one; start "
+              "again with a lower --learning-rate and another --output", file=sys.stderr)
         return 5
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
         print(f"\n{program}: interrupted; the same command with --resume goes on", file=sys.stderr)
         return 130
     return 0

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import torch
 
+from importer.refusal import Refused
+
 from .checkpoint import write_whole
 from .options import as_plain
 
@@ -26,12 +28,24 @@ def write_json(path: Path, content: dict) -> None:
 
 def write_settings(path: Path, recipe: str, options: argparse.Namespace, inputs: list[Path]) -> None:
     """All arguments, and one entry under `runs` for each time that the training was started or resumed."""
-    runs = json.loads(path.read_text())["runs"] if options.resume and path.is_file() else []
-    runs.append({"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "resumed": options.resume, "device": _device(options.device),
-                 "threads": torch.get_num_threads(), "python": platform.python_version(),
-                 "versions": {package: metadata.version(package) for package in PACKAGES}, "git_revision": git_revision()})
-    write_json(path, {"recipe": recipe, "arguments": as_plain(options), "runs": runs,
-                      "inputs": {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in inputs}})
+    hashes = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in inputs}
+    before = _read_settings(path) if options.resume else None
+    if before and list(before["inputs"].values()) != list(hashes.values()):
+        raise Refused(f"{', '.join(hashes)}: has changed since the training began ({path} holds its SHA-256)")
+    run = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "resumed": options.resume, "device": _device(options.device),
+           "threads": torch.get_num_threads(), "python": platform.python_version(),
+           "versions": {package: metadata.version(package) for package in PACKAGES}, "git_revision": git_revision()}
+    write_json(path, {"recipe": recipe, "arguments": as_plain(options), "inputs": hashes,
+                      "runs": [*(before["runs"] if before else []), run]})
+
+
+def _read_settings(path: Path) -> dict | None:
+    """What was written before; None where there is nothing of use."""
+    try:
+        settings = json.loads(path.read_text())
+        return settings if isinstance(settings["runs"], list) and isinstance(settings["inputs"], dict) else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _device(device: torch.device) -> str:
