@@ -20,7 +20,7 @@ EPILOG = """example:
 files in --output: relu_resnet18.pt (for weights/import.py), accuracy.json, settings.json, curves.csv, curves.png,
 checkpoint.pt (for --resume), checkpoints/epoch_*.safetensors (epoch_000: untrained, of the seed alone)
 """
-DEFAULTS = {"epochs": 80, "seed": 18, "batch": 128, "learning_rate": 0.1, "warm_up": 0.2, "weight_decay": 5e-4,
+DEFAULTS = {"epochs": 50, "seed": 18, "batch": 128, "learning_rate": 0.1, "warm_up": 0.2, "weight_decay": 5e-4,
             "label_smoothing": 0.1, "average_decay": 0.999, "batch_norm_images": 10_000, "test_timesteps": 1, "affine": 0.5,
             "colour": 0.2, "cutout": 0, "cutmix": 0.5, "device": torch.device("cpu"), "checkpoint_seconds": 60}
 
