@@ -127,6 +127,11 @@ struct kernels {
     void (*embedding)(int n_rows, int n_channels, int time, int n_pixels, const float *table,
                       const float *index, float *out);
 
+    /** index[t][p] = the row r with the least sum over d of (in[d][t][p] - table[r][d])^2, of equal ones the
+     * first; the inverse of embedding. Sums in double precision. */
+    void (*nearest_row)(int n_rows, int n_channels, int time, int n_pixels, const float *table,
+                        const float *in, float *index);
+
     /** out[c][p][t] = in[c][t][p]: maps become features and back. */
     void (*swap_time)(int n_channels, int time, int n_pixels, const float *in, float *out);
 

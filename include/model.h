@@ -18,7 +18,11 @@
 
 struct node;
 
-enum model_role { MODEL_SUBJECT, MODEL_GENERATOR };
+enum model_role {
+    MODEL_SUBJECT,
+    MODEL_GENERATOR,
+    MODEL_ENCODER, /**< image to code of a generator: the numbers of rows of its codebook */
+};
 
 /** How a generator's latent code [d] of indices 0..n-1 becomes its input. */
 enum latent_kind {
@@ -66,6 +70,9 @@ const double *model_std(const struct model *model);
 
 int model_n_classes(const struct model *model);                  /**< 0 for a generator */
 const char *const *model_class_names(const struct model *model); /**< [n_classes] */
+
+/** Architecture file of a generator's encoder, or NULL. */
+const char *model_encoder_path(const struct model *model);
 
 /** SHA-256 of the architecture file and of the tensor file; path of the latter. */
 const char *model_sha256(const struct model *model);

@@ -26,9 +26,13 @@ struct network {
 enum status network_open(const struct network_request *request, struct network *network, struct error *error);
 void network_close(struct network *network);
 
-/** Images of the size that a subject takes, of its classes (see dataset_open). limit 0: all.
- * STATUS_BAD_INPUT: `model` is a generator. The model must live as long as the dataset. */
+/** Labelled images of the size and of the classes that a subject takes (see dataset_open). limit 0: all.
+ * STATUS_BAD_INPUT: `model` is no subject. The model must live as long as the dataset. */
 enum status model_dataset_open(const struct model *model, const char *path, size_t limit,
                                struct dataset **dataset, struct error *error);
+
+/** The same for an encoder, too, which has no classes. */
+enum status model_images_open(const struct model *model, const char *path, size_t limit,
+                              struct dataset **dataset, struct error *error);
 
 #endif

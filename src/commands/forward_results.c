@@ -79,7 +79,7 @@ static void keep_layer(const struct network *network, struct layer_results *laye
     pack_spikes(layer->shape, time, spikes, layer->spikes + input * bytes);
 }
 
-/** The mean over time of each class output, or the generator's image. */
+/** The mean over time of each class output, or the map that another network ends with. */
 static void keep_output(const struct network *network, struct forward_results *results, size_t input)
 {
     const int last = model_output_layer(network->model);
@@ -138,13 +138,14 @@ static enum status write_output(struct hdf5_arrays *file, const struct network *
 {
     const struct map_shape shape = model_layer_shape(network->model, model_output_layer(network->model));
     const int64_t extents[] = {(int64_t)results->n_inputs, shape.channels, shape.height, shape.width};
-    if (model_role(network->model) == MODEL_GENERATOR)
-        return hdf5_arrays_add(file, "output", RECORD_FLOAT32, 4, extents, results->output, "1",
-                               "images: [input][channel][height][width]; the model file's mean and std lead "
-                               "to RGB",
-                               error);
-    return hdf5_arrays_add(file, "output", RECORD_FLOAT32, 2, extents, results->output, "1",
-                           "class outputs, mean over time: [input][class]", error);
+    const char *const descriptions[] = {
+        [MODEL_SUBJECT] = "class outputs, mean over time: [input][class]",
+        [MODEL_GENERATOR] =
+            "images: [input][channel][height][width]; the model file's mean and std lead to RGB",
+        [MODEL_ENCODER] = "codebook indices, a code row by row: [input][1][height][width]"};
+    const enum model_role role = model_role(network->model);
+    return hdf5_arrays_add(file, "output", RECORD_FLOAT32, role == MODEL_SUBJECT ? 2 : 4, extents,
+                           results->output, "1", descriptions[role], error);
 }
 
 static enum status write_attributes(struct hdf5_arrays *file, const struct network *network,

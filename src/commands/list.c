@@ -77,6 +77,15 @@ static void print_generator(const struct model *model)
         out.width, model_layer_cost(model, model_output_layer(model)) / 1e6);
 }
 
+static void print_encoder(const struct model *model)
+{
+    const struct map_shape in = model_input_shape(model);
+    const struct map_shape out = model_layer_shape(model, model_output_layer(model));
+    printf("  encoder: images %d x %d x %d, codes of %d indices, %.0f million multiply-adds\n", in.channels,
+           in.height, in.width, out.height * out.width,
+           model_layer_cost(model, model_output_layer(model)) / 1e6);
+}
+
 /** Its `description`, whatever else is wrong with the file. */
 static void print_description(const char *path)
 {
@@ -102,8 +111,10 @@ static void print_model(const struct backend *backend, const char *path)
         printf("  not usable: %s\n", error.message);
     else if (model_role(model) == MODEL_SUBJECT)
         print_subject(model);
-    else
+    else if (model_role(model) == MODEL_GENERATOR)
         print_generator(model);
+    else
+        print_encoder(model);
     model_free(model);
 }
 
@@ -159,8 +170,7 @@ static enum status list_layers(const struct arguments *arguments, struct error *
     if (model_role(model) == MODEL_SUBJECT)
         print_layers(model);
     else
-        status = error_set(error, STATUS_BAD_INPUT,
-                           "%s: a generator has no layers to select; expected a subject", path);
+        status = error_set(error, STATUS_BAD_INPUT, "%s: only a subject has layers to select", path);
     model_free(model);
     return status;
 }

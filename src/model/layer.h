@@ -31,7 +31,7 @@ struct layer {
     float *bias;                          /**< [out.channels], or NULL */
     struct neuron neuron;                 /**< spiking layers */
     struct convolution_shape convolution; /**< convolutions and linear layers; time is set at each call */
-    int n_rows;                           /**< embedding: codebook size */
+    int n_rows;                           /**< of the codebook */
     int spiking_index;                    /**< 0, 1, .. for spiking layers in network order; else -1 */
     bool
         passes_through; /**< its output is its input's buffer (a folded batch norm, a change of shape only) */
@@ -106,7 +106,7 @@ bool layer_can_fold(const struct layer *layer);
  */
 enum status batch_norm_constants(const struct layer *layer, const struct tensor_file *tensors, double **scale,
                                  double **shift, struct error *error);
-extern const struct layer_kind layer_batch_norm;
+extern const struct layer_kind layer_batch_norm, layer_embedding, layer_nearest_row;
 
 /** Key table of `neuron:` mappings; `own` (or NULL) goes before `fallback`. */
 enum status neuron_read(const struct node *own, const struct node *fallback, struct neuron *neuron,

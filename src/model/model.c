@@ -12,13 +12,13 @@
 #define MODEL_FORMAT "meicensus model 1"
 
 struct model_settings {
-    const char *format, *name, *description, *tensors;
+    const char *format, *name, *description, *tensors, *encoder;
     int role;
     long long timesteps;
     const struct node *input, *image, *neuron, *classes, *latent, *layers, *unused_tensors;
 };
 
-static const char *const roles[] = {"subject", "generator", NULL};
+static const char *const roles[] = {"subject", "generator", "encoder", NULL};
 
 static const struct key model_keys[] = {
     {"format", KEY_TEXT, offsetof(struct model_settings, format), 0, 0, NULL, "", NULL, MODEL_FORMAT},
@@ -28,7 +28,7 @@ static const struct key model_keys[] = {
     {"tensors", KEY_TEXT, offsetof(struct model_settings, tensors), 0, 0, NULL, "", NULL,
      "safetensors file, relative to this one"},
     {"input", KEY_NODE, offsetof(struct model_settings, input), 0, 0, "", "", NULL,
-     "subjects: {channels, height, width}"},
+     "subjects and encoders: {channels, height, width}"},
     {"image", KEY_NODE, offsetof(struct model_settings, image), 0, 0, "", "", NULL,
      "{mean, std}: RGB in [0, 1] = value * std + mean"},
     {"timesteps", KEY_INTEGER, offsetof(struct model_settings, timesteps), 1, 100000, "1", "time steps", NULL,
@@ -39,6 +39,8 @@ static const struct key model_keys[] = {
      "subjects: names of the outputs"},
     {"latent", KEY_NODE, offsetof(struct model_settings, latent), 0, 0, "", "", NULL,
      "generators: {kind: grid or codebook, dimensions, points, low, high}"},
+    {"encoder", KEY_TEXT, offsetof(struct model_settings, encoder), 0, 0, "", "", NULL,
+     "generators: architecture file of the way back from images to codes, relative to this one"},
     {"unused_tensors", KEY_NODE, offsetof(struct model_settings, unused_tensors), 0, 0, "", "", NULL,
      "prefixes of tensors in the file that no layer uses"},
     {"layers", KEY_NODE, offsetof(struct model_settings, layers), 0, 0, "", "", NULL,
@@ -128,10 +130,11 @@ static enum status read_classes(struct model *model, const struct node *root, co
 static enum status read_input(struct model *model, const struct node *root,
                               const struct model_settings *settings, struct error *error)
 {
-    if (model->role == MODEL_SUBJECT) {
+    if (model->role != MODEL_GENERATOR) {
         struct input_settings input;
         if (settings->input == NULL)
-            return node_error(root, error, "a subject needs 'input: {channels, height, width}'");
+            return node_error(root, error,
+                              "a subject or an encoder needs 'input: {channels, height, width}'");
         TRY(keys_read(input_keys, settings->input, "input", &input, error));
         model->input = (struct map_shape){(int)input.channels, (int)input.height, (int)input.width};
         return STATUS_OK;
@@ -160,21 +163,34 @@ static enum status resolve_path(const char *base, const char *path, char **resol
 }
 
 /** Indices of a codebook must be rows of the dictionary that they are looked up in. */
-static enum status check_codebook(const struct model *model, const struct node *root, struct error *error)
+static enum status check_embedding(const struct model *model, const struct node *root,
+                                   const struct layer *layer, struct error *error)
 {
     const bool is_codebook = model->role == MODEL_GENERATOR && model->latent.kind == LATENT_CODEBOOK;
+    if (layer->inputs[0] != MODEL_INPUT || !is_codebook)
+        return node_error(layer->node, error,
+                          "layer '%s': only the codes of a generator with 'latent: {kind: codebook}' can be "
+                          "looked up",
+                          layer->name);
+    if (layer->n_rows != model->latent.n_points)
+        return node_error(root, error, "'latent.points' is %d, but the dictionary of layer '%s' has %d rows",
+                          model->latent.n_points, layer->name, layer->n_rows);
+    return STATUS_OK;
+}
+
+/** Numbers of rows are what an encoder ends with, and nothing else does. */
+static enum status check_codebooks(const struct model *model, const struct node *root, struct error *error)
+{
     for (int i = 0; i < model->n_layers; i++) {
         const struct layer *layer = &model->layers[i];
-        if (layer->n_rows > 0 && (layer->inputs[0] != MODEL_INPUT || !is_codebook))
-            return node_error(
-                layer->node, error,
-                "layer '%s': only the codes of a generator with 'latent: {kind: codebook}' can be "
-                "looked up",
-                layer->name);
-        if (layer->n_rows > 0 && layer->n_rows != model->latent.n_points)
-            return node_error(root, error,
-                              "'latent.points' is %d, but the dictionary of layer '%s' has %d rows",
-                              model->latent.n_points, layer->name, layer->n_rows);
+        const bool is_end = model->role == MODEL_ENCODER && i == model->n_layers - 1;
+        if (layer->kind == &layer_embedding)
+            TRY(check_embedding(model, root, layer, error));
+        if (is_end != (layer->kind == &layer_nearest_row))
+            return node_error(layer->node, error,
+                              is_end ? "layer '%s' ends an encoder: its kind must be nearest_row"
+                                     : "layer '%s': only the last layer of an encoder can be a nearest_row",
+                              layer->name);
     }
     return STATUS_OK;
 }
@@ -189,16 +205,28 @@ static enum status read_layers(struct model *model, const struct node *root,
     enum status status = architecture_read_layers(model, root, neuron, tensors, error);
     tensor_file_free(tensors);
     TRY(status);
-    TRY(check_codebook(model, root, error));
+    TRY(check_codebooks(model, root, error));
     if (model->n_spiking == 0 && model->timesteps != 1)
         return node_error(root, error, "%d time steps, but no layer spikes", model->timesteps);
-    if (model->role == MODEL_GENERATOR && model->n_spiking > 0)
-        return node_error(root, error, "a generator cannot have spiking layers");
+    if (model->role != MODEL_SUBJECT && model->n_spiking > 0)
+        return node_error(root, error, "a generator or an encoder cannot have spiking layers");
     if (model->role == MODEL_GENERATOR)
         return read_image(model, root, settings->image, model->layers[model->n_layers - 1].out.channels,
                           error);
     TRY(read_image(model, root, settings->image, model->input.channels, error));
+    if (model->role == MODEL_ENCODER)
+        return STATUS_OK;
     return read_classes(model, root, settings->classes, error);
+}
+
+static enum status read_encoder(struct model *model, const char *path, const struct node *root,
+                                const char *encoder, struct error *error)
+{
+    if (encoder == NULL)
+        return STATUS_OK;
+    if (model->role != MODEL_GENERATOR)
+        return node_error(root, error, "'encoder' is a key of generators");
+    return resolve_path(path, encoder, &model->encoder_path, error);
 }
 
 static enum status read_model(struct model *model, const char *path, const struct node *root,
@@ -217,6 +245,7 @@ static enum status read_model(struct model *model, const char *path, const struc
     if (overrides != NULL && overrides->timesteps != 0)
         model->timesteps = overrides->timesteps;
     TRY(resolve_path(path, settings.tensors, &model->tensors_path, error));
+    TRY(read_encoder(model, path, root, settings.encoder, error));
     TRY(hash_file_sha256(path, model->sha256, error));
     TRY(hash_file_sha256(model->tensors_path, model->tensors_sha256, error));
     TRY(read_input(model, root, &settings, error));
@@ -261,6 +290,7 @@ void model_free(struct model *model)
     free(model->layers);
     free(model->name);
     free(model->tensors_path);
+    free(model->encoder_path);
     free(model);
 }
 
@@ -307,6 +337,11 @@ int model_n_classes(const struct model *model)
 const char *const *model_class_names(const struct model *model)
 {
     return (const char *const *)model->class_names;
+}
+
+const char *model_encoder_path(const struct model *model)
+{
+    return model->encoder_path;
 }
 
 const char *model_sha256(const struct model *model)

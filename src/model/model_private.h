@@ -20,7 +20,7 @@ struct model {
     char **class_names;
     int n_layers, n_spiking;
     struct layer *layers;
-    char *tensors_path;
+    char *tensors_path, *encoder_path;
     char sha256[SHA256_TEXT_CAPACITY], tensors_sha256[SHA256_TEXT_CAPACITY];
 };
 

@@ -26,8 +26,8 @@ void network_close(struct network *network)
     model_free(network->model);
 }
 
-enum status model_dataset_open(const struct model *model, const char *path, size_t limit,
-                               struct dataset **dataset, struct error *error)
+enum status model_images_open(const struct model *model, const char *path, size_t limit,
+                              struct dataset **dataset, struct error *error)
 {
     const struct map_shape shape = model_input_shape(model);
     const struct dataset_request request = {.model = model_name(model),
@@ -37,8 +37,15 @@ enum status model_dataset_open(const struct model *model, const char *path, size
                                             .n_classes = model_n_classes(model),
                                             .class_names = model_class_names(model),
                                             .limit = limit};
-    if (model_role(model) != MODEL_SUBJECT)
-        return error_set(error, STATUS_BAD_INPUT, "%s: a generator has no classes; expected a subject",
-                         model_name(model));
     return dataset_open(path, &request, dataset, error);
+}
+
+enum status model_dataset_open(const struct model *model, const char *path, size_t limit,
+                               struct dataset **dataset, struct error *error)
+{
+    if (model_role(model) != MODEL_SUBJECT)
+        return error_set(error, STATUS_BAD_INPUT, "%s: %s has no classes; expected a subject",
+                         model_name(model),
+                         model_role(model) == MODEL_GENERATOR ? "a generator" : "an encoder");
+    return model_images_open(model, path, limit, dataset, error);
 }

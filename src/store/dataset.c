@@ -93,6 +93,9 @@ static enum status class_of_folder(const struct dataset *dataset, const char *pa
 {
     const struct dataset_request *request = &dataset->request;
     char *end;
+    *label = -1;
+    if (request->n_classes == 0)
+        return STATUS_OK;
     for (*label = 0; *label < request->n_classes; ++*label)
         if (strcmp(request->class_names[*label], name) == 0)
             return STATUS_OK;
@@ -173,7 +176,7 @@ static enum status add_rows(struct dataset *dataset, size_t source, const unsign
     const struct dataset_request *request = &dataset->request;
     const size_t row_bytes = 1 + dataset_image_values(dataset);
     for (size_t i = 0; i < n_rows && !is_full(dataset); i++) {
-        if (labels[i] >= request->n_classes)
+        if (request->n_classes > 0 && labels[i] >= request->n_classes)
             return error_set(error, STATUS_BAD_INPUT, "%s: image %zu has label %d, but %s has %d classes",
                              dataset->sources[source].path, i, labels[i], request->model, request->n_classes);
         TRY(add_image(dataset, source, labels[i], (long)(i * row_bytes + 1), error));

@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/end_to_end/common/census.sh
 
-commands='run plan status gather verify list forward accuracy natural'
+commands='run plan status gather verify list forward accuracy natural encode'
 
 # prints NAME PATTERN ARGUMENT...   succeeds, and a line of the output matches
 prints() {
@@ -51,6 +51,7 @@ documents gather output partial
 documents verify
 documents list model folder
 documents forward model input output timesteps neuron kernels spikes
+documents encode model data output limit kernels images
 documents accuracy model data limit timesteps neuron kernels
 documents natural model data output limit top images timesteps neuron kernels
 prints "help, after other options" '^Usage: meicensus run' run --shard 3 --help
@@ -78,7 +79,7 @@ refused 2 '\--timesteps 0: expected a whole number from 1 to 100000' \
 refused 2 'meicensus forward needs --output FILE' forward --model weights/vq_vae.yaml --input a
 refused 2 "list 'mthods': expected one of methods" list mthods
 refused 2 'list layers needs --model FILE' list layers
-refused 3 'a generator has no layers to select' list layers --model weights/vq_vae.yaml
+refused 3 'only a subject has layers to select' list layers --model weights/vq_vae.yaml
 refused 4 'no architecture file' list models --folder "$folder"
 refused 4 'absent.yaml: ' plan "$folder/absent.yaml"
 refused 4 'absent.h5: ' verify "$folder/absent.h5"
@@ -88,6 +89,7 @@ prints "list methods: a setting with its default" '^  learning_rate: 0.05$' list
 prints "list noises" '^initial_membrane  *0.2 ' list noises
 prints "list models: a subject" 'subject: images 3 x 32 x 32, T = 20, 17 selectable layers with 3904 channels' list models
 prints "list models: a generator" 'generator: codes of 64 indices, 0 to 511 (rows of a codebook)' list models
+prints "list models: an encoder" 'encoder: images 3 x 32 x 32, codes of 64 indices' list models
 prints "list models: a file that cannot be used" 'not usable: ' list models
 prints "list layers" '^layer4.1.sn2  *512 x 1 x 1  *512  *512  *[0-9]*$' list layers --model weights/spiking_resnet18.yaml
 [ "$(grep -c '^layer\|^sn1' "$log")" -eq 18 ]

@@ -264,6 +264,46 @@ static void check_embedding(struct check *check)
     check_end(check, "embedding");
 }
 
+/** Each value is a table row with a small change, so that the nearest row is known. */
+static void check_nearest_row(struct check *check)
+{
+    for (int i = 0; i < N_CASES; i++) {
+        const size_t rows = (size_t)stream_integer(&check->stream, 1, 33);
+        const size_t channels = (size_t)stream_integer(&check->stream, 8, 17);
+        const size_t values = (size_t)stream_integer(&check->stream, 1, 85);
+        struct guarded table = make_filled(check, rows * channels, FILL_NORMAL);
+        struct guarded in = make_filled(check, channels * values, FILL_NORMAL);
+        struct guarded wanted = guarded_make(values), index = guarded_make(values);
+        for (size_t p = 0; p < values; p++) {
+            wanted.values[p] = (float)stream_integer(&check->stream, 0, (int)rows - 1);
+            for (size_t d = 0; d < channels; d++)
+                in.values[d * values + p] =
+                    table.values[(size_t)wanted.values[p] * channels + d] + 1e-3f * in.values[d * values + p];
+        }
+        check->kernels->nearest_row((int)rows, (int)channels, 1, (int)values, table.values, in.values,
+                                    index.values);
+        check_written(check, "nearest_row", &index);
+        for (size_t p = 0; p < values; p++)
+            check_value(check, "nearest_row", p, (double)index.values[p], (double)wanted.values[p], 0);
+        guarded_free(&table);
+        guarded_free(&in);
+        guarded_free(&wanted);
+        guarded_free(&index);
+    }
+    check_end(check, "nearest_row");
+}
+
+/** Of equal rows the first; time counts as pixels do. */
+static void check_nearest_of_equal_rows(struct check *check)
+{
+    const float table[] = {5, 5, 1, 2, 1, 2}, in[] = {1, 5, 1, 5, 1, 5, 2, 5, 2, 5, 2, 5};
+    float index[6];
+    check->kernels->nearest_row(3, 2, 2, 3, table, in, index);
+    for (size_t i = 0; i < 6; i++)
+        check_value(check, "nearest_row: equal rows", i, (double)index[i], i % 2 == 0 ? 1 : 0, 0);
+    check_end(check, "nearest_row: equal rows");
+}
+
 static void check_swap_time(struct check *check)
 {
     for (int i = 0; i < N_CASES; i++) {
@@ -316,6 +356,8 @@ void check_elementwise(struct check *check)
     check_pools(check);
     check_upsample(check);
     check_embedding(check);
+    check_nearest_row(check);
+    check_nearest_of_equal_rows(check);
     check_swap_time(check);
     check_channel_sums(check);
 }

@@ -511,14 +511,15 @@ static void refuses_keys(void **state)
         {"model 1", "model 2", "tiny.yaml:1: format is 'meicensus model 2', expected 'meicensus model 1'"},
         {"timesteps: 3", "timestep: 3",
          "tiny.yaml:7: unknown key 'timestep'; did you mean 'timesteps'? (valid: format, name, role, "
-         "description, tensors, input, image, timesteps, neuron, classes, latent, unused_tensors, layers)"},
+         "description, tensors, input, image, timesteps, neuron, classes, latent, encoder, unused_tensors, "
+         "layers)"},
         {"timesteps: 3", "timesteps: 0",
          "tiny.yaml:7: 'timesteps': 0 is out of range; expected 1 to 100000 time steps"},
         {"stride: 1", "strides: 1",
          "tiny.yaml:11: unknown key 'strides' in 'conv'; did you mean 'stride'? (valid: stride, padding)"},
         {"role: subject", "role: subjekt",
          "tiny.yaml:3: unknown value 'subjekt' in 'role'; did you mean 'subject'? (valid: subject, "
-         "generator)"},
+         "generator, encoder)"},
         {"name: tiny\n", "", "tiny.yaml:1: the key 'name' is missing (short name)"},
         {"channels: 1, ", "", "tiny.yaml:5: the key 'channels' is missing in 'input' (of the image)"},
         {"tau: 2.0", "tau: 1.0",
@@ -602,9 +603,13 @@ static void refuses_what_does_not_make_a_subject(void **state)
          "tiny.yaml:1: 'image: {mean: [..], std: [..]}' is missing"},
         {"std: [0.25]", "std: [0]", "tiny.yaml:6: 'image.std' must be above 0"},
         {"input: {channels: 1, height: 4, width: 4}\n", "",
-         "tiny.yaml:1: a subject needs 'input: {channels, height, width}'"},
+         "tiny.yaml:1: a subject or an encoder needs 'input: {channels, height, width}'"},
         {"neuron: {kind: lif, tau: 2.0}\n", "",
          "tiny.yaml:12: layer 'spikes' spikes, but there is no 'neuron:' mapping"},
+        {"timesteps: 3", "timesteps: 3\nencoder: other.yaml",
+         "tiny.yaml:1: 'encoder' is a key of generators"},
+        {"role: subject", "role: encoder",
+         "tiny.yaml:15: layer 'fc' ends an encoder: its kind must be nearest_row"},
         {"role: subject", "role: generator",
          "tiny.yaml:1: a generator needs 'latent: {kind, dimensions, points}'"},
         {"role: subject", "role: generator\nlatent: {kind: grid, dimensions: 1, points: 4, low: 4, high: -4}",
@@ -679,6 +684,39 @@ static void refuses_codebooks(void **state)
     assert_changes_refused(*state, tiny_codebook, changes);
 }
 
+static void refuses_codebooks_in_wrong_places(void **state)
+{
+    static const char encoder[] = "format: meicensus model 1\n"
+                                  "name: back\n"
+                                  "role: encoder\n"
+                                  "tensors: tiny.safetensors\n"
+                                  "image: {mean: [0.5, 0.5], std: [0.25, 0.25]}\n"
+                                  "input: {channels: 2, height: 2, width: 2}\n"
+                                  "layers:\n"
+                                  "  - {name: book, kind: nearest_row}\n";
+    static const struct change changes[] = {
+        {"channels: 2", "channels: 1",
+         "tiny.safetensors: tensor 'book.weight' has shape [3, 2], expected "
+         "[any, 1]"},
+        {"{name: book, kind: nearest_row}", "{name: flat, kind: flatten}\nunused_tensors: [book]",
+         "tiny.yaml:8: layer 'flat' ends an encoder: its kind must be nearest_row"},
+        {"{name: book, kind: nearest_row}",
+         "{name: book, kind: nearest_row}\n  - {name: again, kind: nearest_row, from: input, prefix: book}",
+         "tiny.yaml:8: layer 'book' leads nowhere: no later layer has it as its input"},
+        {"{name: book, kind: nearest_row}",
+         "{name: book, kind: nearest_row}\n  - {name: flat, kind: flatten}",
+         "tiny.yaml:8: layer 'book': only the last layer of an encoder can be a nearest_row"},
+        {"role: encoder", "role: subject\nclasses: [a]",
+         "tiny.yaml:9: layer 'book': only the last layer of an encoder can be a nearest_row"},
+        {"image: {mean: [0.5, 0.5], std: [0.25, 0.25]}\n", "",
+         "tiny.yaml:1: 'image: {mean: [..], std: [..]}' is missing"},
+        {0}};
+    write_tensors(*state, codebook_tensors);
+    write_architecture(*state, encoder, "", "");
+    assert_loads(*state, NULL);
+    assert_changes_refused(*state, encoder, changes);
+}
+
 static void refuses_variance_below_zero(void **state)
 {
     struct content content = tensor_content(tiny_tensors);
@@ -732,6 +770,7 @@ int main(void)
         cmocka_unit_test(refuses_overrides),
         cmocka_unit_test(refuses_missing_and_unused_tensors),
         cmocka_unit_test(refuses_codebooks),
+        cmocka_unit_test(refuses_codebooks_in_wrong_places),
         cmocka_unit_test(refuses_variance_below_zero),
         cmocka_unit_test(refuses_flipped_bits_of_the_header),
     };

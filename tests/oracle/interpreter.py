@@ -73,6 +73,11 @@ def _embedding(layer: dict, own: dict, x: Tensor) -> Tensor:
     return rows.transpose(1, 2).reshape(len(x), -1, layer["height"], layer["width"])
 
 
+def _nearest_row(_: dict, own: dict, x: Tensor) -> Tensor:
+    distances = (x.unsqueeze(1) - own["weight"][None, :, :, None, None]).square().sum(2)  # [N][row][height][width]
+    return distances.argmin(1, keepdim=True).float()
+
+
 KINDS = {
     "convolution": lambda l, own, x: F.conv2d(x, own["weight"], own["bias"], l["stride"], l["padding"]),
     "transposed_convolution": lambda l, own, x: F.conv_transpose2d(x, own["weight"], own["bias"], l["stride"], l["padding"]),
@@ -89,4 +94,5 @@ KINDS = {
     "concatenate": lambda l, own, x, y: torch.cat([x, y], 1),
     "upsample": lambda l, own, x: F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False),
     "embedding": _embedding,
+    "nearest_row": _nearest_row,
 }

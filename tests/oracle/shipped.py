@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gan_reference import Generator
 from snn_reference import SnnTorchCNN, relu_resnet18, spiking_resnet18
-from vq_reference import Decoder
+from vq_reference import Decoder, Encoder
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 # Tensors of the packages that our files leave out: counters of batch norm, constants of snnTorch's neurons.
@@ -47,3 +47,7 @@ def shipped_sn_gan_light() -> nn.Module:
 def shipped_vq_vae() -> nn.Module:
     encoder = ("_encoder.", "_pre_vq_conv.")
     return load_into(Decoder(), {name: tensor for name, tensor in read("vq_vae").items() if not name.startswith(encoder)})
+
+
+def shipped_vq_vae_encoder() -> nn.Module:
+    return load_into(Encoder(), {name: tensor for name, tensor in read("vq_vae").items() if not name.startswith("_decoder.")})

@@ -174,6 +174,18 @@ def test_generator(tmp_path: Path, model: str, network, case: str) -> None:
 
 
 @needs_program
+def test_encoder(tmp_path: Path) -> None:
+    """Indices of rows; where two rows are equally near, rounding may choose either."""
+    images = draw_inputs(SEED)["resnet18"]
+    with torch.no_grad():
+        expected = shipped.shipped_vq_vae_encoder()(images).numpy()
+    with forward(shipped_model("vq_vae_encoder"), images, tmp_path) as file:
+        output = file["output"][()].reshape(expected.shape)
+    assert len(np.unique(expected)) > 100
+    assert np.count_nonzero(output != expected) <= 0.005 * expected.size
+
+
+@needs_program
 def test_imported_generator(tmp_path: Path) -> None:
     """A generator of another width, through the importer into the program."""
     from importer.architecture import Architecture

@@ -79,17 +79,25 @@ def test_vq_vae() -> None:
     torch.testing.assert_close(interpreted("vq_vae", indices)["conv_trans_2"][0], expected, atol=1e-5, rtol=0)
 
 
+def test_vq_vae_encoder() -> None:
+    images = draw_inputs(SEED)["resnet18"]
+    with torch.no_grad():
+        expected = shipped.shipped_vq_vae_encoder()(images)
+    assert torch.equal(interpreted("vq_vae_encoder", images)["codebook"][0].flatten(1), expected.float())
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_keys(name: str) -> None:
     """The keys of a role are there, and the tensors stand beside the file unless it says that they are not shipped."""
     architecture = yaml.safe_load((shipped.WEIGHTS / f"{name}.yaml").read_text())
-    assert architecture["name"] == name and architecture["tensors"] == f"{name}.safetensors"
+    network = name.removesuffix("_encoder")  # whose tensors stand in one file with the decoder's
+    assert architecture["name"] == name and architecture["tensors"] == f"{network}.safetensors"
     assert len(architecture["image"]["mean"]) == len(architecture["image"]["std"]) == 3
     if architecture["role"] == "subject":
         assert len(architecture["classes"]) == 10
-    else:
+    elif architecture["role"] == "generator":
         assert architecture["latent"]["dimensions"] > 0
-    assert name in SHIPPED or "not part of this repository" in architecture["description"]
+    assert network in SHIPPED or "not part of this repository" in architecture["description"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -158,6 +158,12 @@ def _embedding(layer: dict, _: list[Shape], tensors: _LayerTensors) -> Shape:
     return tensors.expect("weight", (None, None))[1], layer["height"], layer["width"]
 
 
+def _nearest_row(_: dict, before: list[Shape], tensors: _LayerTensors) -> Shape:
+    channels, height, width = before[0]
+    tensors.expect("weight", (None, channels))
+    return 1, height, width
+
+
 def _unflatten(layer: dict, before: list[Shape], _: _LayerTensors) -> Shape:
     return _n_values(before[0]) // (layer["height"] * layer["width"]), layer["height"], layer["width"]
 
@@ -191,6 +197,7 @@ _SHAPES = {
     "max_pool": _pool,
     "average_pool": _pool,
     "embedding": _embedding,
+    "nearest_row": _nearest_row,
     "unflatten": _unflatten,
     "flatten": lambda _, before, __: (_n_values(before[0]),),
     "global_mean": lambda _, before, __: (before[0][0], 1, 1),

@@ -223,6 +223,40 @@ void elementwise_embedding(int n_rows, int n_channels, int time, int n_pixels, c
         }
 }
 
+/** Values that are compared with the table at the same time. */
+enum { NEAREST_BLOCK = 16 };
+
+/** Nearest rows of `n` values in[d][0..n). */
+static void nearest_rows_of_block(int n, int n_rows, int n_channels, size_t channel_stride,
+                                  const float *table, const float *in, float *index)
+{
+    double least[NEAREST_BLOCK];
+    for (int r = 0; r < n_rows; r++, table += n_channels) {
+        double sum[NEAREST_BLOCK] = {0};
+        for (int d = 0; d < n_channels; d++)
+            for (int i = 0; i < n; i++) {
+                const double difference =
+                    (double)in[(size_t)d * channel_stride + (size_t)i] - (double)table[d];
+                sum[i] += difference * difference;
+            }
+        for (int i = 0; i < n; i++)
+            if (r == 0 || sum[i] < least[i]) {
+                least[i] = sum[i];
+                index[i] = (float)r;
+            }
+    }
+}
+
+void elementwise_nearest_row(int n_rows, int n_channels, int time, int n_pixels, const float *table,
+                             const float *in, float *index)
+{
+    const int n_values = time * n_pixels;
+    for (int first = 0; first < n_values; first += NEAREST_BLOCK) {
+        const int n = n_values - first < NEAREST_BLOCK ? n_values - first : NEAREST_BLOCK;
+        nearest_rows_of_block(n, n_rows, n_channels, (size_t)n_values, table, in + first, index + first);
+    }
+}
+
 void elementwise_swap_time(int n_channels, int time, int n_pixels, const float *in, float *out)
 {
     for (int c = 0; c < n_channels; c++, in += time * n_pixels)

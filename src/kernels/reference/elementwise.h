@@ -22,6 +22,8 @@ void elementwise_upsample(int n_planes, int height, int width, const float *in, 
 void elementwise_tanh(size_t n, const float *in, float *out);
 void elementwise_embedding(int n_rows, int n_channels, int time, int n_pixels, const float *table,
                            const float *index, float *out);
+void elementwise_nearest_row(int n_rows, int n_channels, int time, int n_pixels, const float *table,
+                             const float *in, float *index);
 void elementwise_swap_time(int n_channels, int time, int n_pixels, const float *in, float *out);
 void elementwise_channel_sums(int n_channels, size_t n_values, const float *in, double *sums);
 
@@ -30,7 +32,7 @@ void elementwise_channel_sums(int n_channels, size_t n_values, const float *in, 
     .spike = elementwise_spike, .relu = elementwise_relu, .scale_shift = elementwise_scale_shift,            \
     .add = elementwise_add, .copy = elementwise_copy, .max_pool = elementwise_max_pool,                      \
     .average_pool = elementwise_average_pool, .upsample = elementwise_upsample, .tanh = elementwise_tanh,    \
-    .embedding = elementwise_embedding, .swap_time = elementwise_swap_time,                                  \
-    .channel_sums = elementwise_channel_sums
+    .embedding = elementwise_embedding, .nearest_row = elementwise_nearest_row,                              \
+    .swap_time = elementwise_swap_time, .channel_sums = elementwise_channel_sums
 
 #endif

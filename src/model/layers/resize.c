@@ -144,29 +144,6 @@ static void forward_unflatten(const struct layer *layer, const struct layer_call
     call->kernels->swap_time(layer->out.channels, map_pixels(layer->out), call->time, call->in[0], call->out);
 }
 
-/* ---- embedding: codebook rows as channels ---- */
-
-static enum status prepare_embedding(struct layer *layer, const struct tensor_file *tensors,
-                                     struct error *error)
-{
-    const struct size_settings *s = layer->settings;
-    const struct tensor *table;
-    const int64_t expected[] = {-1, -1};
-    TRY(layer_tensor(layer, tensors, "weight", false, 2, expected, &table, error));
-    if (layer->in[0].channels != s->height * s->width || map_pixels(layer->in[0]) != 1)
-        return node_error(layer->node, error, "layer '%s': %d indices do not fill a grid of %lld x %lld",
-                          layer->name, layer->in[0].channels, s->height, s->width);
-    layer->out = (struct map_shape){(int)table->size[1], (int)s->height, (int)s->width};
-    layer->n_rows = (int)table->size[0];
-    return layer_copy_values(&layer->weight, table, error);
-}
-
-static void forward_embedding(const struct layer *layer, const struct layer_call *call)
-{
-    call->kernels->embedding(layer->n_rows, layer->out.channels, call->time, map_pixels(layer->out),
-                             layer->weight, call->in[0], call->out);
-}
-
 const struct layer_kind layer_max_pool = {
     .name = "max_pool",
     .keeps_spikes = true,
@@ -225,14 +202,4 @@ const struct layer_kind layer_unflatten = {
     .n_inputs = 1,
     .prepare = prepare_unflatten,
     .forward = forward_unflatten,
-};
-
-const struct layer_kind layer_embedding = {
-    .name = "embedding",
-    .summary = "codebook rows as channels of a map",
-    .keys = size_keys,
-    .settings_size = sizeof(struct size_settings),
-    .n_inputs = 1,
-    .prepare = prepare_embedding,
-    .forward = forward_embedding,
 };
