@@ -26,6 +26,7 @@ class Architecture:
             raise Refused(f"{path}: not an architecture file (its first key should be 'format: {FORMAT}')")
         self._check_keys()
         self.layers: list[dict] = self.content["layers"]
+        self.shapes: dict[str, Shape] = {}  # of the input and what each layer gives, once read_tensors was called
 
     def _check_keys(self) -> None:
         missing = [key for key in ("name", "tensors", "layers") if key not in self.content]
@@ -63,7 +64,7 @@ class Architecture:
         """Names of the tensors that the layers read; refuses a missing tensor or a shape that does not fit."""
         used: set[str] = set()
         shape = self.input_shape()
-        shapes: dict[str, Shape] = {"input": shape}
+        shapes = self.shapes = {"input": shape}
         for layer in self.layers:
             tensors = _LayerTensors(self.path, layer, state)
             try:
