@@ -25,6 +25,7 @@
 
 struct job_subject {
     const char *name, *model;
+    const char *tensors; /**< NULL: as in the model file */
     long long timesteps; /**< 0: as in the model file */
     const struct node *neuron;
 };

@@ -20,7 +20,7 @@
 struct dataset_request {
     const char *model; /**< its name, for messages */
     int channels, height, width;
-    int n_classes; /**< 0: any label will do, and names of folders say nothing */
+    int n_classes;                  /**< 0: any label will do, and names of folders say nothing */
     const char *const *class_names; /**< [n_classes] */
     size_t limit;                   /**< images at most; 0: all */
 };

@@ -44,6 +44,7 @@ struct map_shape {
 /** What a job may change of a subject; zero-initialise for "as in the file". */
 struct model_overrides {
     int timesteps;             /**< 0: as in the file */
+    const char *tensors;       /**< path of another tensor file, or NULL */
     const struct node *neuron; /**< mapping with neuron keys (e.g. `{tau: 3.0}`), or NULL */
 };
 

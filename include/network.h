@@ -11,6 +11,7 @@
 /** What is asked for. */
 struct network_request {
     const char *model;   /**< architecture file */
+    const char *tensors; /**< another tensor file than the architecture file names, or NULL */
     const char *neuron;  /**< YAML mapping of neuron constants, e.g. "{tau: 3.0}"; NULL: as in the file */
     const char *kernels; /**< as backend_open takes them */
     int timesteps;       /**< 0: as in the file */

@@ -20,11 +20,13 @@ from importer import Refused, require_safe_torch
 from importer.architecture import Architecture
 from importer.conversion import Conversion, convert, sha256, write
 from importer.sources import read_state
+from importer.untrained import NETWORKS, untrained
 
 EXAMPLES = """examples:
   weights/import.py gan_sn_cifar10.pkl --model weights/sn_gan.yaml
   weights/import.py logs/checkpoint_max_test_acc1.pth --model weights/spiking_resnet18.yaml --output mine.safetensors
   weights/import.py golden.h5 --group sngan_random/state --model weights/sn_gan.yaml --output random.safetensors
+  weights/import.py --untrained 18 --model weights/spiking_resnet18.yaml --output results/untrained.safetensors
 
 exit code: 0 imported, 2 wrong command line, 3 refused (the message names the file or key)
 """
@@ -33,7 +35,9 @@ exit code: 0 imported, 2 wrong command line, 3 refused (the message names the fi
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLES,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path, help="file to import")
+    parser.add_argument("source", type=Path, nargs="?", help="file to import")
+    parser.add_argument("--untrained", type=_seed, metavar="SEED",
+                        help=f"instead of a file: the network as this seed makes it, before training ({', '.join(NETWORKS)})")
     parser.add_argument("--model", type=Path, required=True, metavar="YAML", help="architecture file")
     parser.add_argument("--output", type=Path, metavar="FILE",
                         help="safetensors file to write (default: the one that the architecture file names)")
@@ -45,10 +49,21 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--fold-spectral-norm", action="store_true",
                         help="divide weights by their spectral norm (mimicry's sn_u), for generators built of spectrally "
                              "normalised layers; without it the sn_u and sn_sigma tensors are only dropped")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if (options.source is None) == (options.untrained is None):
+        parser.error("name either a file to import or --untrained SEED")
+    if options.untrained is not None and options.output is None:
+        parser.error("--untrained needs --output FILE: the architecture file names the trained network's tensors")
+    return options
 
 
-def print_card(source: Path, output: Path, architecture: Architecture, result: Conversion) -> None:
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return int(text)
+
+
+def print_card(source: Path | None, output: Path, architecture: Architecture, result: Conversion) -> None:
     """What was done, and the lines of a model card (Markdown)."""
     for reason, count in Counter(result.dropped.values()).items():
         print(f"dropped {count}: {reason} ({', '.join(n for n, r in result.dropped.items() if r == reason)})")
@@ -60,7 +75,7 @@ def print_card(source: Path, output: Path, architecture: Architecture, result: C
 |---|---|
 | tensors | `{output.name}`, {output.stat().st_size:,} bytes, {len(result.tensors)} tensors, {n_values:,} values |
 | SHA-256 | `{sha256(output)}` |
-| imported from | `{source.name}`, SHA-256 `{sha256(source)}` |
+| imported from | {f"`{source.name}`, SHA-256 `{sha256(source)}`" if source else "its seed, before training"} |
 | precision | {result.count(torch.float16)} float16, {result.count(torch.float32)} float32; {f"rounded to float16: {', '.join(result.rounded)}" if result.rounded else "equal to the source"} |""")
     if result.divided:
         print(f"| divided by spectral norm | {', '.join(result.divided)} |")
@@ -71,10 +86,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         require_safe_torch()
         architecture = Architecture(options.model)
-        state = read_state(options.source, options.group, options.entry, options.strip_prefix)
-        result = convert(state, architecture, options.round_to_half, options.fold_spectral_norm)
         output = options.output or architecture.tensors_path
-        write(result, output, options.source, options.group)
+        if options.source is None:
+            state = untrained(architecture.name, options.untrained)
+        else:
+            state = read_state(options.source, options.group, options.entry, options.strip_prefix)
+        result = convert(state, architecture, options.round_to_half, options.fold_spectral_norm)
+        write(result, output, options.source, options.group, options.untrained)
     except Refused as refusal:
         print(f"import.py: {refusal}", file=sys.stderr)
         return 3

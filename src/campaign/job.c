@@ -45,7 +45,7 @@ static const struct key job_keys[] = {
 
 /** timesteps is a node: it may be absent, and no number may mean that. */
 struct subject_settings {
-    const char *model;
+    const char *model, *tensors;
     const struct node *timesteps, *neuron;
 };
 
@@ -56,6 +56,9 @@ struct subject_settings {
 
 static const struct key subject_keys[] = {
     SUBJECT_KEY(model, KEY_TEXT, 0, 0, NULL, "", NULL, "model file"),
+    SUBJECT_KEY(
+        tensors, KEY_TEXT, 0, 0, "", "", NULL,
+        "safetensors file, e.g. a checkpoint of a training; the one that the model file names if absent"),
     SUBJECT_KEY(timesteps, KEY_NODE, 0, 0, "", "time steps", NULL,
                 "presentations of the image in a query, 1 to 100000; as in the model file if absent"),
     SUBJECT_KEY(neuron, KEY_NODE, 0, 0, "", "", NULL,
@@ -162,7 +165,8 @@ static enum status read_subject(const struct node *node, const char *name, struc
 {
     struct subject_settings settings;
     TRY(keys_read(subject_keys, node, name, &settings, error));
-    *subject = (struct job_subject){.name = name, .model = settings.model, .neuron = settings.neuron};
+    *subject = (struct job_subject){
+        .name = name, .model = settings.model, .tensors = settings.tensors, .neuron = settings.neuron};
     return settings.timesteps == NULL
                ? STATUS_OK
                : node_integer(settings.timesteps, "timesteps", 1, 100000, &subject->timesteps, error);
@@ -401,7 +405,8 @@ static void echo_subjects(const struct job *job, FILE *out)
     fprintf(out, "subjects:\n");
     for (int i = 0; i < job->n_subjects; i++) {
         const struct job_subject *subject = &job->subjects[i];
-        const struct subject_settings settings = {.model = subject->model, .neuron = subject->neuron};
+        const struct subject_settings settings = {
+            .model = subject->model, .tensors = subject->tensors, .neuron = subject->neuron};
         fprintf(out, "  %s:\n", subject->name);
         keys_echo(subject_keys, &settings, 4, out);
         if (subject->timesteps > 0)

@@ -62,18 +62,20 @@ static enum status load_models(struct plan *plan, const struct backend *backend,
     TRY(MEMORY_ALLOCATE(plan->subjects, (size_t)job->n_subjects, error));
     TRY(MEMORY_ALLOCATE(plan->generators, (size_t)job->n_generators, error));
     for (int i = 0; i < job->n_subjects; i++) {
-        const struct model_overrides overrides = {(int)job->subjects[i].timesteps, job->subjects[i].neuron};
+        const struct model_overrides overrides = {.timesteps = (int)job->subjects[i].timesteps,
+                                                  .tensors = job->subjects[i].tensors,
+                                                  .neuron = job->subjects[i].neuron};
         TRY(model_load(job->subjects[i].model, &overrides, backend->kernels, &plan->subjects[i].model,
                        error));
         if (model_role(plan->subjects[i].model) != MODEL_SUBJECT)
-            return error_set(error, STATUS_BAD_INPUT, "%s: subject '%s': %s is a generator", job->path,
+            return error_set(error, STATUS_BAD_INPUT, "%s: subject '%s': %s is no 'role: subject'", job->path,
                              job->subjects[i].name, job->subjects[i].model);
     }
     for (int i = 0; i < job->n_generators; i++) {
         TRY(model_load(job->generators[i].model, NULL, backend->kernels, &plan->generators[i], error));
         if (model_role(plan->generators[i]) != MODEL_GENERATOR)
-            return error_set(error, STATUS_BAD_INPUT, "%s: generator '%s': %s is a subject", job->path,
-                             job->generators[i].name, job->generators[i].model);
+            return error_set(error, STATUS_BAD_INPUT, "%s: generator '%s': %s is no 'role: generator'",
+                             job->path, job->generators[i].name, job->generators[i].model);
     }
     return STATUS_OK;
 }

@@ -13,6 +13,7 @@ static const struct command_option options[] = {
     {"data", "PATH", NULL, true, false,
      "binary CIFAR-10 file, or a folder of them (*.bin) or of PNG images, in one folder a class"},
     {"limit", "N", NULL, false, false, "only the first N images"},
+    NETWORK_TENSORS_OPTION,
     NETWORK_TIMESTEPS_OPTION,
     NETWORK_NEURON_OPTION,
     NETWORK_KERNELS_OPTION,

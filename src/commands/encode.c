@@ -49,7 +49,7 @@ static enum status open_all(const struct arguments *arguments, struct encoding *
         return error_set(error, STATUS_BAD_INPUT, "%s: expected a generator", path);
     TRY(encoder_open(generator, path, encoding->generator.backend.kernels, &encoding->encoder, error));
     TRY(model_images_open(encoder_model(encoding->encoder), arguments_text(arguments, "data"), (size_t)limit,
-                           &encoding->dataset, error));
+                          &encoding->dataset, error));
     encoding->n_images = dataset_n_images(encoding->dataset);
     encoding->n_values = dataset_image_values(encoding->dataset);
     encoding->n_indices = model_latent(generator)->n_dimensions;

@@ -13,6 +13,7 @@ static const struct command_option options[] = {
     NETWORK_MODEL_OPTION,
     {"input", "FILE", NULL, true, false, "HDF5 file with the dataset 'input'"},
     {"output", "FILE", NULL, true, false, "HDF5 file to write; an older one is replaced"},
+    NETWORK_TENSORS_OPTION,
     NETWORK_TIMESTEPS_OPTION,
     NETWORK_NEURON_OPTION,
     NETWORK_KERNELS_OPTION,

@@ -11,6 +11,7 @@ static const struct command_option options[] = {
     {"data", "DIR", NULL, true, false,
      "folder of binary CIFAR-10 files (*.bin) or of PNG images, in one folder a class"},
     {"output", "FILE", NULL, true, false, "HDF5 file to write; an older one is replaced"},
+    NETWORK_TENSORS_OPTION,
     NETWORK_TIMESTEPS_OPTION,
     NETWORK_NEURON_OPTION,
     NETWORK_KERNELS_OPTION,

@@ -9,6 +9,7 @@ enum status network_options_read(const struct arguments *arguments, struct netwo
     long long timesteps = 0;
     TRY(arguments_integer(arguments, "timesteps", 1, MAX_TIMESTEPS, &timesteps, error));
     *request = (struct network_request){.model = arguments_text(arguments, "model"),
+                                        .tensors = arguments_text(arguments, "tensors"),
                                         .neuron = arguments_text(arguments, "neuron"),
                                         .kernels = arguments_text(arguments, "kernels"),
                                         .timesteps = (int)timesteps};

@@ -11,6 +11,11 @@
     {                                                                                                        \
         "model", "FILE", NULL, true, false, "architecture file of the network, e.g. weights/vq_vae.yaml"     \
     }
+#define NETWORK_TENSORS_OPTION                                                                               \
+    {                                                                                                        \
+        "tensors", "FILE", NULL, false, false,                                                               \
+            "safetensors file instead of the model file's, e.g. a checkpoint of a training"                  \
+    }
 #define NETWORK_TIMESTEPS_OPTION                                                                             \
     {                                                                                                        \
         "timesteps", "T", NULL, false, false,                                                                \
@@ -26,7 +31,7 @@
         "kernels", "NAME", NULL, false, false, "avx512, openblas or reference, instead of the fastest"       \
     }
 
-/** --model, --timesteps, --neuron and --kernels. The texts stay the arguments'. STATUS_USAGE. */
+/** --model, --tensors, --timesteps, --neuron and --kernels. The texts stay the arguments'. STATUS_USAGE. */
 enum status network_options_read(const struct arguments *arguments, struct network_request *request,
                                  struct error *error);
 

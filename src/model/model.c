@@ -244,7 +244,10 @@ static enum status read_model(struct model *model, const char *path, const struc
     model->timesteps = (int)settings.timesteps;
     if (overrides != NULL && overrides->timesteps != 0)
         model->timesteps = overrides->timesteps;
-    TRY(resolve_path(path, settings.tensors, &model->tensors_path, error));
+    if (overrides != NULL && overrides->tensors != NULL)
+        TRY(memory_copy_text(&model->tensors_path, overrides->tensors, error));
+    else
+        TRY(resolve_path(path, settings.tensors, &model->tensors_path, error));
     TRY(read_encoder(model, path, root, settings.encoder, error));
     TRY(hash_file_sha256(path, model->sha256, error));
     TRY(hash_file_sha256(model->tensors_path, model->tensors_sha256, error));

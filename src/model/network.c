@@ -6,7 +6,7 @@
 enum status network_open(const struct network_request *request, struct network *network, struct error *error)
 {
     struct document *document = NULL;
-    struct model_overrides overrides = {.timesteps = request->timesteps};
+    struct model_overrides overrides = {.timesteps = request->timesteps, .tensors = request->tensors};
     enum status status = STATUS_OK;
     TRY_CLEANUP(backend_open(request->kernels, &network->backend, error));
     if (request->neuron != NULL) {

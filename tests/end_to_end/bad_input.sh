@@ -122,9 +122,13 @@ refused "a weight that is not a number" 3 'broken.safetensors: .*\(not finite\|N
 broken_weights
 LC_ALL=C sed -i 's/\[128,64,3,3\]/[64,128,3,3]/' "$folder/broken.safetensors"
 refused "wrong shape" 3 'broken.safetensors: .*has shape \[64, 128, 3, 3\], expected' "${plan_wrong[@]}"
-refused "generator as subject" 3 'is a generator' "$program" plan "$folder/job.yaml" \
+refused "missing tensors of a subject" 4 'absent.safetensors: .*No such file' "$program" plan "$folder/job.yaml" \
+    --set subjects.spiking.tensors=absent.safetensors
+refused "tensors of another network" 3 "layer 'conv1' needs tensor 'conv1.weight', which weights/vq_vae.safetensors" \
+    "$program" plan "$folder/job.yaml" --set subjects.spiking.tensors=weights/vq_vae.safetensors
+refused "generator as subject" 3 "vq_vae.yaml is no 'role: subject'" "$program" plan "$folder/job.yaml" \
     --set 'subjects={spiking: {model: weights/vq_vae.yaml}}'
-refused "subject as generator" 3 'is a subject' "$program" plan "$folder/job.yaml" \
+refused "subject as generator" 3 "resnet18.yaml is no 'role: generator'" "$program" plan "$folder/job.yaml" \
     --set generators.vq_vae.model=weights/spiking_resnet18.yaml
 ln -s "$PWD/weights/spiking_resnet18.safetensors" "$folder/"
 sed 's/^input: .*/input: {channels: 3, height: 16, width: 16}/' weights/spiking_resnet18.yaml >"$folder/small.yaml"

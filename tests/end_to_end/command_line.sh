@@ -50,10 +50,10 @@ documents status
 documents gather output partial
 documents verify
 documents list model folder
-documents forward model input output timesteps neuron kernels spikes
+documents forward model input output timesteps neuron kernels spikes tensors
 documents encode model data output limit kernels images
-documents accuracy model data limit timesteps neuron kernels
-documents natural model data output limit top images timesteps neuron kernels
+documents accuracy model data limit timesteps neuron kernels tensors
+documents natural model data output limit top images timesteps neuron kernels tensors
 prints "help, after other options" '^Usage: meicensus run' run --shard 3 --help
 
 refused 2 'a command is missing'

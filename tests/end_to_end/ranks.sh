@@ -53,6 +53,17 @@ done
 search two 1 two && search two_crowded 4 two && same "$folder/two/results.h5" "$folder/two_crowded/results.h5"
 report "more ranks than runs" $?
 
+# tensors NAME FILE   the small job with other tensors for its subject
+tensors() {
+    sed "s|resnet18.yaml, timesteps|resnet18.yaml, tensors: $2, timesteps|" "$folder/two.yaml" >"$folder/tensors.yaml"
+    grep -q "tensors: $2" "$folder/tensors.yaml" && search "$1" 1 tensors
+}
+
+cp weights/spiking_resnet18.safetensors "$folder/copy.safetensors"
+tensors copy "$folder/copy.safetensors" && same "$folder/two/results.h5" "$folder/copy/results.h5"
+report "the same tensors under another name" $?
+tensors twin weights/relu_resnet18.safetensors && ! same "$folder/two/results.h5" "$folder/twin/results.h5"
+report "other tensors show" $?
 sed 's/^seed: 5/seed: 6/' "$folder/two.yaml" >"$folder/other.yaml"
 search other 1 other && ! same "$folder/two/results.h5" "$folder/other/results.h5"
 report "another seed shows" $?

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """weights/import.py: a network that was imported and loaded back computes what it computed before, or is refused."""
 import argparse
+import hashlib
 import importlib.util
 import io
 import json
@@ -176,6 +177,47 @@ def test_shipped_files_import_to_themselves(tmp_path: Path) -> None:
         before = shipped.read(name)
         assert again.keys() == before.keys()
         assert all(again[key].dtype == before[key].dtype and torch.equal(again[key], before[key]) for key in before)
+
+
+# ---- Untrained ----
+
+def run_untrained(seed: str, model: str, *options: str) -> Result:
+    with redirect_stdout(io.StringIO()) as stdout, redirect_stderr(io.StringIO()) as stderr:
+        try:
+            returncode = IMPORT.main(["--untrained", seed, "--model", str(ROOT / "weights" / f"{model}.yaml"), *options])
+        except SystemExit as end:
+            returncode = end.code
+    return Result(returncode, stdout.getvalue(), stderr.getvalue())
+
+
+def test_untrained_network_is_its_package_with_a_seed(tmp_path: Path) -> None:
+    output = tmp_path / "untrained.safetensors"
+    before = torch.get_rng_state()
+    assert run_untrained("18", "spiking_resnet18", "--output", str(output)).returncode == 0
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(18)
+    expected = spiking_resnet18().state_dict()
+    state = safetensors.torch.load_file(output)
+    assert state.keys() == {name for name in expected if not name.endswith("num_batches_tracked")}
+    assert all(torch.equal(state[name], expected[name]) for name in state)
+    assert provenance(output)["untrained_seed"] == 18
+
+
+def test_untrained_network_is_that_of_the_model_card(tmp_path: Path) -> None:
+    output = tmp_path / "untrained.safetensors"
+    assert run_untrained("18", "spiking_resnet18", "--output", str(output)).returncode == 0
+    assert hashlib.sha256(output.read_bytes()).hexdigest() in (ROOT / "weights" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("seed, model, options, code, message", [
+    ("18", "sn_gan", ["--output", "x"], 3, "sn_gan: how it is before training is not known"),
+    ("18", "spiking_resnet18", [], 2, "--untrained needs --output FILE"),
+    ("-1", "spiking_resnet18", ["--output", "x"], 2, "'-1' is not a whole number from 0 on"),
+    ("18", "spiking_resnet18", ["--output", "x", "file.pt"], 2, "either a file to import or --untrained SEED"),
+])
+def test_refused_untrained(seed: str, model: str, options: list[str], code: int, message: str) -> None:
+    result = run_untrained(seed, model, *options)
+    assert result.returncode == code and message in result.stderr, result.stderr
 
 
 # ---- Precision ----

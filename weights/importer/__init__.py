@@ -2,6 +2,7 @@
 """Published and home-made network states -> checked safetensors files that meicensus loads.
 
 sources.py       reads a file of any known kind into {name: tensor}
+untrained.py     makes a network as it is before training
 architecture.py  what an architecture file (YAML) asks of its tensors
 conversion.py    drops, checks and rounds the tensors, and writes the safetensors file
 """

@@ -119,12 +119,14 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def write(result: Conversion, output: Path, source: Path, source_group: str | None) -> None:
+def write(result: Conversion, output: Path, source: Path | None, source_group: str | None, seed: int | None = None) -> None:
     """Write the safetensors file, equal bytes for equal input.
 
     One metadata key only: the order of several is not fixed by the safetensors library.
     """
-    provenance = {"source": source.name, "source_group": source_group, "source_sha256": sha256(source),
+    origin = {"untrained_seed": seed} if source is None else {"source": source.name, "source_group": source_group,
+                                                              "source_sha256": sha256(source)}
+    provenance = {**origin,
                   "float16": result.count(torch.float16), "float32": result.count(torch.float32),
                   "rounded_to_half": result.rounded, "divided_by_spectral_norm": result.divided,
                   "dropped": sorted(result.dropped)}

@@ -40,8 +40,8 @@ def load_checkpoint(path: Path) -> dict:
 
 
 def save_network(path: Path, state: dict[str, torch.Tensor]) -> None:
-    """One state dict as safetensors, float32, equal bytes for equal tensors."""
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
+    """One state dict as safetensors, float32, equal bytes for equal tensors; the program takes it as it is (`tensors:`)."""
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in state.items() if tensor.is_floating_point()}
     write_whole(path, lambda part: part.write_bytes(safetensors.torch.save(tensors)))
 
 
