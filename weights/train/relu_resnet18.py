@@ -11,8 +11,8 @@ import sys
 import torch
 
 from training import losses, networks, options
-from training.loop import Stage
-from training.recipe import Recipe, main
+from training.recipe import Classifier, Recipe, main
+from training.schedule import Stage
 
 EPILOG = """example:
   weights/train/relu_resnet18.py --data cifar-10-batches-bin --output results/relu_resnet18
@@ -32,8 +32,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def recipe(given: argparse.Namespace) -> Recipe:
-    return Recipe("relu_resnet18", networks.relu_resnet18, [Stage(1, given.epochs)],
-                  losses.cross_entropy(given.label_smoothing))
+    return Classifier("relu_resnet18", networks.relu_resnet18, [Stage(1, given.epochs)],
+                      loss=losses.cross_entropy(given.label_smoothing))
 
 
 if __name__ == "__main__":

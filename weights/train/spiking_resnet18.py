@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 from training import losses, networks, options
-from training.loop import Stage
-from training.recipe import Recipe, main
+from training.recipe import Classifier, Recipe, main
+from training.schedule import Stage, stage
 
 EPILOG = """example:
   weights/train/spiking_resnet18.py --data cifar-10-batches-bin --output results/spiking_resnet18 \\
@@ -29,14 +29,6 @@ DEFAULTS = {"schedule": [Stage(4, 24), Stage(8, 4)], "distillation": 0.5, "tempe
             "learning_rate": 0.05, "warm_up": 0.1, "weight_decay": 5e-4, "label_smoothing": 0.1, "average_decay": 0.999,
             "batch_norm_images": 10_000, "test_timesteps": 20, "affine": 0.5, "colour": 0.2, "cutout": 0, "cutmix": 0.25,
             "device": torch.device("cpu"), "checkpoint_seconds": 60}
-
-
-def stage(text: str) -> Stage:
-    try:
-        timesteps, epochs = (options.positive(part) for part in text.split(":"))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not TIMESTEPS:EPOCHS, e.g. 4:24") from error
-    return Stage(timesteps, epochs)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -64,7 +56,7 @@ def recipe(given: argparse.Namespace) -> Recipe:
     if given.distillation:
         twin = twin.eval().requires_grad_(False).to(given.device, memory_format=torch.channels_last)
         loss = losses.distillation(twin, given.distillation, given.temperature, loss, not given.float32)
-    return Recipe("spiking_resnet18", networks.spiking_resnet18, given.schedule, loss, start, [given.twin])
+    return Classifier("spiking_resnet18", networks.spiking_resnet18, given.schedule, start=start, inputs=[given.twin], loss=loss)
 
 
 if __name__ == "__main__":

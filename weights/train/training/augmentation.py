@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Random changes of a batch of training images; every random number comes from one generator on the device."""
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 
-from .data import N_CLASSES, Images, normalise
-
-SIZE = 32
-PADDING = 4
+from .data import N_CLASSES, Images
 
 
 @dataclass
@@ -20,10 +17,13 @@ class Augmentation:
     colour: float = 0.2   # largest change of brightness, contrast and saturation
     cutout: int = 0       # edge of the square set to the mean colour, in pixels
     cutmix: float = 0.5   # share of images that get a rectangle of another one
+    border: int = 4       # pixels by which an image is moved at most
+    mirror: bool = True   # half of the images, left to right
 
     def __call__(self, images: Images, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Normalised float32 images [N, 3, 32, 32], and the share of each class in each [N, 10]."""
-        pixels = normalise(crop_and_flip(images.pixels, generator))
+        """Normalised float32 images [N, channels, height, width], and the share of each class in each [N, 10]."""
+        moved = crop_and_flip(images.pixels, generator, self.border, self.mirror)
+        pixels = replace(images, pixels=moved).normalised()
         targets = F.one_hot(images.labels, N_CLASSES).float()
         if self.affine:
             pixels = turn_and_scale(pixels, self.affine, generator)
@@ -40,15 +40,15 @@ def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Ge
     return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
 
 
-def crop_and_flip(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A window of 32 x 32 of the image with a black border of 4, mirrored in half of the cases."""
-    n, device = len(pixels), pixels.device
-    top, left = torch.randint(0, 2 * PADDING + 1, (2, n, 1), generator=generator, device=device)
-    offset = torch.arange(SIZE, device=device).expand(n, SIZE)
-    mirrored = uniform((n, 1), 0, 1, generator) < 0.5
-    rows, columns = top + offset, left + torch.where(mirrored, SIZE - 1 - offset, offset)
-    padded = F.pad(pixels, (PADDING,) * 4)
-    image, channel = torch.arange(n, device=device), torch.arange(3, device=device)
+def crop_and_flip(pixels: torch.Tensor, generator: torch.Generator, border: int = 4, mirror: bool = True) -> torch.Tensor:
+    """A window, as large as the square image, of the image with a black border; mirrored in half of the cases."""
+    (n, n_channels, size), device = pixels.shape[:3], pixels.device
+    top, left = torch.randint(0, 2 * border + 1, (2, n, 1), generator=generator, device=device)
+    offset = torch.arange(size, device=device).expand(n, size)
+    mirrored = uniform((n, 1), 0, 1, generator) < (0.5 if mirror else 0)
+    rows, columns = top + offset, left + torch.where(mirrored, size - 1 - offset, offset)
+    padded = F.pad(pixels, (border,) * 4)
+    image, channel = torch.arange(n, device=device), torch.arange(n_channels, device=device)
     return padded[image[:, None, None, None], channel[:, None, None], rows[:, None, :, None], columns[:, None, None, :]]
 
 
@@ -77,15 +77,15 @@ def change_colour(pixels: torch.Tensor, strength: float, generator: torch.Genera
 def cut_out(pixels: torch.Tensor, edge: int, generator: torch.Generator) -> torch.Tensor:
     """A square anywhere in each image, parts of it possibly beyond the border, set to the mean colour."""
     height = torch.full((len(pixels),), float(edge), device=pixels.device)
-    return pixels.masked_fill(_rectangles(height, generator), 0.0)
+    return pixels.masked_fill(_rectangles(height, pixels.shape[-1], generator), 0.0)
 
 
 def cut_and_mix(pixels: torch.Tensor, targets: torch.Tensor, share: float,
                 generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """CutMix (Yun et al. 2019): a rectangle of the batch's next image, and as much of its class as it covers."""
-    n = len(pixels)
-    edge = SIZE * uniform((n,), 0, 1, generator).sqrt()
-    inside = _rectangles(edge, generator) & _chosen(n, share, generator)
+    n, size = len(pixels), pixels.shape[-1]
+    edge = size * uniform((n,), 0, 1, generator).sqrt()
+    inside = _rectangles(edge, size, generator) & _chosen(n, share, generator)
     covered = inside.float().mean((1, 2, 3))[:, None]
     return torch.where(inside, pixels.roll(1, 0), pixels), targets * (1 - covered) + targets.roll(1, 0) * covered
 
@@ -95,9 +95,9 @@ def _chosen(n: int, share: float, generator: torch.Generator) -> torch.Tensor:
     return (uniform((n,), 0, 1, generator) < share)[:, None, None, None]
 
 
-def _rectangles(edge: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """True inside a square of the given edge around a random point of each image, [n, 1, 32, 32]."""
-    centre = uniform((2, len(edge), 1), 0, SIZE, generator)
-    distance = (torch.arange(SIZE, device=edge.device) + 0.5 - centre).abs()
+def _rectangles(edge: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
+    """True inside a square of the given edge around a random point of each square image, [n, 1, size, size]."""
+    centre = uniform((2, len(edge), 1), 0, size, generator)
+    distance = (torch.arange(size, device=edge.device) + 0.5 - centre).abs()
     rows, columns = distance <= edge[:, None] / 2
     return rows[:, None, :, None] & columns[:, None, None, :]

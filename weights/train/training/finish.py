@@ -11,12 +11,13 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from .checkpoint import write_whole
-from .data import TEST_FILE, Images, find_file, normalise
-from .loop import count_right
+from .classification import count_right
+from .data import Images, Source, find_file
 from .neurons import set_timesteps
 from .record import write_json
 
 BATCH = 125
+UNPACK = {".xz": "xz -dc", ".gz": "gzip -dc"}
 TOLERATED_SHARE = 0.0005  # of the test images: below what rounding changes by chance
 
 
@@ -27,7 +28,8 @@ class Result:
     half: bool
 
 
-def finish(recipe: str, network: nn.Module, training: Images, test: Images, options: argparse.Namespace) -> None:
+def finish(recipe: str, source: Source, network: nn.Module, training: Images, test: Images,
+           options: argparse.Namespace) -> None:
     """Measure the network with matrices in float32 and rounded to float16, write the better file, say how to use it."""
     timesteps = options.test_timesteps
     print(f"measuring in float32, T = {timesteps}, {len(test):,} test images", flush=True)
@@ -38,13 +40,13 @@ def finish(recipe: str, network: nn.Module, training: Images, test: Images, opti
     exact, rounded = results
     chosen = rounded if exact.n_right - rounded.n_right <= TOLERATED_SHARE * len(test) else exact
     path = options.output / f"{recipe}.pt"
-    write_state(path, chosen)
+    write_state(path, chosen.network.state_dict(), chosen.half)
     write_json(options.output / "accuracy.json",
                {"test_images": len(test), "timesteps": timesteps, "right_float32": exact.n_right,
                 "right_float16": rounded.n_right, "written": "float16" if chosen.half else "float32",
                 "accuracy": chosen.n_right / len(test)})
     print(f"{path}: {_percentage(chosen.n_right, len(test))} at T = {timesteps}, matrices in float{16 if chosen.half else 32}")
-    print(commands(recipe, path, options))
+    print(f"{import_command(recipe, path, options)}\n{accuracy_command(recipe, source, options)}")
 
 
 def _percentage(n_right: int, n: int) -> str:
@@ -72,23 +74,32 @@ def estimate_statistics(network: nn.Module, images: Images, n_images: int, times
     """Mean and variance of every batch norm anew, from training images without augmentation."""
     device = next(network.parameters()).device
     set_timesteps(network, timesteps)
-    update_bn((normalise(pixels.to(device)) for pixels in images.pixels[:n_images].split(BATCH)), network)
+    n_images = min(n_images, len(images))
+    parts = (images[begin:min(begin + BATCH, n_images)] for begin in range(0, n_images, BATCH))
+    update_bn((part.to(device).normalised() for part in parts), network)
 
 
-def write_state(path: Path, result: Result) -> None:
-    """The state dict; rounded matrices as float16."""
-    state = {name: tensor.cpu().contiguous() for name, tensor in result.network.state_dict().items()}
-    if result.half:
-        state = {name: tensor.half() if tensor.dim() > 1 else tensor for name, tensor in state.items()}
-    write_whole(path, lambda part: torch.save(state, part))
+def write_state(path: Path, state: dict[str, torch.Tensor], half: bool) -> None:
+    """The state dict; matrices as float16 where they are rounded."""
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
+    if half:
+        tensors = {name: tensor.half() if tensor.dim() > 1 else tensor for name, tensor in tensors.items()}
+    write_whole(path, lambda part: torch.save(tensors, part))
 
 
-def commands(recipe: str, path: Path, options: argparse.Namespace) -> str:
-    """What imports the network and measures it with the C program, to be run in the root of the repository."""
-    output, data = (shlex.quote(str(folder)) for folder in (options.output, options.data))
-    test_file = find_file(options.data, TEST_FILE)
-    unpack = f"xz -dc {data}/{test_file.name} > {output}/{TEST_FILE}\n" if test_file.suffix == ".xz" else ""
-    folder = output if unpack else data
+def import_command(recipe: str, path: Path, options: argparse.Namespace) -> str:
+    """What imports the network, to be run in the root of the repository."""
+    output = shlex.quote(str(options.output))
     return (f"cp weights/{recipe}.yaml {output}/\n"
-            f"python weights/import.py {shlex.quote(str(path))} --model {output}/{recipe}.yaml\n{unpack}"
-            f"build/meicensus accuracy --model {output}/{recipe}.yaml --data {folder}/{TEST_FILE}")
+            f"python weights/import.py {shlex.quote(str(path))} --model {output}/{recipe}.yaml")
+
+
+def accuracy_command(recipe: str, source: Source, options: argparse.Namespace) -> str:
+    """What measures it with the C program, which reads files that are not packed."""
+    files = [find_file(options.data, name, source.origin) for name in source.test_files]
+    folder = options.output if any(file.suffix in UNPACK for file in files) else options.data
+    unpack = [f"{UNPACK.get(file.suffix, 'cat')} {shlex.quote(str(file))} > {shlex.quote(str(folder / name))}"
+              for file, name in zip(files, source.test_files) if folder != options.data]
+    images = shlex.quote(str(folder / source.test_files[0]))
+    model = shlex.quote(str(options.output / f"{recipe}.yaml"))
+    return "\n".join([*unpack, f"build/meicensus accuracy --model {model} --data {images}"])

@@ -4,30 +4,22 @@ import argparse
 import math
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from importer.refusal import Refused
 
-from .augmentation import Augmentation
 from .checkpoint import kept_epochs, load_checkpoint, save_checkpoint, save_network
-from .data import Images, normalise
-from .losses import Loss
+from .data import Images
 from .neurons import set_timesteps
 from .options import FREE_ON_RESUME, as_plain
 from .progress import Progress
-from .record import write_curves
+from .record import Panel, write_curves
+from .schedule import Stage
 
 CHECKPOINT = "checkpoint.pt"
-MOMENTUM = 0.9
-# Attributes of Training that a checkpoint holds: by their state dicts, and as they are.
-MODULES = ("network", "average", "optimizer", "scheduler")
-PLACE = ("epoch", "position", "seconds", "loss_sum", "n_right", "history")
 
 
 class Diverged(Exception):
@@ -38,41 +30,55 @@ class Interrupted(Exception):
     """SIGINT or SIGTERM; the checkpoint is written."""
 
 
-@dataclass
-class Stage:
-    """Epochs with the same number of time steps (1 for a network without spikes)."""
-
-    timesteps: int
-    epochs: int
-
-    def __str__(self) -> str:
-        return f"{self.timesteps}:{self.epochs}"
-
-
 class Training:
-    """A network being trained. epoch, position: epochs done, and steps done in the next one."""
+    """A network being trained. epoch, position: epochs done, and steps done in the next one.
 
-    def __init__(self, network: nn.Module, loss: Loss, schedule: list[Stage], images: Images,
-                 options: argparse.Namespace) -> None:
-        self.options, self.loss = options, loss
+    What is trained for, and how it is measured, is said by a class that is made from this one.
+    """
+
+    # Attributes that a checkpoint holds: by their state dicts, and as they are.
+    modules: tuple[str, ...] = ("network", "optimizer", "scheduler")
+    place: tuple[str, ...] = ("epoch", "position", "seconds", "loss_sum", "history")
+    panels: tuple[Panel, ...] = ()  # of curves.png
+
+    def __init__(self, network: nn.Module, schedule: list[Stage], images: Images, options: argparse.Namespace) -> None:
+        self.options = options
         self.stages = [stage for stage in schedule for _ in range(stage.epochs)]  # one an epoch
         self.images = images.to(options.device)
         self.batch = min(options.batch, len(images))
         self.n_steps = len(images) // self.batch
         self.network = network.to(options.device, memory_format=torch.channels_last).train()
         self.forward = torch.compile(self.network) if options.compile else self.network
-        self.average = AveragedModel(self.network, multi_avg_fn=_warm_average(options.average_decay), use_buffers=True)
-        self.optimizer = torch.optim.SGD(_parameter_groups(self.network, options.weight_decay), options.learning_rate,
-                                         momentum=MOMENTUM, nesterov=True, fused=True)
+        self.optimizer = self.make_optimizer()
         self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, options.learning_rate, total_steps=len(self.stages) * self.n_steps, pct_start=options.warm_up,
             cycle_momentum=False)
-        self.augmentation = Augmentation(options.affine, options.colour, options.cutout, options.cutmix)
         self.generator = torch.Generator(options.device).manual_seed(options.seed)
-        self.epoch, self.position, self.seconds = 0, 0, 0.0
-        self.loss_sum, self.n_right = 0.0, 0
+        self.epoch, self.position, self.seconds, self.loss_sum = 0, 0, 0.0, 0.0
         self.history: list[dict] = []
         self.begin_epoch()
+
+    def make_optimizer(self) -> torch.optim.Optimizer:
+        raise NotImplementedError
+
+    def loss_of(self, images: Images) -> torch.Tensor:
+        """The loss of one batch of training images."""
+        raise NotImplementedError
+
+    def measure(self, test: Images) -> dict[str, float]:
+        """What an epoch's row says of the training and test images, beside the loss."""
+        raise NotImplementedError
+
+    def result(self) -> nn.Module:
+        """The network that is measured and kept."""
+        raise NotImplementedError
+
+    def after_step(self) -> None:
+        """What follows each change of the weights."""
+
+    def progress_text(self) -> str:
+        """What the line of a step says beside the loss."""
+        return ""
 
     @property
     def finished(self) -> bool:
@@ -91,16 +97,12 @@ class Training:
         """The order of an epoch's images depends on the seed and on the epoch only."""
         generator = torch.Generator().manual_seed(self.options.seed + (self.epoch << 32))
         self.order = torch.randperm(len(self.images), generator=generator).to(self.options.device)
-        for network in (self.network, self.average):
-            set_timesteps(network, self.timesteps)
+        set_timesteps(self.network, self.timesteps)
 
     def step(self) -> None:
         """One batch."""
         begin = time.monotonic()
-        chosen = self.order[self.position * self.batch:(self.position + 1) * self.batch]
-        images, targets = self.augmentation(Images(self.images.pixels[chosen], self.images.labels[chosen]), self.generator)
-        outputs = mean_outputs(self.forward, images, not self.options.float32)
-        loss = self.loss(outputs, images, targets)
+        loss = self.loss_of(self.images[self.order[self.position * self.batch:(self.position + 1) * self.batch]])
         value = loss.item()
         if not math.isfinite(value):
             raise Diverged(f"the loss of epoch {self.epoch + 1}, step {self.position + 1} is {value}")
@@ -108,20 +110,17 @@ class Training:
         loss.backward()
         self.optimizer.step()
         self.scheduler.step()
-        self.average.update_parameters(self.network)
+        self.after_step()
         self.loss_sum += value
-        self.n_right += int((outputs.argmax(1) == targets.argmax(1)).sum())
         self.position += 1
         self.seconds += time.monotonic() - begin
 
     def end_epoch(self, test: Images) -> dict:
-        """Measure the average, note the epoch, go on to the next one."""
-        n_test_right = count_right(self.average.module, test, self.timesteps, not self.options.float32)
+        """Measure, note the epoch, go on to the next one."""
         row = {"epoch": self.epoch + 1, "timesteps": self.timesteps, "learning_rate": self.scheduler.get_last_lr()[0],
-               "training_loss": self.loss_sum / self.n_steps, "training_accuracy": self.n_right / (self.n_steps * self.batch),
-               "test_accuracy": n_test_right / len(test), "seconds": round(self.seconds, 1)}
+               "training_loss": self.loss_sum / self.n_steps, **self.measure(test), "seconds": round(self.seconds, 1)}
         self.history.append(row)
-        self.epoch, self.position, self.loss_sum, self.n_right = self.epoch + 1, 0, 0.0, 0
+        self.epoch, self.position, self.loss_sum = self.epoch + 1, 0, 0.0
         self.begin_epoch()
         return row
 
@@ -131,19 +130,19 @@ class Training:
             if not torch.isfinite(tensor).all():
                 raise Diverged(f"{name} holds values that are not finite in epoch {self.epoch + 1}, step {self.position}")
         return {"arguments": as_plain(self.options), "generator": self.generator.get_state(),
-                "torch_generator": torch.get_rng_state(), **{name: getattr(self, name).state_dict() for name in MODULES},
-                **{name: getattr(self, name) for name in PLACE}}
+                "torch_generator": torch.get_rng_state(), **{name: getattr(self, name).state_dict() for name in self.modules},
+                **{name: getattr(self, name) for name in self.place}}
 
     def restore(self, path: Path) -> None:
         """Go on from a checkpoint that was made with the same arguments."""
         state = load_checkpoint(path)
         try:
             _require_same_arguments(path, state["arguments"], as_plain(self.options))
-            for name in MODULES:
+            for name in self.modules:
                 getattr(self, name).load_state_dict(state[name])
             self.generator.set_state(state["generator"])
             torch.set_rng_state(state["torch_generator"])
-            for name in PLACE:
+            for name in self.place:
                 setattr(self, name, state[name])
             self.begin_epoch()
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -156,47 +155,6 @@ def _require_same_arguments(path: Path, saved: dict, given: dict) -> None:
                if name not in FREE_ON_RESUME and saved.get(name) != value]
     if changed:
         raise Refused(f"{path}: made with other arguments: {'; '.join(changed)}; give the same ones, or another --output")
-
-
-def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict]:
-    """Matrices decay; gains, shifts and biases do not."""
-    parameters = list(network.parameters())
-    return [{"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
-            {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0}]
-
-
-def _warm_average(decay: float) -> Callable[[list, list, torch.Tensor], None]:
-    """Moving average of weights and of batch norm statistics, shorter in the first steps; counters are copied."""
-    @torch.no_grad()
-    def update(averaged: list[torch.Tensor], current: list[torch.Tensor], n_averaged: torch.Tensor) -> None:
-        n = int(n_averaged)
-        if averaged[0].is_floating_point():
-            torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))  # pylint: disable=protected-access
-        else:
-            torch._foreach_copy_(averaged, current)  # pylint: disable=protected-access
-
-    return update
-
-
-def mean_outputs(network: Callable, images: torch.Tensor, bf16: bool) -> torch.Tensor:
-    """Outputs [N, 10] of a network, float32, their mean over the time steps."""
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
-        outputs = network(images)
-    return outputs.float().unflatten(0, (-1, len(images))).mean(0)
-
-
-@torch.no_grad()
-def count_right(network: nn.Module, images: Images, timesteps: int, bf16: bool, batch: int = 125) -> int:
-    """Number of images that the network classifies as they are labelled."""
-    training, device = network.training, next(network.parameters()).device
-    network.eval()
-    set_timesteps(network, timesteps)
-    n_right = 0
-    for pixels, labels in zip(images.pixels.split(batch), images.labels.split(batch)):
-        outputs = mean_outputs(network, normalise(pixels.to(device)), bf16)
-        n_right += int((outputs.argmax(1).cpu() == labels).sum())
-    network.train(training)
-    return n_right
 
 
 class _Signals:
@@ -235,18 +193,17 @@ def train(training: Training, test: Images) -> None:
 
 
 def _where(training: Training) -> str:
-    mean_loss, n_images = training.loss_sum / training.position, training.position * training.batch
-    return (f"epoch {training.epoch + 1}/{len(training.stages)}  T {training.timesteps}"
-            f"  step {training.position}/{training.n_steps}  loss {mean_loss:.3f}  right {training.n_right / n_images:.1%}")
+    return (f"epoch {training.epoch + 1}/{len(training.stages)}  T {training.timesteps}  step {training.position}/"
+            f"{training.n_steps}  loss {training.loss_sum / training.position:.3f}{training.progress_text()}")
 
 
 def _close_epoch(training: Training, test: Images, kept: set[int], progress: Progress) -> None:
     row = training.end_epoch(test)
     if training.epoch in kept:
-        save_network(epoch_file(training.options.output, training.epoch), training.average.module.state_dict())
-    write_curves(training.options.output, training.history)
-    progress.epoch(f"epoch {row['epoch']}/{len(training.stages)}  T {row['timesteps']}  loss {row['training_loss']:.3f}"
-                   f"  right {row['training_accuracy']:.1%}  test {row['test_accuracy']:.2%}", training.cost_left())
+        save_network(epoch_file(training.options.output, training.epoch), training.result().state_dict())
+    write_curves(training.options.output, training.history, training.panels)
+    measured = "".join(f"  {panel.text(row)}" for panel in training.panels)
+    progress.epoch(f"epoch {row['epoch']}/{len(training.stages)}  T {row['timesteps']}{measured}", training.cost_left())
 
 
 def epoch_file(output: Path, epoch: int) -> Path:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""SpikingJelly's spiking ResNet18 for CIFAR-10 and its ReLU twin; both have the same tensors."""
+"""SpikingJelly's spiking ResNet18 for CIFAR-10 and its ReLU twin, which have the same tensors; the CNN for MNIST."""
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,20 @@ def spiking_resnet18() -> nn.Module:
 def _resnet18(activation: Callable[[], nn.Module]) -> nn.Module:
     network = spiking_resnet.spiking_resnet18(spiking_neuron=activation, num_classes=N_CLASSES)
     return trim_convolutions(network)
+
+
+def mnist_cnn() -> nn.Module:
+    """Three convolutions and a hidden layer of LIF neurons, on [N, 1, 28, 28]; outputs [T * N, 10]."""
+    network = nn.Sequential(OrderedDict([
+        ("conv1", nn.Conv2d(1, 16, 5, bias=False)), ("bn1", nn.BatchNorm2d(16)), ("pool1", nn.MaxPool2d(2)),
+        ("sn1", FoldedLIFNode()),
+        ("conv2", nn.Conv2d(16, 32, 3, stride=2, padding=1, bias=False)), ("bn2", nn.BatchNorm2d(32)), ("sn2", FoldedLIFNode()),
+        ("conv3", nn.Conv2d(32, 64, 3, bias=False)), ("bn3", nn.BatchNorm2d(64)), ("sn3", FoldedLIFNode()),
+        ("flatten", nn.Flatten()), ("fc1", nn.Linear(64 * 4 * 4, 128, bias=False)), ("bn4", nn.BatchNorm1d(128)),
+        ("sn4", FoldedLIFNode()),
+        ("fc2", nn.Linear(128, N_CLASSES))]))
+    network.sn1.constant_input = True  # the image stays the same
+    return network
 
 
 def untrained(build: Callable[[], nn.Module], seed: int) -> nn.Module:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 
+from .data import CIFAR10, Source
+
 EXIT_CODES = """exit code: 0 trained, 2 wrong command line, 3 refused (the message names the file), 4 file system,
 5 diverged (the last good checkpoint is kept), 130 interrupted (--resume goes on)
 """
@@ -14,14 +16,18 @@ FREE_ON_RESUME = ("data", "output", "resume", "device", "threads", "checkpoint_s
                   "batch_norm_images", "test_timesteps")
 
 
-def parser(description: str, epilog: str, **defaults: object) -> argparse.ArgumentParser:
-    """Options that both recipes have; `defaults` are the recipe's own."""
+def parser(description: str, epilog: str, source: Source = CIFAR10, classifier: bool = True,
+           **defaults: object) -> argparse.ArgumentParser:
+    """Options that the recipes share, some of them only those that train a classifier; `defaults` are the recipe's own."""
     result = argparse.ArgumentParser(description=description, epilog=f"{epilog}\n{EXIT_CODES}",
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    _add_files(result.add_argument_group("files"))
+    _add_files(result.add_argument_group("files"), source.description)
     _add_machine(result.add_argument_group("machine"))
-    _add_recipe(result.add_argument_group("recipe"))
-    _add_augmentation(result.add_argument_group("augmentation"))
+    recipe = result.add_argument_group("recipe")
+    _add_schedule(recipe)
+    if classifier:
+        _add_classifier(recipe)
+        _add_augmentation(result.add_argument_group("augmentation"))
     result.set_defaults(**defaults)
     for action in result._actions:  # pylint: disable=protected-access
         if action.help and action.dest in defaults:
@@ -33,9 +39,8 @@ def _text(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def _add_files(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--data", type=Path, required=True, metavar="DIR",
-                       help="folder of CIFAR-10's binary files, data_batch_1.bin to test_batch.bin, or the same with .xz")
+def _add_files(group: argparse._ArgumentGroup, data: str) -> None:
+    group.add_argument("--data", type=Path, required=True, metavar="DIR", help=data)
     group.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for everything the training writes")
     group.add_argument("--resume", action="store_true", help="go on from the checkpoint in --output, if there is one")
     group.add_argument("--limit", type=positive, metavar="N", help="only the first N training and N test images")
@@ -49,12 +54,15 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--checkpoint-seconds", type=not_negative, metavar="S", help="work that a kill can cost")
 
 
-def _add_recipe(group: argparse._ArgumentGroup) -> None:
+def _add_schedule(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--seed", type=natural, metavar="N", help="of the untrained network and of all that is random")
     group.add_argument("--batch", type=positive, metavar="N", help="images a step")
     group.add_argument("--learning-rate", type=positive_real, metavar="R", help="peak of the one-cycle schedule")
     group.add_argument("--warm-up", type=share, metavar="P", help="share of the schedule that leads to the peak")
     group.add_argument("--weight-decay", type=not_negative, metavar="R", help="of convolutions and the linear layer")
+
+
+def _add_classifier(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--label-smoothing", type=share, metavar="P", help="share of the target given to all classes")
     group.add_argument("--average-decay", type=share, metavar="P",
                        help="a step of the moving average of the weights, which is what is measured and written")

@@ -12,28 +12,51 @@ from torch import nn
 from importer import require_safe_torch
 from importer.refusal import Refused
 
+from .augmentation import Augmentation
 from .checkpoint import save_network
-from .data import read_test_images, read_training_images
+from .classification import Classification
+from .data import CIFAR10, Images, Source
 from .finish import finish
-from .loop import CHECKPOINT, Diverged, Interrupted, Stage, Training, epoch_file, train
+from .loop import CHECKPOINT, Diverged, Interrupted, Training, epoch_file, train
 from .losses import Loss
 from .networks import untrained
 from .record import write_settings
+from .schedule import Stage
 
 
 @dataclass
 class Recipe:
-    """What differs between the networks.
-
-    start: the network that training starts from (None: the untrained one), and the loss.
-    """
+    """What differs between the networks. start: the network that training starts from (None: the untrained one)."""
 
     name: str
     build: Callable[[], nn.Module]
     schedule: list[Stage]
-    loss: Loss
+    source: Source = CIFAR10
     start: nn.Module | None = None
     inputs: list[Path] = field(default_factory=list)
+
+    def training(self, network: nn.Module, images: Images, options: argparse.Namespace) -> Training:
+        raise NotImplementedError
+
+    def finish(self, network: nn.Module, training_images: Images, test_images: Images, options: argparse.Namespace) -> None:
+        """Measure the trained network and write it."""
+        raise NotImplementedError
+
+
+@dataclass
+class Classifier(Recipe):
+    """A network that names the class of an image. border, mirror: see Augmentation."""
+
+    loss: Loss | None = None
+    border: int = 4
+    mirror: bool = True
+
+    def training(self, network: nn.Module, images: Images, options: argparse.Namespace) -> Training:
+        augmentation = Augmentation(options.affine, options.colour, options.cutout, options.cutmix, self.border, self.mirror)
+        return Classification(network, self.loss, self.schedule, images, options, augmentation)
+
+    def finish(self, network: nn.Module, training_images: Images, test_images: Images, options: argparse.Namespace) -> None:
+        finish(self.name, self.source, network, training_images, test_images, options)
 
 
 def main(options: argparse.Namespace, make_recipe: Callable[[argparse.Namespace], Recipe], program: str) -> int:
@@ -75,16 +98,17 @@ def run(recipe: Recipe, options: argparse.Namespace) -> None:
     checkpoint = output / CHECKPOINT
     if checkpoint.exists() and not options.resume:
         raise Refused(f"{checkpoint}: there is a training already; add --resume to go on with it, or choose another --output")
-    training_images, test_images = (read(options.data, options.limit) for read in (read_training_images, read_test_images))
+    training_images, test_images = (read(options.data, options.limit)
+                                    for read in (recipe.source.read_training, recipe.source.read_test))
     first = untrained(recipe.build, options.seed)
     if not checkpoint.exists():
         save_network(epoch_file(output, 0), first.state_dict())
         if recipe.start is not None:
             save_network(output / "checkpoints" / "start.safetensors", recipe.start.state_dict())
-    training = Training(recipe.start or first, recipe.loss, recipe.schedule, training_images, options)
+    training = recipe.training(recipe.start or first, training_images, options)
     if checkpoint.exists():
         training.restore(checkpoint)
         print(f"going on after epoch {training.epoch}, step {training.position}", flush=True)
     write_settings(output / "settings.json", recipe.name, options, recipe.inputs)
     train(training, test_images)
-    finish(recipe.name, training.average.module, training_images, test_images, options)
+    recipe.finish(training.result(), training_images, test_images, options)

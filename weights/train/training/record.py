@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a training leaves about itself: settings.json, curves.csv, curves.png."""
 import argparse
+import contextlib
 import csv
 import hashlib
 import io
@@ -8,6 +9,7 @@ import json
 import platform
 import subprocess
 import time
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -18,8 +20,26 @@ from importer.refusal import Refused
 from .checkpoint import write_whole
 from .options import as_plain
 
-PACKAGES = ("torch", "spikingjelly", "numpy", "safetensors", "matplotlib")
-COLUMNS = ("epoch", "timesteps", "learning_rate", "training_loss", "training_accuracy", "test_accuracy", "seconds")
+PACKAGES = ("torch", "spikingjelly", "numpy", "safetensors", "matplotlib", "vector-quantize-pytorch")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel of curves.png over epochs. lines: column of the row of an epoch -> name in the legend."""
+
+    label: str
+    lines: dict[str, str]
+    legend: str | None = None
+    percent: bool = False
+
+    def text(self, row: dict) -> str:
+        """The newest values in a line of text."""
+        return "  ".join(f"{name} {row[column]:{'.2%' if self.percent else '.4g'}}" for column, name in self.lines.items())
+
+
+ACCURACY_PANELS = (Panel("training loss", {"training_loss": "loss"}),
+                   Panel("accuracy (%)", {"training_accuracy": "training", "test_accuracy": "test"},
+                         "augmented training images;\nmoving average on test images", percent=True))
 
 
 def write_json(path: Path, content: dict) -> None:
@@ -34,9 +54,18 @@ def write_settings(path: Path, recipe: str, options: argparse.Namespace, inputs:
         raise Refused(f"{', '.join(hashes)}: has changed since the training began ({path} holds its SHA-256)")
     run = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "resumed": options.resume, "device": _device(options.device),
            "threads": torch.get_num_threads(), "python": platform.python_version(),
-           "versions": {package: metadata.version(package) for package in PACKAGES}, "git_revision": git_revision()}
+           "versions": _versions(), "git_revision": git_revision()}
     write_json(path, {"recipe": recipe, "arguments": as_plain(options), "inputs": hashes,
                       "runs": [*(before["runs"] if before else []), run]})
+
+
+def _versions() -> dict[str, str]:
+    """Of those packages that are installed; not every recipe needs all of them."""
+    versions = {}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions
 
 
 def _read_settings(path: Path) -> dict | None:
@@ -61,30 +90,28 @@ def git_revision() -> str | None:
         return None
 
 
-def write_curves(folder: Path, history: list[dict]) -> None:
-    """The table of all epochs so far, and the figure of it."""
+def write_curves(folder: Path, history: list[dict], panels: tuple[Panel, ...] = ACCURACY_PANELS) -> None:
+    """The table of all epochs so far, one row each, and the figure of it."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     write_whole(folder / "curves.csv", lambda part: part.write_text(text.getvalue()))
-    write_whole(folder / "curves.png", lambda part: _draw(part, history))
+    write_whole(folder / "curves.png", lambda part: _draw(part, history, panels))
 
 
-def _draw(path: Path, history: list[dict]) -> None:
+def _draw(path: Path, history: list[dict], panels: tuple[Panel, ...]) -> None:
     from matplotlib.figure import Figure  # here, because it takes a second to import
 
-    epochs = [row["epoch"] for row in history]
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    loss, accuracy = figure.subplots(1, 2)
-    loss.plot(epochs, [row["training_loss"] for row in history], color="tab:blue")
-    loss.set(xlabel="epoch", ylabel="training loss")
-    for name, colour in (("training", "tab:blue"), ("test", "tab:orange")):
-        accuracy.plot(epochs, [100 * row[f"{name}_accuracy"] for row in history], color=colour, label=name)
-    accuracy.set(xlabel="epoch", ylabel="accuracy (%)")
-    accuracy.legend(title="augmented training images;\nmoving average on test images")
-    for axes in (loss, accuracy):
+    figure = Figure(figsize=(4.5 * len(panels), 4), layout="constrained")
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+        for column, name in panel.lines.items():
+            scale = 100 if panel.percent else 1
+            axes.plot([row["epoch"] for row in history], [scale * row[column] for row in history], label=name)
+        axes.set(xlabel="epoch", ylabel=panel.label)
         axes.grid(alpha=0.3)
+        if len(panel.lines) > 1:
+            axes.legend(title=panel.legend)
         for row, previous in zip(history[1:], history):
             if row["timesteps"] != previous["timesteps"]:
                 axes.axvline(previous["epoch"] + 0.5, color="grey", linestyle=":")
