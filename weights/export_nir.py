@@ -18,12 +18,13 @@ from importer.sources import read_state
 EXAMPLES = """example:
   weights/export_nir.py my.yaml --output my.nir
 
-exit code: 0 exported, 2 wrong command line, 3 refused (the message names the file and layer), 4 a file could not be written
+exit code: 0 exported, 2 wrong command line, 3 refused (the message names the file and layer), 4 file cannot be written
 """
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLES,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, metavar="YAML", help="architecture file; its tensors are beside it")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="NIR file to write")
     parser.add_argument("--dt", type=float, default=1e-4, metavar="SECONDS",
@@ -47,7 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"export_nir.py: {error}", file=sys.stderr)
         return 4
-    print(f"{options.output}: {len(exporter.nodes)} nodes, time steps of {options.dt:g} s, SHA-256 {sha256(options.output)}")
+    print(f"{options.output}: {len(exporter.nodes)} nodes, time steps of {options.dt:g} s, "
+          f"SHA-256 {sha256(options.output)}")
     return 0
 
 

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Import a network from a NIR file: writes the architecture file and the tensors beside it.
 
-Nodes that have an exact counterpart: Input, Output, Conv2d, Linear, Affine, LIF, IF, AvgPool2d, SumPool2d, Flatten, Scale,
-CubaLIF whose tau_syn is dt, nested graphs; several edges to one node are added. Everything else is refused by the name of
-the node, and so is a file that is not what it says. Nothing of the file is ever run.
+Nodes that have an exact counterpart: Input, Output, Conv2d, Linear, Affine, LIF, IF, AvgPool2d, SumPool2d, Flatten,
+Scale, CubaLIF whose tau_syn is dt, nested graphs; several edges to one node are added. Everything else is refused by the
+name of the node, and so is a file that is not what it says. Nothing of the file is ever run.
 
-NIR's neurons are differential equations and say nothing of time steps. Here a step is v' = v + dt / tau (v_leak - v + r i),
-a spike where v' > v_threshold, then v' = v_reset; membranes start at v_reset. IF: v' = v + dt r i.
+NIR's neurons are differential equations and say nothing of time steps. Here a step is
+v' = v + dt / tau (v_leak - v + r i), a spike where v' > v_threshold, then v' = v_reset; membranes start at v_reset.
+IF: v' = v + dt r i.
 """
 import argparse
 import sys
@@ -28,27 +29,32 @@ EXAMPLES = """examples:
   weights/import_nir.py norse.nir --output my.yaml --dt 1e-3 --mean 0.5 0.5 0.5 --std 0.5 0.5 0.5
   weights/import_nir.py mnist.nir --output mnist.yaml --input 1 28 28 --reset-by-subtraction --timesteps 25
 
-exit code: 0 imported, 2 wrong command line, 3 refused (the message names the file and node), 4 a file could not be written
+exit code: 0 imported, 2 wrong command line, 3 refused (the message names the file and node), 4 files cannot be written
 """
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLES,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path, help="NIR file")
-    parser.add_argument("--output", type=Path, required=True, metavar="YAML", help="architecture file to write; its tensors go to NAME.safetensors")
+    parser.add_argument("--output", type=Path, required=True, metavar="YAML",
+                        help="architecture file to write; its tensors go to NAME.safetensors")
     parser.add_argument("--dt", type=float, default=1e-4, metavar="SECONDS",
-                        help="time step: that of the package that wrote the file (default: 1e-4, as snnTorch and SpikingJelly; Norse: 1e-3)")
+                        help="time step: that of the package that wrote the file "
+                             "(default: 1e-4, as snnTorch and SpikingJelly; Norse: 1e-3)")
     parser.add_argument("--timesteps", type=int, default=20, help="presentations of an image (default: 20)")
     parser.add_argument("--reset-by-subtraction", action="store_true",
                         help="the neurons are snnTorch's Leaky with its default reset, which its NIR files do not state")
-    parser.add_argument("--input", type=int, nargs=3, metavar=("CHANNELS", "HEIGHT", "WIDTH"), help="image of a network that takes a vector")
+    parser.add_argument("--input", type=int, nargs=3, metavar=("CHANNELS", "HEIGHT", "WIDTH"),
+                        help="image of a network that takes a vector")
     parser.add_argument("--mean", type=float, nargs="+", help="of the image in [0, 1], a number a channel (default: 0)")
     parser.add_argument("--std", type=float, nargs="+", help="(default: 1: the network takes values in [0, 1])")
-    parser.add_argument("--classes", nargs="+", help="names of the outputs (default: CIFAR-10's for ten, else numbers)")
+    parser.add_argument("--classes", nargs="+", help="names of the outputs (default: numbers)")
     options = parser.parse_args(arguments)
     if options.output.suffix != ".yaml":
         parser.error(f"--output: {options.output} does not end in .yaml")
-    if not 0 < options.dt < float("inf") or options.timesteps < 1 or min(options.input or [1]) < 1 or min(options.std or [1]) <= 0:
+    above_0 = [options.dt, options.timesteps, *(options.input or []), *(options.std or [])]
+    if not all(0 < number < float("inf") for number in above_0):
         parser.error("--dt, --timesteps, --input and --std must be above 0")
     return options
 
@@ -69,7 +75,8 @@ def architecture_text(options: argparse.Namespace, network: Importer) -> str:
         head["timesteps"] = options.timesteps
     if neurons and all(neuron == neurons[0] for neuron in neurons):
         head["neuron"] = neurons[0]
-    head["classes"] = class_names(network.n_classes, options.classes)
+    numbers = [str(number) for number in range(network.n_classes)]
+    head["classes"] = class_names(network.n_classes, options.classes or numbers)
     lines = [f"{key}: {in_one_line(value)}" for key, value in head.items()]
     lines += ["layers:"] + [f"  - {in_one_line(_without_common(layer, head))}" for layer in network.layers]
     return "\n".join(lines) + "\n"
@@ -85,13 +92,15 @@ def single_precision(network: Importer) -> dict[str, torch.Tensor]:
         with np.errstate(over="ignore"):
             single = values.astype(np.float32)
         if not np.isfinite(single).all():
-            raise Refused(f"{network.graph.path}: {name} holds values that are beyond float32, once scaled by the node behind it")
+            raise Refused(f"{network.graph.path}: {name} holds values that are beyond float32, "
+                          "once scaled by the node behind it")
         tensors[name] = torch.from_numpy(np.ascontiguousarray(single))
     return tensors
 
 
 def import_network(options: argparse.Namespace) -> tuple[Architecture, Conversion]:
-    network = Importer(read_graph(options.source), options.dt, options.reset_by_subtraction, tuple(options.input) if options.input else None)
+    image = tuple(options.input) if options.input else None
+    network = Importer(read_graph(options.source), options.dt, options.reset_by_subtraction, image)
     network.run()
     part = options.output.with_name(options.output.name + ".part")
     part.write_text(architecture_text(options, network))
@@ -116,8 +125,9 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"import_nir.py: {error}", file=sys.stderr)
         return 4
-    print(f"{options.output}: {len(architecture.layers)} layers, {len(list(architecture.spiking_layers()))} of them spiking")
-    print(f"{architecture.tensors_path}: {len(result.tensors)} tensors, SHA-256 {sha256(architecture.tensors_path)}")
+    n_spiking, tensors = len(list(architecture.spiking_layers())), architecture.tensors_path
+    print(f"{options.output}: {len(architecture.layers)} layers, {n_spiking} of them spiking")
+    print(f"{tensors}: {len(result.tensors)} tensors, SHA-256 {sha256(tensors)}")
     return 0
 
 

@@ -5,6 +5,9 @@ sources.py       reads a file of any known kind into {name: tensor}
 untrained.py     makes a network as it is before training
 architecture.py  what an architecture file (YAML) asks of its tensors
 conversion.py    drops, checks and rounds the tensors, and writes the safetensors file
+nir_file.py      reads a NIR file into nodes and edges
+nir_import.py    from a NIR graph to layers and tensors
+nir_export.py    and back
 """
 import torch
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """From an architecture file and its tensors to a NIR graph; the inverse of nir_import.py.
 
-What NIR cannot say is refused by the name of the layer: maxima, ReLU, concatenations, resets by subtraction. Batch norms
-are folded into the weights before them, as the program folds them.
+What NIR cannot say is refused by the name of the layer: maxima, ReLU, concatenations, resets by subtraction. Batch
+norms are folded into the weights before them, as the program folds them.
 """
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import NoReturn
 import nir
 import numpy as np
 
-from .architecture import Architecture
+from .architecture import BATCH_NORM_VECTORS, Architecture
 from .nir_import import NO_LEAK
 from .refusal import Refused
 from .sources import State
@@ -48,7 +48,8 @@ class Exporter:
         try:
             return nir.NIRGraph(self.nodes, self.edges)
         except Exception as error:  # nir checks with assert and several kinds of errors
-            raise Refused(f"{self.architecture.path}: NIR refuses the network ({type(error).__name__}: {error})") from error
+            fault = f"NIR refuses the network ({type(error).__name__}: {error})"
+            raise Refused(f"{self.architecture.path}: {fault}") from error
 
     def write(self, path: Path) -> None:
         graph = self.run()
@@ -70,7 +71,7 @@ class Exporter:
 
     def _connect(self, name: str, node: nir.NIRNode, inputs: list[str]) -> None:
         if name in self.nodes:
-            raise Refused(f"{self.architecture.path}: a layer cannot be called {name!r}: that is the name of NIR's own node")
+            raise Refused(f"{self.architecture.path}: a layer cannot be called {name!r}: NIR's own node has that name")
         self.nodes[name] = node
         self.edges += [(giver, name) for layer in inputs for giver in self._givers[layer]]
 
@@ -90,31 +91,36 @@ class Exporter:
         weight, bias = self.state[f"{prefix}.weight"], self.state.get(f"{prefix}.bias")
         norm = self._norm_behind(layer["name"])
         if norm is not None:
-            own = {suffix: self.state[f"{norm.get('prefix', norm['name'])}.{suffix}"] for suffix in ("weight", "bias", "running_mean", "running_var")}
+            prefix = norm.get("prefix", norm["name"])
+            own = {suffix: self.state[f"{prefix}.{suffix}"] for suffix in BATCH_NORM_VECTORS}
             gain = own["weight"] / np.sqrt(own["running_var"] + norm.get("epsilon", EPSILON))
             weight = weight * gain.reshape(-1, *(1 for _ in weight.shape[1:]))
             bias = gain * (0.0 if bias is None else bias) + (own["bias"] - own["running_mean"] * gain)
         return weight.astype(np.float32), None if bias is None else bias.astype(np.float32)
 
     def _norm_behind(self, name: str) -> dict | None:
-        users = [layer for layer in self.architecture.layers for source in self._inputs[layer["name"]] if source == name]
+        layers = self.architecture.layers
+        users = [layer for layer in layers for source in self._inputs[layer["name"]] if source == name]
         return users[0] if len(users) == 1 and users[0]["kind"] == "batch_norm" else None
 
     def _convolution(self, layer: dict) -> None:
         weight, bias = self._weights(layer)
         stride, padding = layer.get("stride", 1), layer.get("padding", 0)
         _, height, width = self.architecture.shapes[self._inputs[layer["name"]][0]]
-        self._node(layer, nir.Conv2d(input_shape=(height, width), weight=weight, stride=(stride, stride), padding=(padding, padding),
-                                     dilation=(1, 1), groups=1, bias=np.zeros(len(weight), np.float32) if bias is None else bias))
+        bias = np.zeros(len(weight), np.float32) if bias is None else bias
+        self._node(layer, nir.Conv2d(input_shape=(height, width), weight=weight, stride=(stride, stride),
+                                     padding=(padding, padding), dilation=(1, 1), groups=1, bias=bias))
 
     def _linear(self, layer: dict) -> None:
         weight, bias = self._weights(layer)
         self._node(layer, nir.Linear(weight) if bias is None else nir.Affine(weight, bias))
 
     def _batch_norm(self, layer: dict) -> None:
-        before = next((other for other in self.architecture.layers if other["name"] == self._inputs[layer["name"]][0]), None)
-        if before is None or before["kind"] not in ("convolution", "linear") or self._norm_behind(before["name"]) is not layer:
-            self._refuse(layer, "NIR has no batch norm, and this one has no convolution or linear layer of its own before it to be folded into")
+        before = self._inputs[layer["name"]][0]
+        kind = next((other["kind"] for other in self.architecture.layers if other["name"] == before), None)
+        if kind not in ("convolution", "linear") or self._norm_behind(before) is not layer:
+            self._refuse(layer, "NIR has no batch norm, and there is no convolution or linear layer before this one, "
+                                "and for it alone, that it could be folded into")
         self._passed(layer)
 
     # ---- the rest ----
@@ -132,7 +138,8 @@ class Exporter:
             self._node(layer, nir.IF(r=np.full(shape, 1 / self.dt), v_threshold=threshold, v_reset=v_reset))
         else:
             r = np.full(shape, 1.0 if neuron["decay_input"] else tau)
-            self._node(layer, nir.LIF(tau=np.full(shape, tau * self.dt), r=r, v_leak=v_reset, v_threshold=threshold, v_reset=v_reset))
+            self._node(layer, nir.LIF(tau=np.full(shape, tau * self.dt), r=r, v_leak=v_reset, v_threshold=threshold,
+                                      v_reset=v_reset))
 
     def _average_pool(self, layer: dict) -> None:
         kernel, stride, padding = (np.array([layer.get(key, 0)] * 2) for key in ("kernel", "stride", "padding"))
@@ -154,5 +161,6 @@ class Exporter:
 
 
 NODES: dict[str, Callable[[Exporter, dict], None]] = {
-    "convolution": Exporter._convolution, "linear": Exporter._linear, "batch_norm": Exporter._batch_norm, "spiking": Exporter._spiking,
-    "average_pool": Exporter._average_pool, "global_mean": Exporter._global_mean, "flatten": Exporter._flatten, "add": Exporter._add}
+    "convolution": Exporter._convolution, "linear": Exporter._linear, "batch_norm": Exporter._batch_norm,
+    "spiking": Exporter._spiking, "average_pool": Exporter._average_pool, "global_mean": Exporter._global_mean,
+    "flatten": Exporter._flatten, "add": Exporter._add}

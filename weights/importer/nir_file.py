@@ -19,8 +19,17 @@ from .sources import HDF5_MAGIC
 LARGEST_BYTES = 1 << 30  # of all values together, once unpacked
 LARGEST_COUNT, LARGEST_DEPTH = 100_000, 24  # of groups and datasets, of texts in a dataset; of groups in groups
 NAME = re.compile(r"[!-.0-~]([ -.0-~]{0,126}[!-.0-~])?")  # ASCII without '/', no space at its ends
-NODE_KINDS = ("Affine", "AvgPool2d", "Conv1d", "Conv2d", "CubaLI", "CubaLIF", "Delay", "Flatten", "I", "IF", "Input", "LI",
-              "LIF", "Linear", "Output", "Scale", "SumPool2d", "Threshold")
+TEXTS = ("version", "type", "edges", "padding")
+NODE_KINDS = ("Affine", "AvgPool2d", "Conv2d", "CubaLIF", "Flatten", "IF", "Input", "LIF", "Linear", "Output", "Scale",
+              "SumPool2d")
+NO_COUNTERPART = {
+    "Conv1d": "there is no one-dimensional convolution",
+    "CubaLI": "its output is a membrane potential, and spiking layers give spikes",
+    "Delay": "there are no delays",
+    "I": "its output is a membrane potential, and spiking layers give spikes",
+    "LI": "its output is a membrane potential, and spiking layers give spikes",
+    "Threshold": "there is no neuron without a membrane",
+}
 READING_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError, MemoryError)
 Tree = dict  # {name: Tree, np.ndarray or str}
 
@@ -46,7 +55,8 @@ def read_graph(path: Path) -> Graph:
     _collect(graph, tree, "")
     for node in graph.nodes:
         if not NAME.fullmatch(node):
-            raise Refused(f"{path}: node {node[:140]!r} cannot be the name of a layer; expected up to 128 plain letters, digits and marks")
+            raise Refused(f"{path}: node {node[:140]!r} cannot be the name of a layer; "
+                          "expected up to 128 plain letters, digits and marks")
     return graph
 
 
@@ -65,13 +75,15 @@ class _Reader:
                     raise Refused(f"{self.path}: has no group 'node': not a NIR file")
                 return self._group(file["node"], "", 0)
         except READING_ERRORS as error:
-            raise Refused(f"{self.path}: damaged, or not a NIR file ({type(error).__name__}: {_first_line(error)})") from error
+            fault = f"damaged, or not a NIR file ({type(error).__name__}: {_first_line(error)})"
+            raise Refused(f"{self.path}: {fault}") from error
 
     def _check_version(self, file: h5py.File) -> None:
         version = self._member(file, "version", "version")
         text = self._values(version, "version") if isinstance(version, h5py.Dataset) else None
         if not isinstance(text, str) or not re.match(r"[01]\.", text):
-            raise Refused(f"{self.path}: 'version' is {text if text is None else repr(text)[:40]}, expected that of NIR 0 or 1")
+            found = None if text is None else repr(text)[:40]
+            raise Refused(f"{self.path}: 'version' is {found}, expected that of NIR 0 or 1")
 
     def _group(self, group: h5py.Group, name: str, depth: int) -> Tree:
         if depth > LARGEST_DEPTH:
@@ -82,7 +94,8 @@ class _Reader:
                 continue
             inner = name if key == "nodes" else f"{name}.{key}" if name else key
             item = self._member(group, key, inner)
-            tree[key] = self._group(item, inner, depth + 1) if isinstance(item, h5py.Group) else self._values(item, inner)
+            is_group = isinstance(item, h5py.Group)
+            tree[key] = self._group(item, inner, depth + 1) if is_group else self._values(item, inner)
         return tree
 
     def _member(self, group: h5py.Group, key: str, name: str) -> object:
@@ -103,8 +116,8 @@ class _Reader:
             return None
         self._check_storage(dataset, name)
         is_text = h5py.check_string_dtype(dataset.dtype) is not None
-        if not is_text and dataset.dtype.kind not in "fiub":
-            self._refuse(name, f"holds {dataset.dtype}, expected numbers or a text")
+        if dataset.dtype.kind not in "fiub" and not (is_text and name.rsplit(".")[-1] in TEXTS):
+            self._refuse(name, f"holds {'texts' if is_text else dataset.dtype}, expected numbers")
         if is_text and dataset.size > LARGEST_COUNT:
             self._refuse(name, f"holds {dataset.size} texts; expected at most {LARGEST_COUNT}")
         values = dataset.asstr()[()] if is_text else dataset[()]
@@ -115,7 +128,8 @@ class _Reader:
     def _check_storage(self, dataset: h5py.Dataset, name: str) -> None:
         self.n_bytes += dataset.size * dataset.dtype.itemsize
         if self.n_bytes > LARGEST_BYTES:
-            self._refuse(name, f"has the shape {_text(dataset.shape)}: with it the file holds more than {LARGEST_BYTES >> 30} GiB")
+            self._refuse(name, f"has the shape {_text(dataset.shape)}: with it the file holds more than "
+                               f"{LARGEST_BYTES >> 30} GiB")
         if dataset.is_virtual or dataset.external:
             self._refuse(name, "keeps its values in another file")
         if dataset.size and dataset.id.get_storage_size() == 0:
@@ -151,16 +165,18 @@ def _collect(graph: Graph, tree: Tree, name: str) -> None:
 
 def _ends(graph: Graph, nodes: Tree, name: str) -> tuple[str, str]:
     """Names of the one input and the one output of a nested graph."""
-    kinds = {kind: [key for key in nodes if isinstance(graph.nodes.get(f"{name}.{key}"), kind)] for kind in (nir.Input, nir.Output)}
-    if any(len(keys) != 1 for keys in kinds.values()):
+    own = [f"{name}.{key}" for key in nodes]
+    first, last = ([key for key in own if isinstance(graph.nodes.get(key), kind)] for kind in (nir.Input, nir.Output))
+    if len(first) != 1 or len(last) != 1:
         raise Refused(f"{graph.path}: graph {name!r} has not exactly one Input and one Output")
-    return f"{name}.{kinds[nir.Input][0]}", f"{name}.{kinds[nir.Output][0]}"
+    return first[0], last[0]
 
 
 def _edges(path: Path, what: str, edges: object) -> list[tuple[str, str]]:
     if isinstance(edges, np.ndarray) and edges.size == 0:
         return []
-    if not isinstance(edges, np.ndarray) or edges.ndim != 2 or edges.shape[1] != 2 or not all(isinstance(e, str) for e in edges.flat):
+    are_pairs = isinstance(edges, np.ndarray) and edges.ndim == 2 and edges.shape[1] == 2
+    if not are_pairs or not all(isinstance(end, str) for end in edges.flat):
         raise Refused(f"{path}: 'edges' of {what} is no list of pairs of node names")
     pairs = [(str(source), str(target)) for source, target in edges]
     for (source, target), count in Counter(pairs).items():
@@ -171,6 +187,8 @@ def _edges(path: Path, what: str, edges: object) -> list[tuple[str, str]]:
 
 def _node(path: Path, name: str, tree: object) -> nir.NIRNode:
     kind = tree.get("type") if isinstance(tree, dict) else None
+    if kind in NO_COUNTERPART:
+        raise Refused(f"{path}: node {name!r}, {kind}: {NO_COUNTERPART[kind]}")
     if kind not in NODE_KINDS:
         raise Refused(f"{path}: node {name!r} is of the unknown type {str(kind)[:40]!r}")
     if "w_in" in tree and np.size(tree["w_in"]) not in (1, np.size(tree.get("v_leak"))):  # nir multiplies the two

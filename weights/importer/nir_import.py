@@ -27,15 +27,6 @@ LARGEST_IMAGE = (16, 4096, 4096)  # likewise
 LONGEST_NAME = 128
 Shape = tuple[int, ...]     # (channels, height, width), or (features,) once flat
 
-NO_COUNTERPART = {
-    nir.Conv1d: "there is no one-dimensional convolution",
-    nir.CubaLI: "its output is a membrane potential, and spiking layers give spikes",
-    nir.Delay: "there are no delays",
-    nir.I: "its output is a membrane potential, and spiking layers give spikes",
-    nir.LI: "its output is a membrane potential, and spiking layers give spikes",
-    nir.Threshold: "there is no neuron without a membrane",
-}
-
 
 @dataclass(frozen=True)
 class Signal:
@@ -71,8 +62,6 @@ class Importer:
         self._check_connections(*outermost)
         for name in order:
             node = self.graph.nodes[name]
-            if type(node) in NO_COUNTERPART:
-                self._refuse(name, NO_COUNTERPART[type(node)])
             if name == outermost[0]:
                 self._signals[name] = self._image(name, node)
             else:
@@ -90,7 +79,8 @@ class Importer:
             return list(TopologicalSorter(self._sources).static_order())
         except CycleError as error:
             circle = " -> ".join(reversed(error.args[1]))
-            raise Refused(f"{self.graph.path}: the graph is recurrent ({circle[:300]}); layers take only what comes before them") from error
+            raise Refused(f"{self.graph.path}: the graph is recurrent ({circle[:300]}); "
+                          "layers take only what comes before them") from error
 
     def _the_one(self, kind: type) -> str:
         """Name of the only input or output; those of nested graphs are joined to other nodes."""
@@ -112,10 +102,12 @@ class Importer:
         """What goes into a node: the sum of all that edges lead to it."""
         total, *others = (self._signals[source] for source in self._sources[name])
         for number, other in enumerate(others):
+            first, second = total.nodes[-1], other.nodes[-1]
             if other.shape != total.shape:
-                self._refuse(name, f"cannot add what {total.nodes[-1]!r} gives, {_text(total.shape)}, and {other.nodes[-1]!r}, {_text(other.shape)}")
+                self._refuse(name, f"cannot add what {first!r} gives, {_text(total.shape)}, "
+                                   f"and {second!r}, {_text(other.shape)}")
             if other.scale != total.scale:
-                self._refuse(name, f"cannot add what {total.nodes[-1]!r} and {other.nodes[-1]!r} give: they are scaled by "
+                self._refuse(name, f"cannot add what {first!r} and {second!r} give: they are scaled by "
                                    f"{total.scale:g} and {other.scale:g}")
             layer = self._add(f"{name}.sum{number or ''}", "add", None, inputs=[total.layer, other.layer])
             total = Signal(layer, total.shape, (name,), total.scale)
@@ -124,7 +116,8 @@ class Importer:
     def _add(self, name: str, kind: str, source: Signal | None, **keys: object) -> str:
         """A layer; gives its name."""
         if name in self._layer_names or len(name) > LONGEST_NAME:
-            raise Refused(f"{self.graph.path}: node {name!r}: there cannot be a layer of this name, or not another one; rename the node")
+            raise Refused(f"{self.graph.path}: node {name!r}: there cannot be a layer of this name, or not another one; "
+                          "rename the node")
         self._layer_names.add(name)
         previous = self.layers[-1]["name"] if self.layers else "input"
         origin = {"from": source.layer} if source is not None and source.layer != previous else {}
@@ -138,7 +131,8 @@ class Importer:
         if len(shape) == 1 and self.input is not None and int(np.prod(self.input)) == shape[0]:
             return Signal(self._add("flatten_image", "flatten", None), shape, (name,))
         if len(shape) != 3 or self.input not in (None, shape):
-            self._refuse(name, f"its shape is {_text(shape)}; expected channels x height x width, or say with --input what image it is")
+            self._refuse(name, f"its shape is {_text(shape)}; expected channels x height x width, "
+                               "or say with --input what image it is")
         if any(size > largest for size, largest in zip(shape, LARGEST_IMAGE)):
             self._refuse(name, f"its shape is {_text(shape)}, expected at most {_text(LARGEST_IMAGE)}")
         self.input = shape
@@ -146,16 +140,17 @@ class Importer:
 
     def _declared(self, name: str, shape: object) -> Shape:
         """A shape as the file states it, without the batch of one that some exporters leave in it."""
-        if shape is None or np.ndim(shape) != 1 or not np.all(np.asarray(shape) == np.floor(shape)) or np.any(np.asarray(shape) < 1):
+        if shape is None or np.ndim(shape) != 1 or min(shape, default=0) < 1:
             self._refuse(name, "has no shape of whole numbers above 0")
-        sizes = tuple(int(size) for size in shape)
+        sizes = tuple(self._whole(name, "shape", size) for size in shape)
         return sizes[1:] if len(sizes) in (2, 4) and sizes[0] == 1 else sizes
 
     def _through(self, name: str, node: nir.NIRNode, signal: Signal) -> Signal:
         """Inputs and outputs, of the network and of nested graphs."""
         declared = node.input_type["input"]
-        if declared is not None and self._declared(name, declared) != signal.shape:
-            self._refuse(name, f"its shape is {_text(self._declared(name, declared))}, but what comes is {_text(signal.shape)}")
+        shape = signal.shape if declared is None else self._declared(name, declared)
+        if shape != signal.shape:
+            self._refuse(name, f"its shape is {_text(shape)}, but what comes is {_text(signal.shape)}")
         return replace(signal, nodes=(*signal.nodes, name))
 
     def _linear(self, name: str, node: nir.Linear | nir.Affine, signal: Signal) -> Signal:
@@ -179,8 +174,9 @@ class Importer:
         weight = self._spread(name, weight, dilation)
         weight, padding = self._padded(name, weight, self._borders(name, node.padding, weight.shape[2:], stride))
         self._one_number(name, "stride", stride, 1, LARGEST_WINDOW)
-        if node.input_shape is not None and tuple(np.ravel(node.input_shape)) != signal.shape[1:]:
-            self._refuse(name, f"its input_shape is {_text(np.ravel(node.input_shape))}, but what comes is {_text(signal.shape)}")
+        declared = signal.shape[1:] if node.input_shape is None else tuple(np.ravel(node.input_shape))
+        if declared != signal.shape[1:]:
+            self._refuse(name, f"its input_shape is {_text(declared)}, but what comes is {_text(signal.shape)}")
         shape = len(weight), *self._window(name, signal, weight.shape[2:], stride[0], padding)
         self._add(name, "convolution", signal, stride=stride[0], padding=padding)
         self.tensors[f"{name}.weight"] = weight * signal.scale
@@ -192,7 +188,8 @@ class Importer:
         groups = self._whole(name, "groups", groups)
         if weight.ndim != 4 or 0 in weight.shape or len(signal.shape) != 3 or groups < 1 or len(weight) % groups or \
                 weight.shape[1] * groups != signal.shape[0]:
-            self._refuse(name, f"its weight is {_text(weight.shape)} in {groups} groups, but what comes is {_text(signal.shape)}")
+            self._refuse(name, f"its weight is {_text(weight.shape)} in {groups} groups, "
+                               f"but what comes is {_text(signal.shape)}")
         n_out, n_in, *window = weight.shape
         self._check_size(name, weight.size * groups)
         dense = np.zeros((n_out, n_in * groups, *window))
@@ -225,13 +222,15 @@ class Importer:
         padding = max(max(pair) for pair in borders)
         if min(min(pair) for pair in borders) < 0 or padding > LARGEST_PADDING:
             self._refuse(name, f"its padding is {borders}, expected 0 to {LARGEST_PADDING}")
-        return np.pad(weight, [(0, 0), (0, 0), *((padding - before, padding - after) for before, after in borders)]), padding
+        missing = ((padding - before, padding - after) for before, after in borders)
+        return np.pad(weight, [(0, 0), (0, 0), *missing]), padding
 
     def _pool(self, name: str, node: nir.AvgPool2d | nir.SumPool2d, signal: Signal) -> Signal:
         if len(signal.shape) != 3:
             self._refuse(name, f"what comes is no map, but {_text(signal.shape)}")
-        kernel, stride, padding = (self._one_number(name, key, self._pair(name, key, getattr(node, key)), low, high) for key, low, high in (
-            ("kernel_size", 1, LARGEST_WINDOW), ("stride", 1, LARGEST_WINDOW), ("padding", 0, LARGEST_POOL_PADDING)))
+        limits = (("kernel_size", 1, LARGEST_WINDOW), ("stride", 1, LARGEST_WINDOW), ("padding", 0, LARGEST_POOL_PADDING))
+        kernel, stride, padding = (self._one_number(name, key, self._pair(name, key, getattr(node, key)), low, high)
+                                   for key, low, high in limits)
         if 2 * padding > kernel:
             self._refuse(name, f"its padding of {padding} is more than half its window of {kernel}")
         shape = signal.shape[0], *self._window(name, signal, (kernel, kernel), stride, padding)
@@ -248,7 +247,8 @@ class Importer:
     def _flatten(self, name: str, node: nir.Flatten, signal: Signal) -> Signal:
         start, end = self._whole(name, "start_dim", node.start_dim), self._whole(name, "end_dim", node.end_dim)
         if start not in (0, -len(signal.shape)) or end not in (-1, len(signal.shape) - 1):
-            self._refuse(name, f"flattens the dimensions {start} to {end} of {_text(signal.shape)} (shapes have no batch); expected 0 to -1")
+            self._refuse(name, f"flattens the dimensions {start} to {end} of {_text(signal.shape)} "
+                               "(shapes have no batch); expected 0 to -1")
         return Signal(self._add(name, "flatten", signal), (int(np.prod(signal.shape)),), (name,), signal.scale)
 
     def _scale(self, name: str, node: nir.Scale, signal: Signal) -> Signal:
@@ -263,7 +263,8 @@ class Importer:
     def _lif(self, name: str, node: nir.LIF, signal: Signal) -> Signal:
         constants = self._constants(name, node, signal, "r", "v_leak", "v_reset", "v_threshold")
         if not np.array_equal(constants["v_leak"], constants["v_reset"]):
-            self._refuse(name, "its v_leak is not its v_reset; the membrane of a spiking layer starts, rests and is reset at one value")
+            self._refuse(name, "its v_leak is not its v_reset; "
+                               "the membrane of a spiking layer starts, rests and is reset at one value")
         steps = self._steps(name, "tau", node.tau, signal)
         if self.subtract:
             return self._leaky(name, signal, 1 / steps, constants)
@@ -272,7 +273,8 @@ class Importer:
         undivided = constants["r"] / steps
         decay_input = not np.allclose(undivided, 1, rtol=SAME, atol=0)
         neuron = {"kind": "lif", "tau": float(f"{steps:.12g}"), "decay_input": decay_input}
-        return self._spiking(name, signal, neuron, constants["r"] if decay_input else undivided, constants["v_threshold"], constants["v_reset"])
+        gain = constants["r"] if decay_input else undivided
+        return self._spiking(name, signal, neuron, gain, constants["v_threshold"], constants["v_reset"])
 
     def _if(self, name: str, node: nir.IF, signal: Signal) -> Signal:
         if self.subtract:
@@ -286,11 +288,13 @@ class Importer:
         """Only one whose synapse forgets within a step: then its current is w_in times the input of the same step."""
         steps = self._steps(name, "tau_syn", node.tau_syn, signal)
         if abs(steps - 1) > SAME:
-            self._refuse(name, f"its tau_syn is {steps:g} steps of {self.dt:g}; synaptic currents have no counterpart, except that of tau_syn = dt")
+            self._refuse(name, f"its tau_syn is {steps:g} steps of {self.dt:g}; "
+                               "synaptic currents have no counterpart, except that of tau_syn = dt")
         if np.size(node.w_in) != 1 and np.shape(node.w_in) != np.shape(node.r):
             self._refuse(name, "its w_in has not the shape of r")
-        return self._lif(name, nir.LIF(tau=node.tau_mem, r=node.r * node.w_in, v_leak=node.v_leak, v_threshold=node.v_threshold,
-                                       v_reset=node.v_reset), signal)
+        same = nir.LIF(tau=node.tau_mem, r=node.r * node.w_in, v_leak=node.v_leak, v_threshold=node.v_threshold,
+                       v_reset=node.v_reset)
+        return self._lif(name, same, signal)
 
     def _constants(self, name: str, node: nir.NIRNode, signal: Signal, *keys: str) -> dict[str, np.ndarray]:
         """One number each, or one a channel."""
@@ -310,7 +314,8 @@ class Importer:
         """A time constant in time steps, the same for all neurons."""
         constant = self._by_channel(name, key, values, signal.shape)
         if constant.size != 1:
-            self._refuse(name, f"its {key} differs between neurons, from {constant.min():g} to {constant.max():g}; a spiking layer has one")
+            self._refuse(name, f"its {key} differs between neurons, from {constant.min():g} to {constant.max():g}; "
+                               "a spiking layer has one")
         if constant[0] <= 0:
             self._refuse(name, f"its {key} is {constant[0]:g}, expected above 0")
         return constant[0] / self.dt
@@ -324,7 +329,8 @@ class Importer:
         neuron = {"kind": "leaky", "beta": _single(max(0.0, 1 - decay))}
         return self._spiking(name, signal, neuron, constants["r"] * decay, constants["v_threshold"], np.zeros(1))
 
-    def _spiking(self, name: str, signal: Signal, neuron: dict, gain: np.ndarray, threshold: np.ndarray, reset: np.ndarray) -> Signal:
+    def _spiking(self, name: str, signal: Signal, neuron: dict, gain: np.ndarray, threshold: np.ndarray,
+                 reset: np.ndarray) -> Signal:
         """gain: what a step adds to the membrane for an input of 1; membranes are counted in it, or in thresholds."""
         gain = gain * signal.scale
         gain = np.ones(1) if np.allclose(gain, 1, rtol=SAME, atol=0) else gain
@@ -332,15 +338,17 @@ class Importer:
             threshold, reset = threshold / gain, reset / gain
         else:
             if not (threshold > reset).all():
-                self._refuse(name, "its v_threshold is not above its v_reset, and its constants differ between neurons or r is not above 0")
+                self._refuse(name, "its v_threshold is not above its v_reset, "
+                                   "and its constants differ between neurons or r is not above 0")
             self._scale_weights(name, "r or v_threshold", signal, gain / (threshold - reset))
             threshold, reset = np.ones(1), np.zeros(1)
         return self._spiking_layer(name, signal, neuron, threshold[0], reset[0])
 
     def _spiking_layer(self, name: str, signal: Signal, neuron: dict, threshold: float, reset: float) -> Signal:
-        if max(abs(threshold), abs(reset)) > LARGEST_CONSTANT or neuron.get("tau", 0) > LARGEST_CONSTANT:
-            self._refuse(name, f"in units of the input of one step its threshold is {threshold:g}, its v_reset {reset:g} and its tau "
-                               f"{neuron.get('tau', 0):g}; expected at most {LARGEST_CONSTANT:g}")
+        tau = neuron.get("tau", 0)
+        if max(abs(threshold), abs(reset), tau) > LARGEST_CONSTANT:
+            self._refuse(name, f"in units of the input of one step its threshold is {threshold:g}, its v_reset {reset:g} "
+                               f"and its tau {tau:g}; expected at most {LARGEST_CONSTANT:g}")
         if neuron["kind"] == "leaky":
             neuron = {**neuron, "threshold": _single(threshold)}
         else:  # `lif` spikes at its threshold, NIR's neurons above it
@@ -352,8 +360,8 @@ class Importer:
         """Multiply the filters of the layer before, which nothing else may use."""
         weight = f"{signal.layer}.weight"
         if weight not in self.tensors or not signal.nodes or any(self._n_users[node] != 1 for node in signal.nodes):
-            self._refuse(name, f"its {what} differs between neurons, or is not above 0, and there is no Conv2d, Affine or Linear "
-                               "directly before it, and for it alone, whose weights could be scaled")
+            self._refuse(name, f"its {what} differs between neurons, or is not above 0, and there is no Conv2d, Affine "
+                               "or Linear directly before it, and for it alone, whose weights could be scaled")
         self.tensors[weight] = self.tensors[weight] * factor.reshape(-1, *(1 for _ in self.tensors[weight].shape[1:]))
         if f"{signal.layer}.bias" in self.tensors:
             self.tensors[f"{signal.layer}.bias"] = self.tensors[f"{signal.layer}.bias"] * factor
@@ -361,10 +369,10 @@ class Importer:
     # ---- numbers ----
 
     def _whole(self, name: str, key: str, value: object) -> int:
-        number = np.asarray(value)
-        if number.size != 1 or number.dtype.kind not in "iuf" or number.reshape(-1)[0] != np.floor(number.reshape(-1)[0]):
+        number = np.ravel(value)
+        if number.size != 1 or number.dtype.kind not in "iuf" or number[0] != np.floor(number[0]):
             self._refuse(name, f"its {key} is no whole number")
-        return int(number.reshape(-1)[0])
+        return int(number[0])
 
     def _pair(self, name: str, key: str, value: object) -> tuple[int, int]:
         """Of height and width; one number stands for both."""
@@ -380,7 +388,8 @@ class Importer:
 
     def _check_size(self, name: str, n_values: int) -> None:
         if n_values > LARGEST_VALUES:
-            self._refuse(name, f"its filters have {n_values} values once groups and dilation are written out; expected at most {LARGEST_VALUES}")
+            self._refuse(name, f"its filters have {n_values} values once groups and dilation are written out; "
+                               f"expected at most {LARGEST_VALUES}")
 
     def _finish(self, last: str) -> None:
         """The network's output is that of its last layer."""
@@ -393,9 +402,10 @@ class Importer:
 
 
 CONVERSIONS: dict[type, Callable[[Importer, str, nir.NIRNode, Signal], Signal]] = {
-    nir.Affine: Importer._linear, nir.AvgPool2d: Importer._pool, nir.Conv2d: Importer._convolution, nir.CubaLIF: Importer._cuba_lif,
-    nir.Flatten: Importer._flatten, nir.IF: Importer._if, nir.Input: Importer._through, nir.LIF: Importer._lif, nir.Linear: Importer._linear,
-    nir.Output: Importer._through, nir.Scale: Importer._scale, nir.SumPool2d: Importer._pool}
+    nir.Affine: Importer._linear, nir.AvgPool2d: Importer._pool, nir.Conv2d: Importer._convolution,
+    nir.CubaLIF: Importer._cuba_lif, nir.Flatten: Importer._flatten, nir.IF: Importer._if, nir.Input: Importer._through,
+    nir.LIF: Importer._lif, nir.Linear: Importer._linear, nir.Output: Importer._through, nir.Scale: Importer._scale,
+    nir.SumPool2d: Importer._pool}
 
 
 def _single(value: float) -> float:
