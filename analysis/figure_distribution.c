@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * activation, replicates, entropy, perplexity: the distribution of a number over the units of a layer, as
- * histograms that stand on their side (one a method) with median and quantiles on them. A panel a generator,
- * and panels of their own for class outputs where these have another unit than rates.
+ * activation, relative, replicates, entropy, perplexity: the distribution of a number over the units of a
+ * layer, as histograms that stand on their side (one a method) with median and quantiles on them. A panel a
+ * generator, and panels of their own for class outputs where these have another unit than rates.
  */
 #include "figures.h"
 
@@ -13,7 +13,11 @@
 #include "plot.h"
 #include "statistics.h"
 
-enum { PANEL_HEIGHT = 240 };
+enum { PANEL_HEIGHT = 240, NOTE_CAPACITY = 256 };
+
+/** Why units of a layer have no value; "" if all have one. */
+typedef void left_out_note(const struct subject *subject, const struct group *group, int layer,
+                           char note[NOTE_CAPACITY]);
 
 struct quantity {
     const char *name, *caption, *title, *axis;
@@ -21,6 +25,8 @@ struct quantity {
         *class_axis; /**< class outputs have another unit and panels of their own; NULL: they have not */
     result_value *value;
     const char *absent; /**< why there may be no value at all */
+    bool has_parity;    /**< 1 means equality: the plot shows it */
+    left_out_note *left_out;
 };
 
 /* What the first cells of a row say, in both tables. */
@@ -48,6 +54,8 @@ struct panel {
     struct range axis; /**< of the plot and of the bins */
 };
 
+static const double parity = 1;
+
 /** What a row is about. */
 struct key {
     const struct subject *subject;
@@ -65,6 +73,8 @@ static void panel_range(const struct subject *subject, const struct quantity *qu
             figures_extend(&range, values,
                            figures_collect(subject, &subject->groups[i], panel->places[k].layer,
                                            quantity->value, values));
+    if (quantity->has_parity && range.low <= range.high)
+        figures_extend(&range, &parity, 1);
     panel->axis = figures_axis(range);
 }
 
@@ -79,6 +89,16 @@ static void add_key(struct table *table, const void *context)
     table_integer(table, key->group->method);
     table_format(table, "%s", label);
     table_integer(table, key->position);
+}
+
+static void add_note(struct table *table, const struct quantity *quantity, const struct key *key, int layer,
+                     size_t n)
+{
+    char left_out[NOTE_CAPACITY] = "";
+    const char *note = n == 0 ? quantity->absent : figures_note(n);
+    if (quantity->left_out != NULL)
+        quantity->left_out(key->subject, key->group, layer, left_out);
+    table_format(table, "%s%s%s", note, note[0] != '\0' && left_out[0] != '\0' ? "; " : "", left_out);
 }
 
 /** Fills both tables for one panel. */
@@ -99,7 +119,7 @@ static void fill_panel(const struct subject *subject, const struct quantity *qua
             statistics_describe(values, n, &distribution);
             add_key(quantiles, &key);
             figures_add_quantiles(quantiles, &distribution);
-            table_text(quantiles, n == 0 ? quantity->absent : figures_note(n));
+            add_note(quantiles, quantity, &key, layer, n);
             figures_add_histogram(histogram, values, n, panel->axis, add_key, &key);
             panel->n_values += n;
         }
@@ -139,6 +159,10 @@ static void plot_one_panel(struct plot *plot, const struct quantity *quantity,
     fprintf(plot->script, "set ylabel '%s'\nset yrange [%.9g:%.9g]\n",
             panel->classes ? quantity->class_axis : quantity->axis, panel->axis.low, panel->axis.high);
     plot_places(plot, subject, panel->places, panel->n_places);
+    if (quantity->has_parity)
+        fprintf(plot->script,
+                "set arrow 1 from graph 0, first %g to graph 1, first %g nohead dt 2 lc rgb '#888888' back\n",
+                parity, parity);
     fprintf(plot->script, "plot \\\n");
     for (int method = 0; first && method < subject->n_methods; method++)
         plot_legend_box(plot, plot_colour(method), text_shorten(subject->methods[method]).text);
@@ -243,35 +267,77 @@ static double perplexity_of(const struct unit_result *result)
     return result->perplexity;
 }
 
-enum { ACTIVATION, REPLICATES, ENTROPY, PERPLEXITY };
+static void natural_left_out(const struct subject *subject, const struct group *group, int layer,
+                             char note[NOTE_CAPACITY])
+{
+    size_t n_units = 0, n_unfinished = 0, n_without = 0, n_silent = 0;
+    note[0] = '\0';
+    for (size_t row = 0; row < group->n_rows; row++) {
+        const struct unit_result *result = &group->results[row];
+        if (input_layer_of(subject, group, row) != layer)
+            continue;
+        n_units++;
+        n_unfinished += result->n_done == 0;
+        n_without += result->n_done > 0 && !isfinite(result->natural);
+        n_silent += result->n_done > 0 && result->natural <= 0;
+    }
+    if (group->minimise)
+        snprintf(note, NOTE_CAPACITY, "activation minimised: no ratio");
+    else if (n_unfinished + n_without + n_silent > 0)
+        snprintf(note, NOTE_CAPACITY,
+                 "of %zu units without a ratio: %zu that no image excites, %zu without a natural reference, "
+                 "%zu without a finished run (of %zu units)",
+                 n_unfinished + n_without + n_silent, n_silent, n_without, n_unfinished, n_units);
+}
+
+enum { ACTIVATION, RELATIVE, REPLICATES, ENTROPY, PERPLEXITY };
 
 static const struct quantity quantities[] = {
     [ACTIVATION] = {"activation", "activation of the units for their MEIs, quantiles over units",
                     "activation for the MEIs (spiking units: spikes / step)", "activation",
-                    "class output (mean over time)", figures_activation, "no finished run (n = 0 units)"},
+                    "class output (mean over time)", figures_activation, "no finished run (n = 0 units)",
+                    false, NULL},
+    [RELATIVE] = {"relative",
+                  "activation for the MEI / activation for the most exciting image of a dataset (natural "
+                  "reference); quantiles over units",
+                  "activation for the MEI / for the most exciting dataset image", "ratio (dashed: 1, equal)",
+                  NULL, figures_relative,
+                  "no unit with a finished run that some image of the dataset excites (n = 0 units)", true,
+                  natural_left_out},
     [REPLICATES] = {"replicates",
                     "coefficient of variation of the activation over replicates (standard deviation / mean); "
                     "quantiles over units",
                     "spread of the activation over replicates", "standard deviation / mean", NULL,
                     figures_variation,
-                    "no unit with two finished replicates whose mean activation is not 0 (n = 0 units)"},
+                    "no unit with two finished replicates whose mean activation is not 0 (n = 0 units)",
+                    false, NULL},
     [ENTROPY] = {"entropy",
                  "normalised class entropy of the MEIs (bits / log2 classes), mean over repeated "
                  "presentations; quantiles over units",
                  "class entropy of the MEIs, mean over repeated presentations",
                  "entropy (1: all classes equal)", NULL, entropy_of,
-                 "no finished run with repeated presentations (n = 0 units)"},
+                 "no finished run with repeated presentations (n = 0 units)", false, NULL},
     [PERPLEXITY] = {"perplexity",
                     "relative class perplexity of the MEIs (2^H / classes), mean over repeated "
                     "presentations; quantiles over units",
                     "relative class perplexity of the MEIs, mean over repeated presentations",
                     "relative perplexity 2^H / classes", NULL, perplexity_of,
-                    "no finished run with repeated presentations (n = 0 units)"},
+                    "no finished run with repeated presentations (n = 0 units)", false, NULL},
 };
 
 enum status figure_activation(struct figure_context *context, struct error *error)
 {
     return make(context, &quantities[ACTIVATION], error);
+}
+
+enum status figure_relative(struct figure_context *context, struct error *error)
+{
+    struct quantity relative = quantities[RELATIVE];
+    if (context->subject->natural.n_rows == 0)
+        relative.absent =
+            "no natural references in the results file: name them in the job, as natural of the "
+            "subject (n = 0 units)";
+    return make(context, &relative, error);
 }
 
 enum status figure_replicates(struct figure_context *context, struct error *error)

@@ -30,7 +30,8 @@ enum {
     OVERVIEW_BLOCKS = 16,
     KIND_CHARACTERS = 9, /* "n = 10000" */
     BLOCK_GAP = 3 * GAP,
-    TEXT_CAPACITY = 4 * NAME_CAPACITY
+    TEXT_CAPACITY = 4 * NAME_CAPACITY,
+    NATURAL_NOTE_CAPACITY = 96
 };
 
 static const char *const kind_names[] = {
@@ -81,6 +82,7 @@ struct gallery {
     int width, height; /**< of a shown image, in pixels of the picture */
     int slot;          /**< width that an image and its caption take */
     uint8_t *pixels;   /**< [replicate][height][width][channels] of one row */
+    uint8_t *natural;  /**< [height][width][channels] of a dataset image; NULL: the file has none */
 };
 
 /** Images up to `wanted` pixels are enlarged a whole number of times, those up to twice that stay as they
@@ -113,15 +115,22 @@ static void describe_unit(const struct gallery *gallery, size_t row, char text[T
         snprintf(text, TEXT_CAPACITY, "class %d", unit->channel);
 }
 
-/** Activation with three significant digits, and what is special about the run, in a word. */
-static void describe_run(const struct group *group, size_t run, char text[TEXT_CAPACITY])
+/** Activation with three significant digits, and what is special about it, in a word. */
+static void describe_activation(double activation, const char *word, char text[TEXT_CAPACITY])
 {
-    double activation = (double)group->activation[run];
-    const char *word = group->silent[run] ? " silent" : group->saturated[run] ? " saturated" : "";
     if (!isfinite(activation))
         snprintf(text, TEXT_CAPACITY, "no number");
     else
         snprintf(text, TEXT_CAPACITY, fabs(activation) < 100 ? "%#.3g%s" : "%.3g%s", activation, word);
+}
+
+static void describe_run(const struct group *group, size_t run, char text[TEXT_CAPACITY])
+{
+    describe_activation((double)group->activation[run],
+                        group->silent[run]      ? " silent"
+                        : group->saturated[run] ? " saturated"
+                                                : "",
+                        text);
 }
 
 static void draw_run(struct image *image, int x, int y, const struct gallery *gallery, size_t row,
@@ -147,7 +156,34 @@ static void draw_run(struct image *image, int x, int y, const struct gallery *ga
     }
 }
 
-/** Replicates [first, first + n) of a row side by side, the unit's name below the first. */
+/** The dataset image that excites the unit of a row most; its class and the activation below it. */
+static enum status draw_natural(struct image *image, int x, int y, const struct gallery *gallery, size_t row,
+                                struct error *error)
+{
+    static const uint8_t blue[3] = {86, 180, 233};
+    const struct group *group = gallery->group;
+    const struct natural *natural = &gallery->subject->natural;
+    const size_t unit = (size_t)group->unit[row];
+    const struct natural_reference best = natural_reference(natural, unit);
+    char text[TEXT_CAPACITY];
+    if (!natural_has_image(natural, unit))
+        return STATUS_OK;
+    TRY(natural_read_image(natural, unit, gallery->natural, error));
+    image_fill(image, x - 2, y - 2, gallery->width + 4, gallery->height + 4, blue);
+    image_paste(image, x, y, gallery->width, gallery->height, gallery->natural, (int64_t)natural->width,
+                (int64_t)natural->height, (int64_t)natural->channels);
+    if (best.label >= 0 && best.label < group->sizes.classes)
+        snprintf(text, sizeof text, "%s", group->class_names[best.label]);
+    else
+        snprintf(text, sizeof text, "image %lld", (long long)best.image);
+    image_text(image, x, y + gallery->height + 4, 1, gallery->slot, text);
+    describe_activation(natural_best(natural, unit), "", text);
+    image_text(image, x, y + gallery->height + 4 + LINE, 1, gallery->slot, text);
+    return STATUS_OK;
+}
+
+/** Replicates [first, first + n) of a row side by side, the unit's name below the first, and the most
+ * exciting dataset image. */
 static enum status draw_unit(struct image *image, int x, int y, const struct gallery *gallery, size_t row,
                              size_t first, size_t n, struct error *error)
 {
@@ -158,7 +194,24 @@ static enum status draw_unit(struct image *image, int x, int y, const struct gal
     describe_unit(gallery, row, text);
     image_text(image, x, y + gallery->height + 4, 1, (int)n * (gallery->slot + REPLICATE_GAP) - REPLICATE_GAP,
                text);
-    return STATUS_OK;
+    return gallery->natural == NULL
+               ? STATUS_OK
+               : draw_natural(image, x + (int)n * (gallery->slot + REPLICATE_GAP), y, gallery, row, error);
+}
+
+/** Width that n replicates of a unit take, with the dataset image. */
+static int unit_width(const struct gallery *gallery, size_t n)
+{
+    return (int)(n + (gallery->natural != NULL)) * (gallery->slot + REPLICATE_GAP) - REPLICATE_GAP;
+}
+
+/** "; blue frame: the most exciting of 50000 dataset images", or nothing. */
+static void describe_natural(const struct gallery *gallery, char text[NATURAL_NOTE_CAPACITY])
+{
+    text[0] = '\0';
+    if (gallery->natural != NULL)
+        snprintf(text, NATURAL_NOTE_CAPACITY, "; blue frame: the most exciting of %lld dataset images",
+                 (long long)gallery->subject->natural.n_dataset);
 }
 
 /* ---- Sheets of a layer -------------------------------------------------------------------------------- */
@@ -200,10 +253,11 @@ static size_t sheet_pages(const struct sheet *sheet)
 static void lay_out(struct sheet *sheet, const struct gallery *gallery)
 {
     size_t n = gallery->group->n_replicates,
-           most = (size_t)((SHEET_WIDTH - 2 * MARGIN) / (gallery->slot + REPLICATE_GAP));
+           most = (size_t)((SHEET_WIDTH - 2 * MARGIN) / (gallery->slot + REPLICATE_GAP)) -
+                  (gallery->natural != NULL);
     most = most < SHEET_COLUMNS ? most : SHEET_COLUMNS;
     sheet->n_replicates = n < most ? n : most;
-    sheet->cell_width = (int)sheet->n_replicates * (gallery->slot + REPLICATE_GAP) - REPLICATE_GAP + GAP;
+    sheet->cell_width = unit_width(gallery, sheet->n_replicates) + GAP;
     sheet->cell_height = gallery->height + CAPTION + GAP;
     sheet->columns = (SHEET_WIDTH - 2 * MARGIN + GAP) / sheet->cell_width;
     sheet->columns = sheet->columns < SHEET_COLUMNS ? sheet->columns : SHEET_COLUMNS;
@@ -219,7 +273,7 @@ static void write_sheet_heading(struct heading *heading, const struct gallery *g
     const struct group *group = gallery->group;
     const struct layer *layer = &subject->layers[sheet->layer];
     size_t n = count_finished(group, sheet->rows, sheet->n_units);
-    char unfinished[64] = "", pages[64] = "", replicates[96] = "";
+    char unfinished[64] = "", pages[64] = "", replicates[96] = "", natural[NATURAL_NOTE_CAPACITY];
     if (n < sheet->n_units)
         snprintf(unfinished, sizeof unfinished, " of %zu units", sheet->n_units);
     if (sheet_pages(sheet) > 1)
@@ -227,13 +281,15 @@ static void write_sheet_heading(struct heading *heading, const struct gallery *g
     if (group->n_replicates > 1)
         snprintf(replicates, sizeof replicates, "; side by side: %zu of %zu replicates", sheet->n_replicates,
                  group->n_replicates);
+    describe_natural(gallery, natural);
     snprintf(heading->lines[0], TEXT_CAPACITY, "%s, %s %s", subject->name, layer->name,
              kind_names[layer->kind]);
     snprintf(heading->lines[1], TEXT_CAPACITY, "generator %s, method %s%s",
              subject->generators[group->generator], subject->methods[group->method],
              group->minimise ? ", activation minimised" : "");
-    snprintf(heading->lines[2], TEXT_CAPACITY, "n = %zu%s, in network order; numbers: %s%s%s", n, unfinished,
-             layer->kind == UNIT_CLASS ? "class output" : "activation", replicates, pages);
+    snprintf(heading->lines[2], TEXT_CAPACITY, "n = %zu%s, in network order; numbers: %s%s%s%s", n,
+             unfinished, layer->kind == UNIT_CLASS ? "class output" : "activation", replicates, natural,
+             pages);
 }
 
 static enum status draw_page(const struct gallery *gallery, const struct sheet *sheet, size_t page,
@@ -401,7 +457,7 @@ static void lay_out_overview(struct overview *overview, const struct gallery *ga
         int width = image_text_width(name.text, 1);
         overview->label_width = width > overview->label_width ? width : overview->label_width;
     }
-    overview->slot_width = gallery->slot + GAP;
+    overview->slot_width = unit_width(gallery, 1) + GAP;
     overview->row_height = gallery->height + CAPTION + GAP;
     choose_blocks(overview);
 }
@@ -412,7 +468,8 @@ static void write_overview_heading(struct heading *heading, const struct gallery
     const struct subject *subject = gallery->subject;
     const struct group *group = gallery->group;
     const bool has_classes = subject->layers[overview->rows[overview->n_rows - 1].layer].kind == UNIT_CLASS;
-    char best[64] = "";
+    char best[64] = "", natural[NATURAL_NOTE_CAPACITY];
+    describe_natural(gallery, natural);
     if (group->n_replicates > 1)
         snprintf(best, sizeof best, "; best of %zu replicates", group->n_replicates);
     snprintf(heading->lines[0], TEXT_CAPACITY, "%s", subject->name);
@@ -420,8 +477,8 @@ static void write_overview_heading(struct heading *heading, const struct gallery
              group->minimise ? "least" : "most", subject->generators[group->generator],
              subject->methods[group->method]);
     snprintf(heading->lines[2], TEXT_CAPACITY,
-             "up to %d of the n units of a layer, %s active first; numbers: activation%s%s", OVERVIEW_UNITS,
-             group->minimise ? "least" : "most", has_classes ? " or class output" : "", best);
+             "up to %d of the n units of a layer, %s active first; numbers: activation%s%s%s", OVERVIEW_UNITS,
+             group->minimise ? "least" : "most", has_classes ? " or class output" : "", best, natural);
 }
 
 static enum status draw_overview_row(struct image *image, int x, int y, const struct gallery *gallery,
@@ -498,11 +555,15 @@ static enum status draw_group(struct figure_context *context, const struct group
 {
     char folder[PATH_MAX];
     size_t *rows = NULL;
+    const struct natural *natural = &context->subject->natural;
     struct gallery gallery = {.subject = context->subject, .group = group};
     enum status status;
     TRY_CLEANUP(make_folder(context, group, folder, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(rows, group->n_rows, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(gallery.pixels, input_row_elements(group, FIELD_MEI_RGB8), error));
+    if (natural->n_images > 0)
+        TRY_CLEANUP(
+            MEMORY_ALLOCATE(gallery.natural, natural->height * natural->width * natural->channels, error));
     choose_size(&gallery, OVERVIEW_IMAGE);
     TRY_CLEANUP(draw_overview(&gallery, rows, folder, error));
     choose_size(&gallery, SHEET_IMAGE);
@@ -514,6 +575,7 @@ static enum status draw_group(struct figure_context *context, const struct group
 cleanup:
     free(rows);
     free(gallery.pixels);
+    free(gallery.natural);
     return status;
 }
 

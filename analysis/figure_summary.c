@@ -2,6 +2,7 @@
 /** summary: per layer, generator and method, what became of the runs. */
 #include "figures.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "memory.h"
@@ -36,6 +37,10 @@ static const struct column columns[] = {
     {"median_queries", COLUMN_NUMBER, "queries", "median over finished runs of the queries used"},
     {"median_replicate_cv", COLUMN_NUMBER, "1",
      "median over units of standard deviation / mean over replicates (needs two finished replicates)"},
+    {"n_relative", COLUMN_INTEGER, "1", "units of n that some image of the dataset excites"},
+    {"median_relative", COLUMN_NUMBER, "1",
+     "median over these of activation / activation for the most exciting image of the dataset"},
+    {"share_above_natural", COLUMN_NUMBER, "1", "share of these whose activation / that is above 1"},
     {"note", COLUMN_TEXT, "", "what to keep in mind"},
 };
 
@@ -108,6 +113,20 @@ static const char *note(const struct tally *tally, size_t n)
     return figures_note(n);
 }
 
+static void add_relative(struct table *table, const struct subject *subject, const struct group *group,
+                         int layer, double *values)
+{
+    struct distribution relative;
+    size_t n_above = 0;
+    const size_t n = figures_collect(subject, group, layer, figures_relative, values);
+    for (size_t i = 0; i < n; i++)
+        n_above += values[i] > 1;
+    statistics_describe(values, n, &relative);
+    table_integer(table, (int64_t)n);
+    table_number(table, relative.median);
+    table_number(table, n > 0 ? (double)n_above / (double)n : (double)NAN);
+}
+
 static void add_row(struct table *table, const struct subject *subject, const struct group *group, int layer,
                     int position, double *values)
 {
@@ -135,6 +154,7 @@ static void add_row(struct table *table, const struct subject *subject, const st
     statistics_describe(values, figures_collect(subject, group, layer, figures_variation, values),
                         &variation);
     table_number(table, variation.median);
+    add_relative(table, subject, group, layer, values);
     table_text(table, note(&tally, activation.n));
 }
 

@@ -22,6 +22,11 @@ static const struct column columns[] = {
     {"best_replicate", COLUMN_INTEGER, "1", "place of the best finished replicate, -1 if there is none"},
     {"top_class", COLUMN_TEXT, "", "most probable class for the best replicate's MEI"},
     {"top_probability", COLUMN_NUMBER, "1", "its probability"},
+    {"natural_activation", COLUMN_NUMBER, "1", "activation for the most exciting image of a dataset"},
+    {"relative_activation", COLUMN_NUMBER, "1",
+     "activation / natural_activation, where that is above 0 and the activation is maximised"},
+    {"natural_image", COLUMN_INTEGER, "1", "number of that image in the dataset, -1 if there is none"},
+    {"natural_class", COLUMN_TEXT, "", "its class"},
 };
 
 static int64_t count_flag(const struct group *group, const uint8_t *flag, size_t row)
@@ -30,6 +35,18 @@ static int64_t count_flag(const struct group *group, const uint8_t *flag, size_t
     for (size_t replicate = 0; replicate < group->n_replicates; replicate++)
         n += input_run_done(group, row, replicate) && flag[row * group->n_replicates + replicate] != 0;
     return n;
+}
+
+static void add_natural(struct table *table, const struct subject *subject, const struct group *group,
+                        size_t row)
+{
+    const struct unit_result *result = &group->results[row];
+    const struct natural_reference best = natural_reference(&subject->natural, (size_t)group->unit[row]);
+    table_number(table, result->natural);
+    table_number(table, result->relative);
+    table_integer(table, best.image);
+    table_text(table,
+               best.label < 0 || best.label >= group->sizes.classes ? "" : group->class_names[best.label]);
 }
 
 static void add_row(struct table *table, const struct subject *subject, const struct group *group, size_t row)
@@ -55,6 +72,7 @@ static void add_row(struct table *table, const struct subject *subject, const st
     table_integer(table, result->best_replicate);
     table_text(table, result->top_class < 0 ? "" : group->class_names[result->top_class]);
     table_number(table, result->top_probability);
+    add_natural(table, subject, group, row);
 }
 
 enum status figure_units(struct figure_context *context, struct error *error)

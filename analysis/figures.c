@@ -7,6 +7,8 @@ const struct figure figures[] = {
     {"summary", "What became of the runs", "one planned run", figure_summary},
     {"units", "Every unit", "one planned run", figure_units},
     {"activation", "Activation of the units for their MEIs", "one finished run", figure_activation},
+    {"relative", "Activation for the MEI / for the most exciting image of a dataset",
+     "one finished run of a unit that some image of the dataset excites", figure_relative},
     {"replicates", "Spread of the activation over replicates", "two finished runs of a unit",
      figure_replicates},
     {"entropy", "Class entropy of the MEIs in repeated presentations", "one finished run with trials",
@@ -30,6 +32,11 @@ double figures_activation(const struct unit_result *result)
 double figures_variation(const struct unit_result *result)
 {
     return result->variation;
+}
+
+double figures_relative(const struct unit_result *result)
+{
+    return result->relative;
 }
 
 size_t figures_collect(const struct subject *subject, const struct group *group, int layer,

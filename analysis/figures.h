@@ -24,13 +24,13 @@ struct figure {
 extern const struct figure figures[];
 extern const int n_figures;
 
-figure_function figure_summary, figure_units, figure_activation, figure_replicates, figure_entropy,
-    figure_perplexity, figure_convergence, figure_distance, figure_comparison, figure_sheets;
+figure_function figure_summary, figure_units, figure_activation, figure_relative, figure_replicates,
+    figure_entropy, figure_perplexity, figure_convergence, figure_distance, figure_comparison, figure_sheets;
 
 /* ---- What several figures need ------------------------------------------------------------------------ */
 
 typedef double result_value(const struct unit_result *result);
-result_value figures_activation, figures_variation;
+result_value figures_activation, figures_variation, figures_relative;
 
 /** Of the units of a layer, those values that exist, into `values` (NULL: only count); returns how many. */
 size_t figures_collect(const struct subject *subject, const struct group *group, int layer,

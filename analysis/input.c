@@ -134,7 +134,7 @@ static enum status summarise_activation(struct group *group, struct error *error
     TRY(MEMORY_ALLOCATE(values, group->n_replicates, error));
     for (size_t row = 0; row < group->n_rows; row++) {
         struct unit_result *result = &group->results[row];
-        *result = (struct unit_result){0, -1, NAN, NAN, NAN, NAN, -1, NAN};
+        *result = (struct unit_result){0, -1, NAN, NAN, NAN, NAN, -1, NAN, NAN, NAN};
         double sum = 0, best = 0;
         for (size_t replicate = 0; replicate < group->n_replicates; replicate++) {
             double value = (double)group->activation[row * group->n_replicates + replicate];
@@ -512,6 +512,17 @@ cleanup:
     return status;
 }
 
+/** What the MEIs reach of the most exciting dataset image. */
+static void compare_with_natural(const struct subject *subject, struct group *group)
+{
+    for (size_t row = 0; row < group->n_rows; row++) {
+        struct unit_result *result = &group->results[row];
+        result->natural = natural_best(&subject->natural, (size_t)group->unit[row]);
+        if (result->natural > 0 && !group->minimise)
+            result->relative = result->activation / result->natural;
+    }
+}
+
 static enum status read_subject(hid_t file, hid_t census, const char *path, struct subject *subject,
                                 struct error *error)
 {
@@ -520,6 +531,7 @@ static enum status read_subject(hid_t file, hid_t census, const char *path, stru
     int n_generators = 0;
     enum status status;
     TRY(read_units(file, path, subject, error));
+    TRY(natural_open(file, path, subject->name, subject->n_units, &subject->natural, error));
     hid_t id = H5Gopen2(census, subject->name, H5P_DEFAULT);
     if (id < 0)
         return error_set(error, STATUS_BAD_INPUT, "%s:%s/%s: cannot be opened as a group", path,
@@ -527,6 +539,8 @@ static enum status read_subject(hid_t file, hid_t census, const char *path, stru
     TRY_CLEANUP(list_links(id, path, &generators, &n_generators, error));
     for (int i = 0; i < n_generators && status == STATUS_OK; i++)
         status = read_generator(&reader, id, generators[i], error);
+    for (int i = 0; i < subject->n_groups && status == STATUS_OK; i++)
+        compare_with_natural(subject, &subject->groups[i]);
 cleanup:
     free(generators);
     H5Gclose(id);
@@ -591,6 +605,7 @@ static void free_subject(struct subject *subject)
     free(subject->methods);
     free(subject->layers);
     free(subject->units);
+    natural_close(&subject->natural);
 }
 
 void input_close(struct input *input)

@@ -12,6 +12,7 @@
 
 #include <hdf5.h>
 
+#include "natural.h"
 #include "record.h"
 #include "results.h"
 #include "status.h"
@@ -42,6 +43,8 @@ struct unit_result {
     double perplexity;  /**< relative: 2^H / classes, mean over trials and replicates */
     int top_class;      /**< most probable class for the best replicate's MEI; -1 if none */
     double top_probability;
+    double natural;  /**< activation for the dataset image that excites the unit most */
+    double relative; /**< activation / natural; NAN where natural is not above 0, or `activation` minimised */
 };
 
 struct group {
@@ -73,6 +76,7 @@ struct subject {
     char (*generators)[NAME_CAPACITY], (*methods)[NAME_CAPACITY];
     int n_groups;
     struct group *groups;
+    struct natural natural;
 };
 
 struct input {

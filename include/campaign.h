@@ -28,6 +28,7 @@ struct job_subject {
     const char *tensors; /**< NULL: as in the model file */
     long long timesteps; /**< 0: as in the model file */
     const struct node *neuron;
+    const char *natural; /**< file of natural references (natural.h); NULL: none */
 };
 
 struct job_generator {

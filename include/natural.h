@@ -3,26 +3,16 @@
  * Natural references: which images of a dataset excite each unit most, and how its activation is distributed
  * over the dataset. Units are all channels of all selectable layers, and all class outputs.
  *
- * The file natural.h5 (K: --top; 9 quantiles):
- *   unit/layer, layer_index, kind, channel     [unit] as in /units of a results file (results.h)
- *   class_name, class_images                   [class] text; int64: images with that label
- *   quantile_probability                       [9] float64: 0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1
- *   top_image, top_label, top_activation       [unit][K] int64, int32, float32; best first, of equally good
- *                                              images the one with the lower number first
- *   top_rgb8                                   [unit][K][y][x][channel] uint8, only if wanted
- *   quantile                                   [unit][9] float32: order statistics, linear between neighbours
- *   mean, std                                  [unit] float32; std divides by the number of images
- *   class_mean                                 [unit][class] float32; NaN for a class without images
- *   provenance/                                whatever may differ between two executions
- *   attributes of /: format, format_version, title, source, model, model_sha256, tensors_sha256, timesteps,
- *   neuron, kernels, dataset_sha256 (dataset.h), n_images
- * Everything outside provenance/ is equal bit for bit whatever the number of ranks and interruptions.
+ * The file natural.h5 (natural_file.h) is equal bit for bit outside provenance/ whatever the number of ranks
+ * and interruptions. Jobs name it (`natural` of a subject): its images go into the results file.
  */
 #ifndef MEICENSUS_NATURAL_H
 #define MEICENSUS_NATURAL_H
 
 #include <stdbool.h>
 
+#include "campaign.h"
+#include "natural_file.h"
 #include "network.h"
 #include "status.h"
 
@@ -32,7 +22,7 @@ struct natural_options {
     const char *output; /**< file to write; an older one is replaced */
     long long limit;    /**< images at most; 0: all */
     int top;
-    bool with_images;
+    int images; /**< of the top, those whose pixels are written; 0: none */
 };
 
 /**
@@ -42,5 +32,19 @@ struct natural_options {
  * STATUS_STOPPED after a signal. On a fault only rank 0 has a message; the others' is empty.
  */
 enum status natural_run(const struct natural_options *options, struct error *error);
+
+/**
+ * Read the natural references that the job names for a subject, and keep those of the units of the plan:
+ * `table` with rows for them, in their order, and with `unit` their rows in the plan. STATUS_IO;
+ * STATUS_BAD_INPUT: no such file, or one that cannot be used; STATUS_MISMATCH: it was made for other weights,
+ * time steps or neuron constants, or lacks a unit; messages say what makes a right one. The caller frees the
+ * table (natural_table_free), also after a fault.
+ */
+enum status natural_of_subject(const struct plan *plan, int subject, bool with_images,
+                               struct natural_table *table, struct error *error);
+
+/** Check the natural references of all subjects that the job names some for; out: say what there is (NULL:
+ * no). */
+enum status natural_check(const struct plan *plan, FILE *out, struct error *error);
 
 #endif

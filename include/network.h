@@ -27,6 +27,13 @@ struct network {
 enum status network_open(const struct network_request *request, struct network *network, struct error *error);
 void network_close(struct network *network);
 
+/**
+ * The neuron constants in use, after what a job or an option has changed, as text, e.g. "{kind: lif, tau: 2,
+ * ..}": equal for models whose constants are equal as numbers. Where layers differ, each has its own; "none"
+ * where nothing spikes. The caller frees it.
+ */
+enum status model_constants(const struct model *model, char **text, struct error *error);
+
 /** Labelled images of the size and of the classes that a subject takes (see dataset_open). limit 0: all.
  * STATUS_BAD_INPUT: `model` is no subject. The model must live as long as the dataset. */
 enum status model_dataset_open(const struct model *model, const char *path, size_t limit,

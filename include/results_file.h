@@ -14,6 +14,7 @@
 #include <mpi.h>
 
 #include "journal.h"
+#include "natural_file.h"
 #include "record.h"
 #include "results.h"
 #include "status.h"
@@ -65,6 +66,13 @@ struct results_weight {
     const char *name, *path, *sha256;
 };
 
+/** /natural/<subject>, and its row in /provenance/natural. */
+struct results_natural {
+    const char *subject;
+    const struct natural_table *table;
+    const char *file, *sha256, *data; /**< where it was, of its content, where its dataset was */
+};
+
 /** What one run left. */
 struct results_row {
     const void
@@ -97,6 +105,9 @@ struct results_description {
     const struct results_incarnation *incarnations;
     size_t n_weights;
     const struct results_weight *weights;
+
+    size_t n_naturals; /**< on rank 0 only */
+    const struct results_natural *naturals;
 };
 
 /** What is in a results file. */

@@ -15,8 +15,8 @@ layers='main commands campaign search model backend kernels store job base'
 
 # HEADER=FOLDER, for every header in include/.
 owners='campaign=campaign search=search model=model backend=backend kernels=kernels
-        record=store results=store journal=store results_file=store hdf5_arrays=store dataset=store safetensors=model
-        natural=campaign network=model encoder=model
+        record=store results=store journal=store results_file=store hdf5_arrays=store dataset=store
+        natural_file=store safetensors=model natural=campaign network=model encoder=model
         document=job keys=job
         build_info=base clock=base counter=base hash=base log=base memory=base random=base status=base'
 

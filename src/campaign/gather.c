@@ -10,6 +10,7 @@
 #include "folder.h"
 #include "ledger.h"
 #include "memory.h"
+#include "natural.h"
 #include "ranks.h"
 #include "results_file.h"
 #include "trials.h"
@@ -36,6 +37,9 @@ struct gathering {
     size_t n_texts;
     struct results_incarnation *incarnations;
     struct results_weight *weights;
+    struct results_natural *naturals; /**< rank 0 only */
+    struct natural_table *natural_tables;
+    char (*natural_sha256)[SHA256_TEXT_CAPACITY];
 };
 
 static enum status find_row(void *context, size_t group, size_t unit, size_t replicate,
@@ -200,6 +204,33 @@ static enum status describe_weights(struct gathering *gathering, size_t *n, stru
     return STATUS_OK;
 }
 
+/** Into place n of the lists. */
+static enum status describe_natural(struct gathering *gathering, int subject, size_t n, struct error *error)
+{
+    const struct job_subject *named = &gathering->job->subjects[subject];
+    struct natural_table *table = &gathering->natural_tables[n];
+    TRY(natural_of_subject(gathering->plan, subject, /*with_images=*/true, table, error));
+    TRY(hash_file_sha256(named->natural, gathering->natural_sha256[n], error));
+    gathering->naturals[n] = (struct results_natural){named->name, table, named->natural,
+                                                      gathering->natural_sha256[n], table->origin.data};
+    return STATUS_OK;
+}
+
+/** Rank 0 alone writes them. */
+static enum status describe_naturals(struct gathering *gathering, size_t *n, struct error *error)
+{
+    const struct job *job = gathering->job;
+    if (gathering->ranks.rank != 0)
+        return STATUS_OK;
+    TRY(MEMORY_ALLOCATE(gathering->naturals, (size_t)job->n_subjects, error));
+    TRY(MEMORY_ALLOCATE(gathering->natural_tables, (size_t)job->n_subjects, error));
+    TRY(MEMORY_ALLOCATE(gathering->natural_sha256, (size_t)job->n_subjects, error));
+    for (int i = 0; i < job->n_subjects; i++)
+        if (job->subjects[i].natural != NULL && gathering->plan->subjects[i].n_units > 0)
+            TRY(describe_natural(gathering, i, (*n)++, error));
+    return STATUS_OK;
+}
+
 static enum status describe(struct gathering *gathering, struct error *error)
 {
     struct results_description *description = &gathering->description;
@@ -230,6 +261,8 @@ static enum status describe(struct gathering *gathering, struct error *error)
     description->incarnations = gathering->incarnations;
     TRY(describe_weights(gathering, &description->n_weights, error));
     description->weights = gathering->weights;
+    TRY(describe_naturals(gathering, &description->n_naturals, error));
+    description->naturals = gathering->naturals;
     return STATUS_OK;
 }
 
@@ -297,6 +330,11 @@ static void gathering_free(struct gathering *gathering)
     free(gathering->group_starts);
     free(gathering->incarnations);
     free(gathering->weights);
+    for (int i = 0; gathering->natural_tables != NULL && i < gathering->job->n_subjects; i++)
+        natural_table_free(&gathering->natural_tables[i]);
+    free(gathering->natural_tables);
+    free(gathering->natural_sha256);
+    free(gathering->naturals);
     ledger_close(&gathering->ledger);
     plan_free(gathering->plan);
     job_free(gathering->job);

@@ -45,7 +45,7 @@ static const struct key job_keys[] = {
 
 /** timesteps is a node: it may be absent, and no number may mean that. */
 struct subject_settings {
-    const char *model, *tensors;
+    const char *model, *tensors, *natural;
     const struct node *timesteps, *neuron;
 };
 
@@ -63,6 +63,10 @@ static const struct key subject_keys[] = {
                 "presentations of the image in a query, 1 to 100000; as in the model file if absent"),
     SUBJECT_KEY(neuron, KEY_NODE, 0, 0, "", "", NULL,
                 "neuron constants that differ from the model file's, e.g. {tau: 3.0}"),
+    SUBJECT_KEY(
+        natural, KEY_TEXT, 0, 0, "", "", NULL,
+        "natural.h5 of this subject, made by `meicensus natural`: the images that excite its units most "
+        "go into the results"),
     {0}};
 
 static const struct key generator_keys[] = {
@@ -165,8 +169,11 @@ static enum status read_subject(const struct node *node, const char *name, struc
 {
     struct subject_settings settings;
     TRY(keys_read(subject_keys, node, name, &settings, error));
-    *subject = (struct job_subject){
-        .name = name, .model = settings.model, .tensors = settings.tensors, .neuron = settings.neuron};
+    *subject = (struct job_subject){.name = name,
+                                    .model = settings.model,
+                                    .tensors = settings.tensors,
+                                    .neuron = settings.neuron,
+                                    .natural = settings.natural};
     return settings.timesteps == NULL
                ? STATUS_OK
                : node_integer(settings.timesteps, "timesteps", 1, 100000, &subject->timesteps, error);
@@ -405,8 +412,10 @@ static void echo_subjects(const struct job *job, FILE *out)
     fprintf(out, "subjects:\n");
     for (int i = 0; i < job->n_subjects; i++) {
         const struct job_subject *subject = &job->subjects[i];
-        const struct subject_settings settings = {
-            .model = subject->model, .tensors = subject->tensors, .neuron = subject->neuron};
+        const struct subject_settings settings = {.model = subject->model,
+                                                  .tensors = subject->tensors,
+                                                  .neuron = subject->neuron,
+                                                  .natural = subject->natural};
         fprintf(out, "  %s:\n", subject->name);
         keys_echo(subject_keys, &settings, 4, out);
         if (subject->timesteps > 0)

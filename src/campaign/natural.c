@@ -25,15 +25,15 @@ static enum status list_units(const struct model *model, struct unit_list *units
 static enum status write_facts(struct natural *natural, struct error *error)
 {
     const struct model *model = natural->network.model;
-    const char *neuron = natural->options->network.neuron;
     size_t length = 0;
+    TRY(model_constants(model, &natural->constants, error));
     FILE *stream = open_memstream(&natural->parts.facts, &length);
     if (stream == NULL)
         return error_set_errno(error, STATUS_INTERNAL, "no memory to write to");
     fprintf(stream, "model sha256: %s\n", model_sha256(model));
     fprintf(stream, "tensors sha256: %s\n", model_tensors_sha256(model));
     fprintf(stream, "timesteps: %d\n", model_timesteps(model));
-    fprintf(stream, "neuron: %s\n", neuron == NULL ? "as in the model file" : neuron);
+    fprintf(stream, "neuron: %s\n", natural->constants);
     fprintf(stream, "kernels: %s\n", natural->network.backend.identity);
     fprintf(stream, "dataset sha256: %s\n", natural->dataset_sha256);
     fprintf(stream, "images: %zu, by %d\n", dataset_n_images(natural->dataset), NATURAL_CHUNK_IMAGES);
@@ -122,6 +122,7 @@ enum status natural_run(const struct natural_options *options, struct error *err
     if (status == STATUS_OK)
         status = do_all(&natural, error);
     natural_parts_close(&natural.parts);
+    free(natural.constants);
     free(natural.units.items);
     dataset_close(natural.dataset);
     network_close(&natural.network);

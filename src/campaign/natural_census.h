@@ -14,6 +14,7 @@ struct natural {
     struct network network;
     struct dataset *dataset;
     char dataset_sha256[SHA256_TEXT_CAPACITY];
+    char *constants; /**< model_constants */
     struct unit_list units;
     struct natural_parts parts; /**< mapped on rank 0 only */
     double started;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "counter.h"
@@ -26,8 +27,11 @@ struct deal {
 struct shower {
     const struct natural *natural;
     struct journal *journal;
-    unsigned char *bytes; /**< an image */
-    float *input;
+    int batch;             /**< images of one forward pass */
+    struct model_run *run; /**< for as many */
+    unsigned char *bytes;  /**< an image */
+    float *image;
+    float *inputs;     /**< [channel][image][height][width] */
     float *values;     /**< [unit][image of the chunk] */
     struct deal *deal; /**< one process alone; NULL: a worker */
     int64_t n_images;  /**< not yet told */
@@ -40,11 +44,14 @@ struct shower {
 static enum status shower_open(const struct natural *natural, struct shower *shower, struct error *error)
 {
     struct journal_incarnation incarnation;
+    const struct model *model = natural->network.model;
     const size_t n_values = dataset_image_values(natural->dataset);
-    *shower = (struct shower){.natural = natural};
+    *shower = (struct shower){.natural = natural, .batch = model_image_batch(model)};
     worker_incarnation(&natural->network.backend, natural->ranks.rank, natural->parts.digest, &incarnation);
     TRY(MEMORY_ALLOCATE(shower->bytes, n_values, error));
-    TRY(MEMORY_ALLOCATE(shower->input, n_values, error));
+    TRY(MEMORY_ALLOCATE(shower->image, n_values, error));
+    TRY(MEMORY_ALLOCATE(shower->inputs, n_values * (size_t)shower->batch, error));
+    TRY(model_run_create_batch(model, shower->batch, &shower->run, error));
     TRY(MEMORY_ALLOCATE(shower->values, natural->units.n_items * NATURAL_CHUNK_IMAGES, error));
     return journal_create(natural->parts.folder, 0, &incarnation, &shower->journal, error);
 }
@@ -54,7 +61,9 @@ static void shower_close(struct shower *shower)
     struct error ignored = {0};
     journal_close(shower->journal, &ignored); /* every frame is durable already */
     free(shower->bytes);
-    free(shower->input);
+    free(shower->image);
+    free(shower->inputs);
+    model_run_free(shower->run);
     free(shower->values);
 }
 
@@ -83,34 +92,67 @@ static void tell(struct shower *shower)
     shower->last_told = clock_seconds();
 }
 
-static enum status keep_activations(struct shower *shower, int64_t image, int64_t column, int64_t n_columns,
-                                    struct error *error)
+/** Of image i of n that were shown together: the mean over time, height and width, as
+ * model_channel_activation adds it up. */
+static float activation_of(const struct shower *shower, const struct unit *unit, int i, int n)
 {
     const struct network *network = &shower->natural->network;
+    const struct map_shape shape = model_layer_shape(network->model, unit->layer);
+    int n_frames;
+    const float *output = model_output(shower->run, unit->layer, &n_frames);
+    const size_t n_values = (size_t)(n_frames / n) * (size_t)shape.height * (size_t)shape.width;
+    double sum;
+    network->backend.kernels->channel_sums(
+        1, n_values, output + ((size_t)unit->channel * (size_t)n + (size_t)i) * n_values, &sum);
+    return (float)(sum / (double)n_values);
+}
+
+/** Into column `column` of n_columns. */
+static enum status keep_activations(struct shower *shower, int i, int n, int64_t image, int64_t column,
+                                    int64_t n_columns, struct error *error)
+{
+    const struct model *model = shower->natural->network.model;
     for (size_t u = 0; u < shower->natural->units.n_items; u++) {
         const struct unit *unit = &shower->natural->units.items[u];
-        const float value = model_channel_activation(network->run, unit->layer, unit->channel);
+        const float value = activation_of(shower, unit, i, n);
         if (!isfinite(value))
             return error_set(error, STATUS_BAD_INPUT,
                              "%s: layer '%s', channel %d: its activation for image %lld is not finite; check "
                              "the tensors",
-                             model_name(network->model), model_layer_name(network->model, unit->layer),
-                             unit->channel, (long long)image);
+                             model_name(model), model_layer_name(model, unit->layer), unit->channel,
+                             (long long)image);
         shower->values[u * (size_t)n_columns + (size_t)column] = value;
     }
     return STATUS_OK;
 }
 
-static enum status show(struct shower *shower, int64_t image, int64_t column, int64_t n_columns,
-                        struct error *error)
+/** Image i of n that will be shown together. */
+static enum status read_input(struct shower *shower, int64_t image, int i, int n, struct error *error)
 {
     const struct natural *natural = shower->natural;
     const struct model *model = natural->network.model;
+    const struct map_shape shape = model_input_shape(model);
+    const size_t n_pixels = (size_t)shape.height * (size_t)shape.width;
     TRY(dataset_read(natural->dataset, (size_t)image, shower->bytes, error));
-    dataset_normalise(natural->dataset, shower->bytes, model_mean(model), model_std(model), shower->input);
-    model_forward(natural->network.run, shower->input, model_output_layer(model), NULL);
-    TRY(keep_activations(shower, image, column, n_columns, error));
-    shower->n_images++;
+    dataset_normalise(natural->dataset, shower->bytes, model_mean(model), model_std(model), shower->image);
+    for (size_t c = 0; c < (size_t)shape.channels; c++)
+        memcpy(shower->inputs + (c * (size_t)n + (size_t)i) * n_pixels, shower->image + c * n_pixels,
+               n_pixels * sizeof *shower->image);
+    return STATUS_OK;
+}
+
+/** n images from `first` on, which go into the columns from `column` on. */
+static enum status show(struct shower *shower, int64_t first, int n, int64_t column, int64_t n_columns,
+                        struct error *error)
+{
+    const struct presentation presentation = {.n_frames = n};
+    for (int i = 0; i < n; i++)
+        TRY(read_input(shower, first + i, i, n, error));
+    model_forward(shower->run, shower->inputs, model_output_layer(shower->natural->network.model),
+                  &presentation);
+    for (int i = 0; i < n; i++)
+        TRY(keep_activations(shower, i, n, first + i, column + i, n_columns, error));
+    shower->n_images += n;
     if (shower->deal != NULL || clock_seconds() - shower->last_told > count_interval)
         tell(shower);
     return STATUS_OK;
@@ -123,12 +165,12 @@ static enum status do_chunk(struct shower *shower, int64_t chunk, struct batch_r
     const struct natural_parts *parts = &shower->natural->parts;
     const int64_t first = natural_chunk_first(chunk), n = natural_chunk_images(parts, chunk);
     *report = (struct batch_report){0};
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n; i += shower->batch) {
         if (should_stop(shower)) {
             report->n_unfinished = 1;
             return STATUS_OK;
         }
-        TRY(show(shower, first + i, i, n, error));
+        TRY(show(shower, first + i, (int)(n - i < shower->batch ? n - i : shower->batch), i, n, error));
     }
     TRY(journal_append_values(shower->journal, (uint64_t)chunk, shower->values, parts->n_units * n, error));
     report->n_finished = 1;

@@ -10,6 +10,7 @@
 #include "folder.h"
 #include "ledger.h"
 #include "memory.h"
+#include "natural.h"
 #include "trials.h"
 
 /* ---- plan ---- */
@@ -125,7 +126,9 @@ enum status campaign_print_plan(const struct job *job, struct error *error)
     struct plan *plan = NULL;
     TRY(backend_open(job->kernels, &backend, error));
     TRY(plan_make(job, &backend, &plan, error));
-    enum status status = print_plan(plan, error);
+    enum status status = natural_check(plan, stdout, error);
+    if (status == STATUS_OK)
+        status = print_plan(plan, error);
     plan_free(plan);
     return status;
 }

@@ -13,6 +13,7 @@
 #include "master.h"
 #include "memory.h"
 #include "messages.h"
+#include "natural.h"
 #include "progress.h"
 #include "ranks.h"
 #include "signals.h"
@@ -260,6 +261,8 @@ static enum status prepare_rank(struct execution *execution, const struct run_op
     TRY(choose_shard(execution, options, error));
     TRY(backend_open(execution->job->kernels, &execution->backend, error));
     TRY(plan_make(execution->job, &execution->backend, &execution->plan, error));
+    if (execution->ranks.rank == 0) /* gather reads them; it must not be the first to refuse them */
+        TRY(natural_check(execution->plan, NULL, error));
     return folder_facts_make(execution->plan, &execution->facts, error);
 }
 

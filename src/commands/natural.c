@@ -17,20 +17,24 @@ static const struct command_option options[] = {
     NETWORK_KERNELS_OPTION,
     {"limit", "N", NULL, false, false, "only the first N images"},
     {"top", "K", "9", false, false, "most exciting images to keep of each unit"},
-    {"images", NULL, NULL, false, false, "write the most exciting images, too, not only their numbers"},
+    {"images", "N", NULL, false, false, "write the pixels of the N most exciting only; all K if not given"},
+    {"no-images", NULL, NULL, false, false, "write no pixels: numbers, labels and activations only"},
     {0},
 };
 
 static enum status run(const struct arguments *arguments, struct error *error)
 {
     struct natural_options natural = {.data = arguments_text(arguments, "data"),
-                                      .output = arguments_text(arguments, "output"),
-                                      .with_images = arguments_given(arguments, "images")};
-    long long top = 0;
+                                      .output = arguments_text(arguments, "output")};
+    long long top = 0, images = MAX_TOP;
     TRY(network_options_read(arguments, &natural.network, error));
     TRY(arguments_integer(arguments, "limit", 1, MAX_IMAGES, &natural.limit, error));
     TRY(arguments_integer(arguments, "top", 1, MAX_TOP, &top, error));
+    TRY(arguments_integer(arguments, "images", 1, MAX_TOP, &images, error));
+    if (arguments_given(arguments, "images") && arguments_given(arguments, "no-images"))
+        return error_set(error, STATUS_USAGE, "--images and --no-images exclude each other");
     natural.top = (int)top;
+    natural.images = arguments_given(arguments, "no-images") ? 0 : (int)images;
     return natural_run(&natural, error);
 }
 

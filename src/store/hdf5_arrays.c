@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <hdf5_hl.h>
+
 #include "files.h"
 #include "hdf5_calls.h"
 #include "memory.h"
@@ -195,6 +197,158 @@ enum status hdf5_text_read(const char *path, const char *dataset, char **text, s
     return status;
 }
 
+/** What hdf5_values_read wants, and what it gets. */
+struct wanted_values {
+    enum record_type type;
+    int n_dimensions;
+    int64_t *shape;
+    void **values;
+};
+
+static enum status check_class(const struct source *source, enum record_type type, size_t *element_bytes)
+{
+    hid_t found = H5Dget_type(source->id), expected = hdf5_file_type(type, RECORD_TEXT_BYTES);
+    const bool is_text = type == RECORD_TEXT;
+    const bool fits =
+        H5Tget_class(found) == H5Tget_class(expected) &&
+        (!is_text || (H5Tis_variable_str(found) <= 0 && H5Tget_size(found) <= RECORD_TEXT_BYTES));
+    *element_bytes = H5Tget_size(found);
+    H5Tclose(expected);
+    H5Tclose(found);
+    return fits ? STATUS_OK : refuse(source, is_text ? "expected short texts" : "expected another type");
+}
+
+static enum status take_shape(const struct source *source, const struct wanted_values *wanted,
+                              size_t *n_values)
+{
+    char text[96];
+    struct hdf5_array array = {0};
+    TRY(read_shape(source, &array));
+    if (array.n_dimensions != wanted->n_dimensions) {
+        snprintf(text, sizeof text, "has %d dimensions, expected %d", array.n_dimensions,
+                 wanted->n_dimensions);
+        return refuse(source, text);
+    }
+    for (int i = 0; i < array.n_dimensions; i++) {
+        if (wanted->shape[i] >= 0 && wanted->shape[i] != array.shape[i]) {
+            snprintf(text, sizeof text, "its dimension %d has %lld elements, expected %lld", i,
+                     (long long)array.shape[i], (long long)wanted->shape[i]);
+            return refuse(source, text);
+        }
+        wanted->shape[i] = array.shape[i];
+    }
+    *n_values = array.n_values;
+    return STATUS_OK;
+}
+
+static enum status read_wanted(const struct source *source, size_t file_bytes, void *result)
+{
+    const struct wanted_values *wanted = result;
+    size_t element_bytes, n_values = 0;
+    TRY(check_class(source, wanted->type, &element_bytes));
+    TRY(check_storage(source));
+    TRY(take_shape(source, wanted, &n_values));
+    if (n_values / PACKING_LIMIT > file_bytes / element_bytes)
+        return refuse(source, "claims more values than a file of this length can hold");
+    TRY(memory_allocate(wanted->values, n_values, record_type_bytes(wanted->type), source->dataset,
+                        source->error));
+    hid_t type = hdf5_memory_type(wanted->type, RECORD_TEXT_BYTES);
+    const bool done = H5Dread(source->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, *wanted->values) >= 0;
+    hid_t complaint = hdf5_keep_complaint();
+    H5Tclose(type);
+    hdf5_restore_complaint(complaint);
+    return done ? STATUS_OK
+                : hdf5_error(source->error, STATUS_DAMAGED, source->path, "a dataset cannot be read");
+}
+
+enum status hdf5_values_read(const char *path, const char *dataset, enum record_type type, int n_dimensions,
+                             int64_t *shape, void **values, struct error *error)
+{
+    struct wanted_values wanted = {type, n_dimensions, shape, values};
+    *values = NULL;
+    enum status status = with_dataset(path, dataset, read_wanted, &wanted, error);
+    if (status != STATUS_OK) {
+        free(*values);
+        *values = NULL;
+    }
+    return status;
+}
+
+bool hdf5_dataset_exists(const char *path, const char *dataset)
+{
+    hdf5_prepare();
+    hid_t file = hdf5_open_alone(path, H5F_ACC_RDONLY);
+    hid_t id = file < 0 ? H5I_INVALID_HID : open_dataset(file, dataset);
+    const bool exists = id >= 0;
+    H5Dclose(id);
+    H5Fclose(file);
+    return exists;
+}
+
+/** Hands the open attribute with one value to `take`; `source->dataset` is its name, for messages. */
+static enum status with_attribute(const char *path, const char *object, const char *name,
+                                  enum status (*take)(hid_t attribute, void *result, struct error *error),
+                                  void *result, struct error *error)
+{
+    size_t file_bytes = 0;
+    hdf5_prepare();
+    TRY(file_size(path, &file_bytes, error));
+    if (H5Fis_hdf5(path) <= 0)
+        return error_set(error, STATUS_BAD_INPUT, "%s: is no HDF5 file", path);
+    hid_t file = hdf5_open_alone(path, H5F_ACC_RDONLY);
+    hid_t attribute =
+        file < 0 ? H5I_INVALID_HID : H5Aopen_by_name(file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = attribute < 0 ? H5I_INVALID_HID : H5Aget_space(attribute);
+    enum status status = space >= 0 && H5Sget_simple_extent_npoints(space) == 1
+                             ? take(attribute, result, error)
+                             : STATUS_BAD_INPUT;
+    if (status == STATUS_BAD_INPUT)
+        error_set(error, status, "%s: attribute %s of %s is missing, or not what is expected", path, name,
+                  object);
+    H5Sclose(space);
+    H5Aclose(attribute);
+    H5Fclose(file);
+    return status;
+}
+
+static enum status take_text_attribute(hid_t attribute, void *result, struct error *error)
+{
+    char *found = NULL;
+    hid_t type = H5Aget_type(attribute), variable = H5Tcopy(H5T_C_S1);
+    H5Tset_size(variable, H5T_VARIABLE);
+    H5Tset_cset(variable, H5Tget_cset(type));
+    const bool done = H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) > 0 &&
+                      H5Aread(attribute, variable, &found) >= 0 && found != NULL;
+    const enum status status = done ? memory_copy_text(result, found, error) : STATUS_BAD_INPUT;
+    H5free_memory(found);
+    H5Tclose(variable);
+    H5Tclose(type);
+    return status;
+}
+
+static enum status take_number_attribute(hid_t attribute, void *result, struct error *error)
+{
+    hid_t type = H5Aget_type(attribute);
+    const H5T_class_t class = H5Tget_class(type);
+    H5Tclose(type);
+    (void)error;
+    return (class == H5T_INTEGER || class == H5T_FLOAT) && H5Aread(attribute, H5T_NATIVE_DOUBLE, result) >= 0
+               ? STATUS_OK
+               : STATUS_BAD_INPUT;
+}
+
+enum status hdf5_attribute_text(const char *path, const char *object, const char *name, char **text,
+                                struct error *error)
+{
+    return with_attribute(path, object, name, take_text_attribute, text, error);
+}
+
+enum status hdf5_attribute_number(const char *path, const char *object, const char *name, double *value,
+                                  struct error *error)
+{
+    return with_attribute(path, object, name, take_number_attribute, value, error);
+}
+
 void hdf5_array_free(struct hdf5_array *array)
 {
     free(array->values);
@@ -205,8 +359,14 @@ void hdf5_array_free(struct hdf5_array *array)
 
 struct hdf5_arrays {
     hid_t file;
-    char *path, *part;
+    char *path;
+    char *part; /**< NULL: the file is written in place */
 };
+
+static const char *name_of(const struct hdf5_arrays *arrays)
+{
+    return arrays->part == NULL ? arrays->path : arrays->part;
+}
 
 enum status hdf5_arrays_create(const char *path, struct hdf5_arrays **arrays, struct error *error)
 {
@@ -264,7 +424,69 @@ enum status hdf5_arrays_add(struct hdf5_arrays *arrays, const char *name, enum r
                 hdf5_set_text(dataset, "units", units) && hdf5_set_text(dataset, "description", description);
     H5Dclose(dataset);
     H5Tclose(file_type);
-    return done ? STATUS_OK : hdf5_error(error, STATUS_IO, arrays->part, name);
+    return done ? STATUS_OK : hdf5_error(error, STATUS_IO, name_of(arrays), name);
+}
+
+/** The name of a member of a group, "" standing for the file. */
+static void member_name(const char *group, const char *name, char path[512])
+{
+    snprintf(path, 512, "%s%s%s", group, group[0] == '\0' ? "" : "/", name);
+}
+
+static bool attach_dimension(hid_t file, hid_t dataset, const char *group, const char *name, int dimension)
+{
+    char path[512];
+    member_name(group, name, path);
+    hid_t scale = H5Dopen2(file, path, H5P_DEFAULT);
+    const bool done = scale >= 0 && H5DSattach_scale(dataset, scale, (unsigned int)dimension) >= 0 &&
+                      H5DSset_label(dataset, (unsigned int)dimension, name) >= 0;
+    H5Dclose(scale);
+    return done;
+}
+
+enum status hdf5_arrays_add_described(struct hdf5_arrays *arrays, const char *group,
+                                      const struct hdf5_described *array, struct error *error)
+{
+    char path[512];
+    member_name(group, array->name, path);
+    TRY(hdf5_arrays_add(arrays, path, array->type, array->n_dimensions, array->shape, array->values,
+                        array->units, array->description, error));
+    hid_t dataset = H5Dopen2(arrays->file, path, H5P_DEFAULT);
+    bool done = dataset >= 0 && hdf5_set_text(dataset, "long_name", array->long_name);
+    if (strcmp(array->dimensions[0], array->name) == 0)
+        done = done && H5DSset_scale(dataset, array->name) >= 0;
+    else
+        for (int i = 0; i < array->n_dimensions && done; i++)
+            done = attach_dimension(arrays->file, dataset, group, array->dimensions[i], i);
+    enum status status = done ? STATUS_OK : hdf5_error(error, STATUS_IO, name_of(arrays), path);
+    H5Dclose(dataset);
+    return status;
+}
+
+enum status hdf5_arrays_open(const char *path, struct hdf5_arrays **arrays, struct error *error)
+{
+    struct hdf5_arrays *made = NULL;
+    hdf5_prepare();
+    TRY(MEMORY_ALLOCATE(made, 1, error));
+    enum status status = memory_copy_text(&made->path, path, error);
+    made->file = status == STATUS_OK ? hdf5_open_alone(path, H5F_ACC_RDWR) : H5I_INVALID_HID;
+    if (status == STATUS_OK && made->file < 0)
+        status = hdf5_error(error, STATUS_IO, path, "cannot be opened again");
+    if (status == STATUS_OK)
+        *arrays = made;
+    else
+        hdf5_arrays_discard(made);
+    return status;
+}
+
+enum status hdf5_arrays_close(struct hdf5_arrays *arrays, struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (H5Fclose(arrays->file) < 0)
+        status = hdf5_error(error, STATUS_IO, arrays->path, "cannot be closed");
+    arrays->file = H5I_INVALID_HID;
+    hdf5_arrays_discard(arrays);
+    return status;
 }
 
 enum status hdf5_arrays_set_text(struct hdf5_arrays *arrays, const char *object, const char *name,
@@ -272,7 +494,17 @@ enum status hdf5_arrays_set_text(struct hdf5_arrays *arrays, const char *object,
 {
     hid_t target = H5Oopen(arrays->file, object, H5P_DEFAULT);
     bool done = target >= 0 && hdf5_set_text(target, name, text);
-    enum status status = done ? STATUS_OK : hdf5_error(error, STATUS_IO, arrays->part, name);
+    enum status status = done ? STATUS_OK : hdf5_error(error, STATUS_IO, name_of(arrays), name);
+    H5Oclose(target);
+    return status;
+}
+
+static enum status set_number(struct hdf5_arrays *arrays, const char *object, const char *name,
+                              enum record_type type, const void *value, struct error *error)
+{
+    hid_t target = H5Oopen(arrays->file, object, H5P_DEFAULT);
+    bool done = target >= 0 && hdf5_set_numbers(target, name, type, 0, value);
+    enum status status = done ? STATUS_OK : hdf5_error(error, STATUS_IO, name_of(arrays), name);
     H5Oclose(target);
     return status;
 }
@@ -280,18 +512,20 @@ enum status hdf5_arrays_set_text(struct hdf5_arrays *arrays, const char *object,
 enum status hdf5_arrays_set_number(struct hdf5_arrays *arrays, const char *object, const char *name,
                                    double value, struct error *error)
 {
-    hid_t target = H5Oopen(arrays->file, object, H5P_DEFAULT);
-    bool done = target >= 0 && hdf5_set_numbers(target, name, RECORD_FLOAT64, 0, &value);
-    enum status status = done ? STATUS_OK : hdf5_error(error, STATUS_IO, arrays->part, name);
-    H5Oclose(target);
-    return status;
+    return set_number(arrays, object, name, RECORD_FLOAT64, &value, error);
+}
+
+enum status hdf5_arrays_set_integer(struct hdf5_arrays *arrays, const char *object, const char *name,
+                                    int64_t value, struct error *error)
+{
+    return set_number(arrays, object, name, RECORD_INT64, &value, error);
 }
 
 enum status hdf5_arrays_publish(struct hdf5_arrays *arrays, struct error *error)
 {
     enum status status = STATUS_OK;
     if (H5Fclose(arrays->file) < 0)
-        status = hdf5_error(error, STATUS_IO, arrays->part, "cannot be closed");
+        status = hdf5_error(error, STATUS_IO, name_of(arrays), "cannot be closed");
     arrays->file = H5I_INVALID_HID;
     if (status == STATUS_OK)
         status = file_publish(arrays->part, arrays->path, error);

@@ -443,6 +443,25 @@ static enum status write_weights(const struct target *target, const struct resul
     return write_table(target, &table);
 }
 
+static enum status write_naturals(const struct target *target, const struct results_description *description)
+{
+    static const struct results_scale scale = {"reference", "1", "natural references", "row of this table"};
+    static const struct column columns[] = {
+        COLUMN(results_natural, subject, RECORD_TEXT, "subject", "name of the subject"),
+        COLUMN(results_natural, file, RECORD_TEXT, "file", "path of the natural references"),
+        COLUMN(results_natural, sha256, RECORD_TEXT, "SHA-256", "of the file's content"),
+        COLUMN(results_natural, data, RECORD_TEXT, "dataset", "where its images were"),
+    };
+    const struct table table = {.group = RESULTS_PROVENANCE "/natural",
+                                .scale = &scale,
+                                .columns = columns,
+                                .n_columns = sizeof columns / sizeof *columns,
+                                .rows = description->naturals,
+                                .row_bytes = sizeof *description->naturals,
+                                .n_rows = description->n_naturals};
+    return write_table(target, &table);
+}
+
 /* A whole text as a scalar dataset: it has no dimension, hence no chunks; the seal covers it. */
 static enum status write_text(const struct target *target, const char *path, const char *text,
                               const char *long_name, const char *about)
@@ -491,6 +510,7 @@ static enum status write_provenance(const struct target *target,
                    "the job with all defaults filled in"));
     TRY(write_incarnations(target, description));
     TRY(write_weights(target, description));
+    TRY(write_naturals(target, description));
     hid_t object = H5Gopen2(target->file, RESULTS_PROVENANCE, H5P_DEFAULT);
     bool done = object >= 0 && set_provenance_attributes(object, description, circumstances);
     enum status status = done ? STATUS_OK : fault(target, RESULTS_PROVENANCE);

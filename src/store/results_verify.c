@@ -221,19 +221,19 @@ static enum status count_runs(const struct check *check, const struct results_ar
     return status;
 }
 
-/* Every run is about a unit that the subject's table has. */
-static enum status check_unit_rows(const struct check *check, const char *path,
-                                   const struct results_group *group)
+/* `unit` of a group names rows of the subject's table, and nothing else. */
+static enum status check_unit_rows(const struct check *check, const char *path, const char *subject,
+                                   size_t n_rows)
 {
     char units[2 * RESULTS_PATH_CAPACITY], rows_path[2 * RESULTS_PATH_CAPACITY];
     int32_t *rows = NULL;
-    snprintf(units, sizeof units, "%s/%s", RESULTS_UNITS, group->subject);
+    snprintf(units, sizeof units, "%s/%s", RESULTS_UNITS, subject);
     snprintf(rows_path, sizeof rows_path, "%s/%s", path, RESULTS_UNIT);
     const hsize_t n_units = scale_length(check->file, units, &results_scale_unit);
-    TRY(MEMORY_ALLOCATE(rows, group->n_units, check->error));
+    TRY(MEMORY_ALLOCATE(rows, n_rows, check->error));
     hid_t dataset = H5Dopen2(check->file, rows_path, H5P_DEFAULT);
     bool done = H5Dread(dataset, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, rows) >= 0;
-    for (size_t i = 0; i < group->n_units && done; i++)
+    for (size_t i = 0; i < n_rows && done; i++)
         done = rows[i] >= 0 && (hsize_t)rows[i] < n_units;
     H5Dclose(dataset);
     free(rows);
@@ -246,7 +246,7 @@ static enum status check_group(const struct check *check, struct results_group *
     char path[RESULTS_PATH_CAPACITY];
     TRY(results_group_path(group, PLACE_CENSUS, path, check->error));
     TRY(read_group_sizes(check, path, group));
-    TRY(check_unit_rows(check, path, group));
+    TRY(check_unit_rows(check, path, group->subject, group->n_units));
     for (int i = 0; i < N_RECORD_FIELDS; i++) {
         struct results_array array;
         bool exists;
@@ -299,6 +299,37 @@ static enum status check_level(const struct check *check, const char *path, int 
     return STATUS_OK;
 }
 
+/* ---- natural references ---- */
+
+static enum status check_natural(const struct check *check, const char *path, const char *subject)
+{
+    char best[2 * RESULTS_PATH_CAPACITY];
+    hsize_t shape[H5S_MAX_RANK];
+    const size_t n_units = scale_length(check->file, path, &results_scale_unit);
+    if (n_units == 0)
+        return damaged(check, path, "its units are missing");
+    snprintf(best, sizeof best, "%s/%s", path, NATURAL_TOP_ACTIVATION);
+    if (get_shape(check->file, best, shape) != 2 || shape[0] != n_units)
+        return damaged(check, best, "its shape does not fit the units of the group");
+    return check_unit_rows(check, path, subject, n_units);
+}
+
+/* A results file need not have any. */
+static enum status check_naturals(const struct check *check)
+{
+    hsize_t n_members = 0;
+    if (H5Lexists(check->file, RESULTS_NATURAL, H5P_DEFAULT) <= 0)
+        return STATUS_OK;
+    TRY(count_members(check, RESULTS_NATURAL, &n_members));
+    for (hsize_t i = 0; i < n_members; i++) {
+        char path[RESULTS_PATH_CAPACITY], name[NAME_CAPACITY];
+        TRY(member_name(check, RESULTS_NATURAL, i, name));
+        snprintf(path, sizeof path, "%s/%s", RESULTS_NATURAL, name);
+        TRY(check_natural(check, path, name));
+    }
+    return STATUS_OK;
+}
+
 static enum status check_content(struct check *check)
 {
     char names[3][NAME_CAPACITY];
@@ -306,6 +337,7 @@ static enum status check_content(struct check *check)
     TRY(check_format(check, &complete));
     TRY(read_all_datasets(check));
     TRY(check_level(check, RESULTS_CENSUS, 0, names));
+    TRY(check_naturals(check));
     if (complete != (check->summary->n_missing == 0))
         return damaged(check, "/", "attribute complete contradicts the runs");
     return STATUS_OK;

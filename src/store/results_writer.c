@@ -256,6 +256,8 @@ static enum status space_needed(const struct results_description *description, s
     *n_bytes = group_bytes + strlen(description->job) + strlen(description->settings);
     for (size_t i = 0; i < description->n_subjects; i++)
         *n_bytes += description->subjects[i].n_units * sizeof(struct results_unit);
+    for (size_t i = 0; i < description->n_naturals; i++)
+        *n_bytes += natural_table_bytes(description->naturals[i].table);
     for (size_t i = 0; i < description->n_groups; i++) {
         *n_bytes += group_bytes;
         for (int j = 0; j < N_RECORD_FIELDS; j++) {
@@ -350,6 +352,23 @@ static enum status sum_up(const struct writer *writer, struct results_summary *s
     return STATUS_OK;
 }
 
+static enum status add_naturals(const struct writer *writer, struct error *error)
+{
+    const struct results_description *description = writer->description;
+    struct hdf5_arrays *file = NULL;
+    enum status status = STATUS_OK;
+    if (description->n_naturals == 0)
+        return STATUS_OK;
+    TRY(hdf5_arrays_open(writer->part, &file, error));
+    for (size_t i = 0; i < description->n_naturals && status == STATUS_OK; i++)
+        status =
+            natural_group_add(file, description->naturals[i].subject, description->naturals[i].table, error);
+    if (status == STATUS_OK)
+        return hdf5_arrays_close(file, error);
+    hdf5_arrays_discard(file);
+    return status;
+}
+
 static enum status complete_alone(const struct writer *writer,
                                   const struct results_circumstances *circumstances, struct error *error)
 {
@@ -357,6 +376,7 @@ static enum status complete_alone(const struct writer *writer,
         return STATUS_OK;
     TRY(reserve_alone(writer, error)); /* closing the file has given the space back */
     TRY(results_tables_write(writer->part, writer->description, circumstances, error));
+    TRY(add_naturals(writer, error));
     return file_sync(writer->part, error);
 }
 

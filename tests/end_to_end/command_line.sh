@@ -53,7 +53,7 @@ documents list model folder
 documents forward model input output timesteps neuron kernels spikes tensors
 documents encode model data output limit kernels images
 documents accuracy model data limit timesteps neuron kernels tensors
-documents natural model data output limit top images timesteps neuron kernels tensors
+documents natural model data output limit top images no-images timesteps neuron kernels tensors
 prints "help, after other options" '^Usage: meicensus run' run --shard 3 --help
 
 refused 2 'a command is missing'
