@@ -95,11 +95,16 @@ def import_command(recipe: str, path: Path, options: argparse.Namespace) -> str:
 
 
 def accuracy_command(recipe: str, source: Source, options: argparse.Namespace) -> str:
-    """What measures it with the C program, which reads files that are not packed."""
+    """What measures it with the C program."""
+    unpack, images = data_command(source, options)
+    model = shlex.quote(str(options.output / f"{recipe}.yaml"))
+    return "\n".join([*unpack, f"build/meicensus accuracy --model {model} --data {images}"])
+
+
+def data_command(source: Source, options: argparse.Namespace) -> tuple[list[str], str]:
+    """What unpacks the test images for the C program, where they are packed, and the file that it takes."""
     files = [find_file(options.data, name, source.origin) for name in source.test_files]
     folder = options.output if any(file.suffix in UNPACK for file in files) else options.data
     unpack = [f"{UNPACK.get(file.suffix, 'cat')} {shlex.quote(str(file))} > {shlex.quote(str(folder / name))}"
               for file, name in zip(files, source.test_files) if folder != options.data]
-    images = shlex.quote(str(folder / source.test_files[0]))
-    model = shlex.quote(str(options.output / f"{recipe}.yaml"))
-    return "\n".join([*unpack, f"build/meicensus accuracy --model {model} --data {images}"])
+    return unpack, shlex.quote(str(folder / source.test_files[0]))
