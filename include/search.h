@@ -31,6 +31,7 @@ struct search_problem {
     int n_points;     /**< n, >= 2: each index is in 0..n-1 (a power of two for quantised methods) */
     int64_t budget;   /**< queries the run may use, >= 1; methods may plan with it */
     uint64_t key;     /**< Philox key of the run */
+    double low, high; /**< values of index 0 and of n-1 on a grid; equal: indices are rows of a codebook */
 };
 
 struct search; /* opaque: each method has its own */

@@ -45,8 +45,12 @@ static enum status start_search(const struct lockstep *lockstep, struct active_r
     const struct plan *plan = lockstep->plan;
     const struct job_method *method = &plan->job->methods[lockstep->group->method];
     const struct latent_space *latent = model_latent(plan->generators[lockstep->group->generator]);
-    const struct search_problem problem = {latent->n_dimensions, latent->n_points,
-                                           lockstep->group->layout.sizes.budget, active->run->key};
+    const struct search_problem problem = {.n_dimensions = latent->n_dimensions,
+                                           .n_points = latent->n_points,
+                                           .budget = lockstep->group->layout.sizes.budget,
+                                           .key = active->run->key,
+                                           .low = latent->kind == LATENT_GRID ? latent->low : 0,
+                                           .high = latent->kind == LATENT_GRID ? latent->high : 0};
     if (active->search != NULL)
         active->method->destroy(active->search);
     active->search = NULL;

@@ -10,6 +10,10 @@ extern const struct search_method search_tt_s;
 extern const struct search_method search_tt_b;
 extern const struct search_method search_tt_exp;
 extern const struct search_method search_tt_plain;
+extern const struct search_method search_cma_cholesky;
+extern const struct search_method search_xdream_ga;
+extern const struct search_method search_fdgd;
+extern const struct search_method search_nes;
 extern const struct search_method search_one_plus_one;
 extern const struct search_method search_random;
 

@@ -79,7 +79,8 @@ static double measure_subject(struct evaluator *evaluator, const struct unit *un
 static double measure_search(const struct plan *plan, double seconds, struct error *error)
 {
     const struct job_method *method = &plan->job->methods[0];
-    const struct search_problem problem = {128, 64, BUDGET, 1};
+    const struct search_problem problem = {
+        .n_dimensions = 128, .n_points = 64, .budget = BUDGET, .key = 1, .low = -4, .high = 4};
     const int batch = method->method->batch(method->settings);
     struct search *search;
     int32_t codes[4096];

@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/end_to_end/common/census.sh
 
-commands='run plan status gather verify list forward accuracy natural encode'
+commands='run plan status gather verify list forward accuracy natural encode optimize'
 
 # prints NAME PATTERN ARGUMENT...   succeeds, and a line of the output matches
 prints() {
@@ -52,6 +52,7 @@ documents verify
 documents list model folder
 documents forward model input output timesteps neuron kernels spikes tensors
 documents encode model data output limit kernels images
+documents optimize function method settings dim points grid budget seeds
 documents accuracy model data limit timesteps neuron kernels tensors
 documents natural model data output limit top images no-images timesteps neuron kernels tensors
 prints "help, after other options" '^Usage: meicensus run' run --shard 3 --help
