@@ -17,7 +17,7 @@ from .loop import Training
 from .record import Panel
 from .schedule import Stage
 
-HIDDEN, RESIDUAL, DIMENSIONS, ENTRIES = 64, 32, 32, 256
+HIDDEN, RESIDUAL, DIMENSIONS, ENTRIES = 32, 32, 32, 256
 COMMITMENT = 0.25
 CODEBOOK_DECAY = 0.95
 LEAST_USE = 2      # entries that fewer vectors of a batch choose, in the moving average, are replaced
