@@ -2,11 +2,14 @@
 /**
  * Labelled images on disk, read one by one:
  *   binary CIFAR-10 files (https://www.cs.toronto.edu/~kriz/cifar.html), or files in their layout: rows of
- * one label byte and the image, bytes [channel][height][width]; one file, or a folder of which every *.bin in
- *   the order of their names;
- *   PNG images: a folder without *.bin, of which every *.png, and every *.png of its sub-folders, in the
- * order of their paths. A sub-folder is named after the class of its images, or after its number; images that
- * lie in no sub-folder have no label. Files from outside are hostile until checked.
+ *   one label byte and the image, bytes [channel][height][width]; one file, or a folder of which every *.bin
+ * in the order of their names; IDX files, as MNIST and Fashion-MNIST have them, unpacked:
+ * NAME-images-idx3-ubyte, grey images (big-endian uint32 0x803, images, height, width; bytes), and
+ * NAME-labels-idx1-ubyte beside it (0x801, labels; bytes); one file of images, or a folder of which every one
+ * in the order of their names; PNG images, RGB or grey as the model has channels: a folder without the above,
+ * of which every *.png, and every *.png of its sub-folders, in the order of their paths. A sub-folder is
+ * named after the class of its images, or after its number; images that lie in no sub-folder have no label.
+ * Files from outside are hostile until checked.
  */
 #ifndef MEICENSUS_DATASET_H
 #define MEICENSUS_DATASET_H
@@ -29,7 +32,8 @@ struct dataset; /* opaque */
 
 /**
  * List the images and check their labels and sizes. dataset_close it. STATUS_IO; STATUS_BAD_INPUT: not whole
- * rows, a PNG of another size or without plain RGB, a label that the model has no class for, no image at all.
+ * rows, an IDX file that is cut or not like its labels, images of another size or other channels, a label
+ * that the model has no class for, no image at all.
  */
 enum status dataset_open(const char *path, const struct dataset_request *request, struct dataset **dataset,
                          struct error *error);

@@ -9,7 +9,9 @@ enum { MAX_TOP = 1000, MAX_IMAGES = 1000000000 };
 static const struct command_option options[] = {
     NETWORK_MODEL_OPTION,
     {"data", "DIR", NULL, true, false,
-     "folder of binary CIFAR-10 files (*.bin) or of PNG images, in one folder a class"},
+     "binary CIFAR-10 file, MNIST's *-images-idx3-ubyte, or a folder of them or of PNG images, in one folder "
+     "a "
+     "class"},
     {"output", "FILE", NULL, true, false, "HDF5 file to write; an older one is replaced"},
     NETWORK_TENSORS_OPTION,
     NETWORK_TIMESTEPS_OPTION,

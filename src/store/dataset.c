@@ -13,6 +13,9 @@
 #include "dataset_files.h"
 #include "memory.h"
 
+/** What the files of a dataset are. */
+enum file_kind { BINARY_ROWS, IDX, PNG };
+
 /** A file of images. */
 struct source {
     char *path;
@@ -23,7 +26,7 @@ struct source {
 struct place {
     size_t source;
     int label;
-    long offset; /**< of its bytes in a binary file; -1: the source is a PNG */
+    long offset; /**< of its bytes in a file of many images; -1: the source is a PNG */
 };
 
 struct dataset {
@@ -169,29 +172,52 @@ static bool is_full(const struct dataset *dataset)
     return dataset->request.limit > 0 && dataset->n_images == dataset->request.limit;
 }
 
-/** The rows of a binary file of which `labels` are read already. */
-static enum status add_rows(struct dataset *dataset, size_t source, const unsigned char *labels,
-                            size_t n_rows, struct error *error)
+/** Where the images of a file lie, and where their labels come from. */
+struct layout {
+    const char *labels_path;
+    size_t first, stride; /**< bytes to the first image, and from one to the next */
+};
+
+/** The images of a file of which `labels` are read already. */
+static enum status add_images(struct dataset *dataset, size_t source, const struct layout *layout,
+                              const unsigned char *labels, size_t n_images, struct error *error)
 {
     const struct dataset_request *request = &dataset->request;
-    const size_t row_bytes = 1 + dataset_image_values(dataset);
-    for (size_t i = 0; i < n_rows && !is_full(dataset); i++) {
+    for (size_t i = 0; i < n_images && !is_full(dataset); i++) {
         if (request->n_classes > 0 && labels[i] >= request->n_classes)
             return error_set(error, STATUS_BAD_INPUT, "%s: image %zu has label %d, but %s has %d classes",
-                             dataset->sources[source].path, i, labels[i], request->model, request->n_classes);
-        TRY(add_image(dataset, source, labels[i], (long)(i * row_bytes + 1), error));
+                             layout->labels_path, i, labels[i], request->model, request->n_classes);
+        TRY(add_image(dataset, source, labels[i], (long)(layout->first + i * layout->stride), error));
     }
     return STATUS_OK;
 }
 
 static enum status add_binary(struct dataset *dataset, size_t source, struct error *error)
 {
+    const char *path = dataset->sources[source].path;
+    const struct layout layout = {path, 1, 1 + dataset_image_values(dataset)};
     unsigned char *labels = NULL;
     size_t n_rows;
-    TRY(binary_file_labels(dataset->sources[source].path, 1 + dataset_image_values(dataset), &labels, &n_rows,
-                           error));
-    enum status status = add_rows(dataset, source, labels, n_rows, error);
+    TRY(binary_file_labels(path, layout.stride, &labels, &n_rows, error));
+    enum status status = add_images(dataset, source, &layout, labels, n_rows, error);
     free(labels);
+    return status;
+}
+
+static enum status add_idx(struct dataset *dataset, size_t source, struct error *error)
+{
+    const char *path = dataset->sources[source].path;
+    char *labels_path = NULL;
+    unsigned char *labels = NULL;
+    size_t n_images;
+    enum status status = STATUS_OK;
+    TRY_CLEANUP(idx_labels_path(path, &labels_path, error));
+    TRY_CLEANUP(idx_file_labels(path, labels_path, &dataset->request, &labels, &n_images, error));
+    const struct layout layout = {labels_path, IDX_IMAGES_HEADER, dataset_image_values(dataset)};
+    status = add_images(dataset, source, &layout, labels, n_images, error);
+cleanup:
+    free(labels);
+    free(labels_path);
     return status;
 }
 
@@ -201,35 +227,43 @@ static enum status add_png(struct dataset *dataset, size_t source, struct error 
     return add_image(dataset, source, dataset->sources[source].label, -1, error);
 }
 
-static enum status list_folder(struct dataset *dataset, const char *path, bool *is_binary,
+/** Every file of the first kind of which the folder has any. */
+static enum status list_folder(struct dataset *dataset, const char *path, enum file_kind *kind,
                                struct error *error)
 {
+    *kind = BINARY_ROWS;
     TRY(add_files(dataset, path, ".bin", -1, error));
-    *is_binary = dataset->n_sources > 0;
-    if (!*is_binary) {
+    if (dataset->n_sources == 0) {
+        *kind = IDX;
+        TRY(add_files(dataset, path, IDX_IMAGES_SUFFIX, -1, error));
+    }
+    if (dataset->n_sources == 0) {
+        *kind = PNG;
         TRY(add_files(dataset, path, ".png", -1, error));
         TRY(add_class_folders(dataset, path, error));
     }
     if (dataset->n_sources == 0)
-        return error_set(
-            error, STATUS_BAD_INPUT,
-            "%s: no file *.bin (binary CIFAR-10) or *.png in this folder or, of the latter, in a "
-            "folder of it",
-            path);
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%s: no file *.bin (binary CIFAR-10), *" IDX_IMAGES_SUFFIX
+                         " (unpacked) or *.png in this folder or, of the latter, in a folder of it",
+                         path);
     qsort(dataset->sources, dataset->n_sources, sizeof *dataset->sources, compare_sources);
     return STATUS_OK;
 }
 
 static enum status list_images(struct dataset *dataset, const char *path, struct error *error)
 {
+    static enum status (*const add[])(struct dataset *, size_t, struct error *) = {
+        [BINARY_ROWS] = add_binary, [IDX] = add_idx, [PNG] = add_png};
     struct stat information;
-    bool is_binary = true;
+    const char *slash = strrchr(path, '/');
+    enum file_kind kind = ends_with(slash != NULL ? slash + 1 : path, IDX_IMAGES_SUFFIX) ? IDX : BINARY_ROWS;
     if (stat(path, &information) != 0)
         return error_set_errno(error, STATUS_IO, "%s: cannot be opened", path);
-    TRY(S_ISDIR(information.st_mode) ? list_folder(dataset, path, &is_binary, error)
+    TRY(S_ISDIR(information.st_mode) ? list_folder(dataset, path, &kind, error)
                                      : add_source(dataset, "", path, -1, error));
     for (size_t i = 0; i < dataset->n_sources && !is_full(dataset); i++)
-        TRY(is_binary ? add_binary(dataset, i, error) : add_png(dataset, i, error));
+        TRY(add[kind](dataset, i, error));
     return STATUS_OK;
 }
 

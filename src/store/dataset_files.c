@@ -10,7 +10,7 @@
 
 #include "memory.h"
 
-enum { RGB = 3 };
+enum { GREY = 1, RGB = 3 };
 
 /* ---- binary rows ---- */
 
@@ -32,7 +32,7 @@ static enum status count_rows(FILE *stream, const char *path, size_t row_bytes, 
         return STATUS_OK;
     return error_set(error, STATUS_BAD_INPUT,
                      "%s: %zu bytes are not whole rows of %zu bytes (label and image); expected a binary "
-                     "CIFAR-10 file, unpacked",
+                     "CIFAR-10 file, unpacked, or one named *-images-idx3-ubyte",
                      path, n_bytes, row_bytes);
 }
 
@@ -77,20 +77,22 @@ enum status binary_file_read(const char *path, long offset, size_t n_bytes, unsi
 static enum status check_format(const png_image *png, const char *path, const struct dataset_request *request,
                                 struct error *error)
 {
-    if (request->channels != RGB)
-        return error_set(error, STATUS_BAD_INPUT, "%s: PNG images are RGB, but %s takes %d channels", path,
-                         request->model, request->channels);
+    const png_uint_32 format = png->format & ~(png_uint_32)PNG_FORMAT_FLAG_COLORMAP;
+    if (request->channels != RGB && request->channels != GREY)
+        return error_set(error, STATUS_BAD_INPUT, "%s: PNG images are RGB or grey, but %s takes %d channels",
+                         path, request->model, request->channels);
     if (png->width != (png_uint_32)request->width || png->height != (png_uint_32)request->height)
         return error_set(error, STATUS_BAD_INPUT,
                          "%s: the image is %u x %u pixels (width x height); %s takes %d x %d", path,
                          (unsigned int)png->width, (unsigned int)png->height, request->model, request->width,
                          request->height);
-    if ((png->format & ~(png_uint_32)PNG_FORMAT_FLAG_COLORMAP) == PNG_FORMAT_FLAG_COLOR)
+    if (format == (request->channels == RGB ? PNG_FORMAT_FLAG_COLOR : 0))
         return STATUS_OK;
-    return error_set(error, STATUS_BAD_INPUT, "%s: the image is %s%s%s; expected RGB of 8 bits", path,
+    return error_set(error, STATUS_BAD_INPUT, "%s: the image is %s%s%s; expected %s of 8 bits", path,
                      (png->format & PNG_FORMAT_FLAG_COLOR) != 0 ? "RGB" : "grey",
                      (png->format & PNG_FORMAT_FLAG_ALPHA) != 0 ? " with transparency" : "",
-                     (png->format & PNG_FORMAT_FLAG_LINEAR) != 0 ? " of 16 bits" : "");
+                     (png->format & PNG_FORMAT_FLAG_LINEAR) != 0 ? " of 16 bits" : "",
+                     request->channels == RGB ? "RGB" : "grey");
 }
 
 /** Begins to read `png`; png_image_free it in any case. */
@@ -114,22 +116,24 @@ enum status png_file_check(const char *path, const struct dataset_request *reque
 }
 
 /** [height][width][channel] -> [channel][height][width] */
-static void split_channels(const unsigned char *pixels, size_t n_pixels, unsigned char *bytes)
+static void split_channels(const unsigned char *pixels, size_t n_pixels, size_t n_channels,
+                           unsigned char *bytes)
 {
-    for (size_t c = 0; c < RGB; c++)
+    for (size_t c = 0; c < n_channels; c++)
         for (size_t p = 0; p < n_pixels; p++)
-            bytes[c * n_pixels + p] = pixels[p * RGB + c];
+            bytes[c * n_pixels + p] = pixels[p * n_channels + c];
 }
 
-static enum status finish_png(png_image *png, const char *path, unsigned char *bytes, struct error *error)
+static enum status finish_png(png_image *png, const char *path, size_t n_channels, unsigned char *bytes,
+                              struct error *error)
 {
     const size_t n_pixels = (size_t)png->width * png->height;
     unsigned char *pixels = NULL;
     enum status status = STATUS_OK;
-    png->format = PNG_FORMAT_RGB;
-    TRY(MEMORY_ALLOCATE(pixels, n_pixels * RGB, error));
+    png->format = n_channels == RGB ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
+    TRY(MEMORY_ALLOCATE(pixels, n_pixels * n_channels, error));
     if (png_image_finish_read(png, /*background=*/NULL, pixels, /*row_stride=*/0, /*colormap=*/NULL))
-        split_channels(pixels, n_pixels, bytes);
+        split_channels(pixels, n_pixels, n_channels, bytes);
     else
         status = error_set(error, STATUS_BAD_INPUT, "%s: cannot be read as PNG (%s)", path, png->message);
     free(pixels);
@@ -144,7 +148,7 @@ enum status png_file_read(const char *path, const struct dataset_request *reques
     TRY(open_file(path, &stream, error));
     enum status status = begin_png(stream, path, request, &png, error);
     if (status == STATUS_OK)
-        status = finish_png(&png, path, bytes, error);
+        status = finish_png(&png, path, (size_t)request->channels, bytes, error);
     png_image_free(&png);
     fclose(stream);
     return status;
