@@ -284,10 +284,11 @@ static void natural_left_out(const struct subject *subject, const struct group *
     if (group->minimise)
         snprintf(note, NOTE_CAPACITY, "activation minimised: no ratio");
     else if (n_unfinished + n_without + n_silent > 0)
-        snprintf(note, NOTE_CAPACITY,
-                 "of %zu units without a ratio: %zu that no image excites, %zu without a natural reference, "
-                 "%zu without a finished run (of %zu units)",
-                 n_unfinished + n_without + n_silent, n_silent, n_without, n_unfinished, n_units);
+        snprintf(
+            note, NOTE_CAPACITY,
+            "%zu of %zu units without a ratio (no image excites: %zu; no natural reference: %zu; no finished "
+            "run: %zu)",
+            n_unfinished + n_without + n_silent, n_units, n_silent, n_without, n_unfinished);
 }
 
 enum { ACTIVATION, RELATIVE, REPLICATES, ENTROPY, PERPLEXITY };

@@ -46,7 +46,7 @@ every_plot_is_whole() {
 # every_table_is_there   with rows, and listed
 every_table_is_there() {
     local name
-    for name in summary units activation replicates entropy perplexity convergence distance comparison; do
+    for name in summary units activation relative replicates entropy perplexity convergence distance comparison; do
         if [ "$(wc -l <"$figures/$name.csv")" -lt 2 ] || ! grep -q "^  $name.csv: " "$figures/../README.txt"; then
             echo "$name.csv is empty or not listed" >>"$folder/log"
             return 1
@@ -121,6 +121,26 @@ column random distance series=0 layer=layer1.0.sn1 | paste "$folder/log" - |
     awk '{ n++; if ($1 / $2 < 0.9 || $1 / $2 > 1.1) bad = 1 } END { exit bad || n != 2 }'
 report 'distances of random codes are those expected' $?
 
+# Ratios to the best dataset image: as the columns say; of every five units one is excited by no image, and the
+# single neurons have no reference.
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) place[$i] = i; next }
+    {
+        natural = $place["natural_activation"]
+        ratio = $place["relative_activation"]
+        none += ratio == ""
+        wrong += ratio != "" && (natural <= 0 || (ratio * natural / $place["activation"] - 1) ^ 2 > 1e-12)
+        silent += natural == "0" && ratio == ""
+        neurons += $place["kind"] == "neuron" && natural == "" && $place["natural_image"] == -1
+    }
+    END { print none, wrong, silent, neurons; exit wrong > 0 || none != silent + neurons || silent != 6 * 19 || neurons != 6 * 24 }' \
+    "$figures/units.csv" >"$folder/log"
+report 'ratios to the best dataset image are those of the columns' $?
+column note relative layer="layer1.0.sn1" >"$folder/log"
+grep -q '5 of 24 units without a ratio (no image excites: 5; no natural reference: 0; no finished run: 0)' "$folder/log" &&
+    grep -q '24 of 24 units without a ratio (no image excites: 0; no natural reference: 24;' "$figures/relative.csv" &&
+    [ "$(column n_relative summary layer=layer1.0.sn1 | sort -u)" = 19 ]
+report 'units without a ratio are counted' $?
+
 analyse usual second
 diff -r "$folder/first" "$folder/second" >"$folder/log" 2>&1
 report 'a second analysis gives the same bytes in every file' $?
@@ -136,9 +156,9 @@ says() {
     done
 }
 says one 'comparison: one method and one generator only' 'distance: no unit with two finished' \
-    'replicates: no unit with two finished replicates'
+    'replicates: no unit with two finished replicates' 'relative: no natural references in the results file'
 report 'one run says what cannot be compared' $?
-says silent 'distance: no unit with two finished, not silent' &&
+says silent 'distance: no unit with two finished, not silent' 'relative: no unit .* that some image .* excites' &&
     [ "$(column note summary | sort -u)" = 'every finished run is silent' ]
 report 'a silent census says so' $?
 says bare 'entropy: no finished run with repeated presentations'
@@ -148,7 +168,7 @@ report 'few units have no intervals, and a note' $?
 says gaps && [ "$(total missing)" -gt 0 ] && [ "$(total failed)" -gt 0 ] &&
     [ $(($(total "done") + $(total missing) + $(total failed))) -eq "$(total runs)" ]
 report 'missing and failed runs are counted' $?
-says minimise
+says minimise && grep -q 'activation minimised: no ratio' "$figures/relative.csv"
 report 'minimised units are analysed' $?
 mkdir "$folder/empty" && PATH=$folder/empty "$analyze" "$folder/one.h5" --out "$folder/plain" >"$folder/log" 2>&1 &&
     grep -q 'gnuplot is not installed' "$folder/log" && [ -s "$folder/plain/spiking_resnet18/activation.csv" ]

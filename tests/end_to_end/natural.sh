@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # `natural` on random images: whatever the number of ranks, killed or not, rows or PNG, the file is the same; what
-# is in it is what `forward` says; wrong inputs and their messages.
+# is in it is what `forward` says; a job that names it takes it into the results and their analysis; wrong inputs and
+# their messages.
 # TEST_SEED=N repeats the choices of an earlier test.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -57,7 +58,7 @@ images_shown() {
 
 mkdir "$folder/data" "$folder/png" "$folder/flat" "$folder/empty"
 images $n_images 1 >"$folder/data/a.bin"
-whole=(--data "$folder/data" --images --top 1)
+whole=(--data "$folder/data" --top 1)
 for ranks in 1 2 3; do
     natural $ranks "ranks$ranks.h5" "${whole[@]}" && says "3914 units, 1 best of $n_images images each"
     report "$ranks ranks" $?
@@ -73,12 +74,15 @@ agrees_with_forward() {
     local n_few=270
     head -c $((n_few * 3073)) "$folder/data/a.bin" >"$folder/few.bin"
     perl -e '
-        my @mean = (0.4914, 0.4822, 0.4465), my @std = (0.2023, 0.1994, 0.2010);
+        sub single { unpack "f", pack "f", $_[0] }
+        my @mean = map { single($_) } 0.4914, 0.4822, 0.4465;
+        my @std = map { single($_) } 0.2023, 0.1994, 0.2010;
         binmode STDIN;
         binmode STDOUT;
         while (read STDIN, my $row, 3073) {
             my @byte = unpack "C*", substr $row, 1;
-            print pack "f<*", map { my $c = int $_ / 1024; ($byte[$_] / 255 - $mean[$c]) / $std[$c] } 0 .. $#byte;
+            print pack "f<*", map { my $c = int $_ / 1024; single(single($byte[$_] / 255) - $mean[$c]) / $std[$c] }
+                0 .. $#byte;
         }' <"$folder/few.bin" >"$folder/normalised.raw"
     printf '%s\n' 'PATH input' 'INPUT-CLASS FP' 'INPUT-SIZE 32' 'INPUT-BYTE-ORDER LE' 'RANK 4' \
         "DIMENSION-SIZES $n_few 3 32 32" 'OUTPUT-CLASS FP' 'OUTPUT-SIZE 32' >"$folder/layout"
@@ -121,31 +125,164 @@ agrees_with_forward() {
 agrees_with_forward
 report "the activations are those of forward, ranked" $?
 
-# labelled_like_the_rows   the label and the pixels of every unit's best images are those of the row it names
+# labelled_like_the_rows   the label of every unit's best image is that of the row it names, and the pixels of the
+# images are those of the rows; each stands there once
 labelled_like_the_rows() {
     local name
-    for name in top_image top_label top_rgb8; do
+    for name in top_image top_label image rgb8; do
         raw "$undisturbed" /$name >"$folder/$name" || return 1
     done
     perl -e '
-        my ($rows, $images, $labels, $pixels) =
+        my ($rows, $tops, $labels, $images, $pixels) =
             map { open my $file, "<:raw", $_ or die; local $/; <$file> } @ARGV;
-        my @image = unpack "q<*", $images;
+        my @top = unpack "q<*", $tops;
         my @label = unpack "l<*", $labels;
-        @image == 3914 or die "number of images";
-        for (my $i = 0; $i < @image; $i += 11) {
+        my @image = unpack "q<*", $images;
+        my %unlike = map { $_ => 1 } @top;
+        @top == 3914 or die "number of best images";
+        "@image" eq join " ", sort { $a <=> $b } keys %unlike or die "list of images";
+        length $pixels == 3072 * @image or die "number of pixels";
+        for my $i (0 .. $#top) {
+            ord(substr $rows, 3073 * $top[$i], 1) == $label[$i] or die "label of $i";
+        }
+        for my $i (0 .. $#image) {
             my $row = substr $rows, 3073 * $image[$i], 3073;
-            ord $row == $label[$i] or die "label of $i";
             for my $p (0, 5, 1023) {
                 for my $c (0 .. 2) {
                     substr($row, 1 + 1024 * $c + $p, 1) eq substr($pixels, 3072 * $i + 3 * $p + $c, 1) or die "pixel of $i";
                 }
             }
-        }' "$folder/data/a.bin" "$folder/top_image" "$folder/top_label" "$folder/top_rgb8" >"$log" 2>&1
+        }' "$folder/data/a.bin" "$folder/top_image" "$folder/top_label" "$folder/image" "$folder/rgb8" >"$log" 2>&1
 }
 
 labelled_like_the_rows
 report "labels and pixels are those of the images" $?
+
+# batches_are_forward   images shown together, by kernels that can, have the bits of those shown one by one
+batches_are_forward() {
+    local n_few=23
+    printf '%s\n' 'PATH input' 'INPUT-CLASS FP' 'INPUT-SIZE 32' 'INPUT-BYTE-ORDER LE' 'RANK 4' \
+        "DIMENSION-SIZES $n_few 3 32 32" 'OUTPUT-CLASS FP' 'OUTPUT-SIZE 32' >"$folder/layout"
+    head -c $((n_few * 12288)) "$folder/normalised.raw" >"$folder/normalised_few.raw"
+    rm -f "$folder/input.h5"
+    h5import "$folder/normalised_few.raw" -c "$folder/layout" -o "$folder/input.h5" >"$log" 2>&1 || return 1
+    census 1 forward --model weights/relu_resnet18.yaml --input "$folder/input.h5" --output "$folder/forward.h5" || return 1
+    census 1 natural --model weights/relu_resnet18.yaml --data "$folder/few.bin" --limit $n_few --top $n_few \
+        --no-images --output "$folder/relu.h5" || return 1
+    {
+        raw "$folder/forward.h5" /rate/sn1
+        raw "$folder/forward.h5" /rate/layer4.1.sn2
+    } >"$folder/rates"
+    raw "$folder/relu.h5" /top_image >"$folder/top_image"
+    raw "$folder/relu.h5" /top_activation >"$folder/top_activation"
+    perl -e '
+        my ($rates, $images, $activations) =
+            map { open my $file, "<:raw", $_ or die; local $/; <$file> } @ARGV[0 .. 2];
+        my $n = $ARGV[3];
+        my @image = unpack "q<*", $images;
+        my ($at, $n_checked) = (0, 0);
+        for my $part ([64, 0], [512, 3392]) {
+            my ($channels, $first) = @$part;
+            for my $c (0 .. $channels - 1) {
+                for my $k (0 .. $n - 1) {
+                    my $place = ($first + $c) * $n + $k;
+                    my $rate = substr $rates, 4 * ($at + $image[$place] * $channels + $c), 4;
+                    $rate eq substr $activations, 4 * $place, 4 or die "unit $first + $c, place $k";
+                    $n_checked++;
+                }
+            }
+            $at += $n * $channels;
+        }
+        $n_checked == 13248 or die "only $n_checked";' "$folder/rates" "$folder/top_image" "$folder/top_activation" $n_few \
+        >"$log" 2>&1
+}
+
+batches_are_forward
+report "images in batches have the bits of images one by one" $?
+natural 1 best.h5 --data "$folder/few.bin" --limit 40 --top 3 --images 1 && natural 1 bare.h5 --data "$folder/few.bin" \
+    --limit 40 --top 3 --no-images &&
+    ! h5ls "$folder/bare.h5/rgb8" >/dev/null 2>&1 && ! h5ls "$folder/bare.h5/image" >/dev/null 2>&1 &&
+    raw "$folder/best.h5" /top_image >"$folder/top_image" && raw "$folder/best.h5" /image >"$folder/image" &&
+    [ "$(od -An -v -t d8 -w24 "$folder/top_image" | awk '{ print $1 }' | sort -un)" = \
+        "$(od -An -v -t d8 -w8 "$folder/image" | awk '{ print $1 }')" ]
+report "pixels of the best only, and none at all" $?
+
+# ---- in a census ----
+
+# job TEXT   of the subject; the searches are few
+job() {
+    cat >"$folder/job.yaml" <<EOF
+results: $folder/results
+subjects: {spiking: {model: $model, timesteps: $timesteps$1}}
+generators: {vq_vae: {model: weights/vq_vae.yaml}}
+methods: {random: {}}
+searches:
+  - {layers: [sn1, layer4.1.sn2], select: [2, 5, 63], budget: 5}
+  - {unit: class, select: [4], budget: 5}
+  - {unit: neuron, layers: [sn1], select: [[1, 2, 3]], budget: 5}
+trials: {count: 2}
+EOF
+}
+
+# refuses NAME STATUS PATTERN   the job
+refuses() {
+    local status
+    census 1 plan "$folder/job.yaml"
+    status=$?
+    [ $status -eq "$2" ] && says "$3" && says 'meicensus natural --model weights/spiking_resnet18.yaml'
+    report "a job refuses: $1" $?
+}
+
+natural 1 natural.h5 --data "$folder/few.bin" --limit 60 --top 3 --neuron '{tau: 2.0}'
+job ", natural: $folder/natural.h5, neuron: {tau: 2}"
+census 1 plan "$folder/job.yaml" && says '^spiking: natural references of 7 units, 3 best of 60 images each' &&
+    says '1 single neurons have none$'
+report "plan says what references there are; constants are compared as numbers" $?
+census 1 run "$folder/job.yaml" && census 2 gather "$folder/results" --output "$folder/two.h5" &&
+    census 1 gather "$folder/results" && same "$folder/results/results.h5" "$folder/two.h5"
+report "gathered by one and by two ranks" $?
+census 1 verify "$folder/two.h5" && says undamaged
+report "verify" $?
+
+# taken_over   channels 2, 5, 63 of sn1 and of layer4.1.sn2 and class 4: rows of natural.h5
+taken_over() {
+    local field bytes row
+    for field in top_image:24 top_label:12 top_activation:12 quantile:36 mean:4 class_mean:40; do
+        bytes=${field#*:}
+        raw "$folder/natural.h5" "/${field%:*}" >"$folder/whole"
+        for row in 2 5 63 3394 3397 3455 3908; do
+            tail -c +$((row * bytes + 1)) "$folder/whole" | head -c "$bytes"
+        done >"$folder/expected"
+        raw "$folder/two.h5" "/natural/spiking/${field%:*}" | cmp - "$folder/expected" >>"$log" 2>&1 || return 1
+    done
+    # rows of /units/spiking: the single neuron stands behind the channels of its layer
+    [ "$(raw "$folder/two.h5" /natural/spiking/unit | od -An -v -t d4 -w28 | xargs)" = '0 1 2 4 5 6 7' ]
+}
+taken_over
+report "the results hold what the references say of these units" $?
+build/meicensus-analyze "$folder/two.h5" --out "$folder/analysis" >"$log" 2>&1 &&
+    [ "$(awk -F, 'NR > 1 { n += $7 } END { print n }' "$folder/analysis/spiking/relative.csv")" -gt 0 ] &&
+    ! grep -q -i -E '(^|,)-?(nan|inf)(,|$)' "$folder"/analysis/spiking/*.csv &&
+    grep -q 'most exciting image of a dataset' "$folder/analysis/README.txt"
+report "the analysis compares with them" $?
+
+job ", natural: $folder/none.h5"
+refuses "no such file" 3 'none.h5: cannot be read: No such file'
+job ", natural: $folder/data/a.bin"
+census 1 plan "$folder/job.yaml"
+[ $? -eq 3 ] && says 'a.bin: not natural references'
+report "a job refuses: something else" $?
+job ", natural: $folder/natural.h5, neuron: {tau: 3}"
+refuses "other constants" 5 "made with other neuron constants: found {kind: lif, tau: 2,.*has {kind: lif, tau: 3,.*--neuron '{tau: 3}'"
+job ", natural: $folder/relu.h5"
+refuses "another network" 5 'made for other weights'
+census 1 run "$folder/job.yaml" --set "results=$folder/other"
+[ $? -eq 5 ] && says 'made for other weights' && [ ! -e "$folder/other" ]
+report "run refuses it before anything is done" $?
+job ", natural: $folder/natural.h5"
+census 1 plan "$folder/job.yaml" --set subjects.spiking.timesteps=3
+[ $? -eq 5 ] && says 'found T = 2, but subject .* has T = 3;.*--timesteps 3'
+report "a job refuses: another T" $?
 
 # ---- killed ----
 
@@ -218,7 +355,7 @@ refused "parts for other images" 5 "there 'dataset sha256: [0-9a-f]*', here 'dat
 timesteps=3
 refused "parts for another number of time steps" 5 "there 'timesteps: 2', here 'timesteps: 3'" half.h5 --data "$folder/data"
 timesteps=2
-refused "parts for other neurons" 5 "there 'neuron: as in the model file', here 'neuron: {tau: 3.0}'" half.h5 \
+refused "parts for other neurons" 5 "there 'neuron: {kind: lif, tau: 2, .*', here 'neuron: {kind: lif, tau: 3, " half.h5 \
     --data "$folder/data" --neuron '{tau: 3.0}'
 refused "parts for other kernels" 5 "there 'kernels: .*here 'kernels: cpu reference" half.h5 \
     --data "$folder/data" --kernels reference
@@ -280,7 +417,7 @@ perl -e '
 classes='airplane automobile bird cat deer dog frog horse ship truck'
 # shellcheck disable=SC2086
 pngs "$folder/sorted.bin" "$folder/png" 32 2 30 $classes
-natural 1 rows.h5 --data "$folder/sorted.bin" --images --top 2 && natural 2 png.h5 --data "$folder/png" --images --top 2 &&
+natural 1 rows.h5 --data "$folder/sorted.bin" --top 2 && natural 2 png.h5 --data "$folder/png" --top 2 &&
     same "$folder/rows.h5" "$folder/png.h5"
 report "PNG images in folders named after classes" $?
 mv "$folder/png/bird" "$folder/png/2"
@@ -310,6 +447,7 @@ refused "a PNG that is cut" 3 'cut/000.png: cannot be read as PNG' a.h5 --data "
 refused "a folder without images" 3 'nothing: no file \*.bin (binary CIFAR-10) or \*.png' a.h5 --data "$folder/nothing"
 refused "no such folder" 4 'absent: cannot be opened: No such file' a.h5 --data "$folder/absent"
 refused "more best images than images" 3 '\--top 9, but there are only 4 images' a.h5 --data "$folder/data" --limit 4
+refused "both --images and --no-images" 2 'exclude each other' a.h5 --data "$folder/data" --images 1 --no-images
 refused "an output in no folder" 4 'sorted.bin/a.h5.parts' sorted.bin/a.h5 --data "$folder/data"
 printf 'x' >>"$folder/other.bin"
 refused "rows that are cut" 3 'other.bin: 1597961 bytes are not whole rows of 3073 bytes' a.h5 --data "$folder/other.bin"

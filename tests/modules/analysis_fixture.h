@@ -12,6 +12,7 @@
 #include <mpi.h>
 
 #include "hash.h"
+#include "natural_file.h"
 #include "results_file.h"
 
 enum { FIXTURE_BUDGET = 200, FIXTURE_SIDE = 8, FIXTURE_CLASSES = 10, FIXTURE_MAX_GROUPS = 14 };
@@ -25,19 +26,28 @@ enum fixture_oddity {
     UNLIKE    /* generators searched units of their own, and layer 1 failed: fixture_searches */
 };
 
+/* What the file says of the dataset images that excite the units most. */
+enum fixture_natural { NO_NATURAL, NATURAL_NUMBERS, NATURAL_PIXELS };
+
 struct fixture_shape {
     const char *name;
     int n_layers, units_per_layer, n_generators, n_methods, n_replicates, n_trials;
     enum fixture_oddity oddity;
+    enum fixture_natural natural;
 };
 
 static const struct fixture_shape fixture_shapes[] = {
-    {"usual", 5, 24, 2, 3, 2, 10, KINDS}, {"large", 17, 40, 2, 4, 1, 5, PLAIN},
-    {"many", 17, 12, 2, 7, 1, 5, KINDS},  {"gaps", 3, 12, 2, 2, 2, 5, GAPS},
-    {"few", 4, 2, 1, 2, 1, 5, PLAIN},     {"one", 1, 1, 1, 1, 1, 1, PLAIN},
-    {"single", 2, 8, 1, 1, 1, 5, PLAIN},  {"silent", 2, 8, 1, 2, 2, 5, SILENT},
-    {"bare", 2, 8, 1, 2, 1, 0, PLAIN},    {"minimise", 2, 12, 1, 2, 2, 5, MINIMISE},
-    {"unlike", 5, 5, 2, 2, 2, 5, UNLIKE},
+    {"usual", 5, 24, 2, 3, 2, 10, KINDS, NATURAL_PIXELS},
+    {"large", 17, 40, 2, 4, 1, 5, PLAIN, NO_NATURAL},
+    {"many", 17, 12, 2, 7, 1, 5, KINDS, NO_NATURAL},
+    {"gaps", 3, 12, 2, 2, 2, 5, GAPS, NATURAL_PIXELS},
+    {"few", 4, 2, 1, 2, 1, 5, PLAIN, NATURAL_NUMBERS},
+    {"one", 1, 1, 1, 1, 1, 1, PLAIN, NO_NATURAL},
+    {"single", 2, 8, 1, 1, 1, 5, PLAIN, NO_NATURAL},
+    {"silent", 2, 8, 1, 2, 2, 5, SILENT, NATURAL_NUMBERS},
+    {"bare", 2, 8, 1, 2, 1, 0, PLAIN, NO_NATURAL},
+    {"minimise", 2, 12, 1, 2, 2, 5, MINIMISE, NATURAL_PIXELS},
+    {"unlike", 5, 5, 2, 2, 2, 5, UNLIKE, NO_NATURAL},
 };
 
 struct fixture {
@@ -255,6 +265,62 @@ static enum status fixture_find_row(void *context, size_t group, size_t row_of_g
     return STATUS_OK;
 }
 
+/* ---- Natural references ---- */
+
+enum { FIXTURE_PLACES = 3, FIXTURE_DATASET = 1000 };
+
+/* No image excites every fifth unit, and none any unit of a silent census. */
+static float fixture_natural_activation(const struct fixture *fixture, size_t unit)
+{
+    return unit % 5 == 2 || fixture->shape->oddity == SILENT ? 0 : (float)(20 + unit % 40) / 80;
+}
+
+static int64_t fixture_natural_image(size_t unit, int64_t place)
+{
+    return (int64_t)(unit * 37 + (size_t)place * 211) % FIXTURE_DATASET;
+}
+
+static void fixture_name_natural(struct natural_origin *origin)
+{
+    char **const texts[] = {&origin->model,  &origin->model_sha256, &origin->tensors_sha256,
+                            &origin->neuron, &origin->kernels,      &origin->dataset_sha256,
+                            &origin->data};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = strdup("invented");
+    origin->timesteps = 20;
+    origin->n_images = FIXTURE_DATASET;
+}
+
+/* Of all units but the single neurons. */
+static enum status fixture_make_natural(const struct fixture *fixture, struct natural_table *table,
+                                        struct error *error)
+{
+    const int64_t size[N_NATURAL_EXTENTS] = {
+        (int64_t)fixture->n_units, FIXTURE_PLACES, 9, FIXTURE_CLASSES, 0, FIXTURE_SIDE, FIXTURE_SIDE, 3};
+    memcpy(table->size, size, sizeof size);
+    TRY(natural_table_make(table, error));
+    fixture_name_natural(&table->origin);
+    table->size[NATURAL_UNITS] = 0;
+    for (size_t i = 0; i < fixture->n_units; i++) {
+        if (fixture->units[i].kind == UNIT_NEURON)
+            continue;
+        const int64_t row = table->size[NATURAL_UNITS]++;
+        table->unit[row] = (int32_t)i;
+        for (int64_t place = 0; place < FIXTURE_PLACES; place++) {
+            table->top_image[row * FIXTURE_PLACES + place] = fixture_natural_image(i, place);
+            table->top_label[row * FIXTURE_PLACES + place] = (int32_t)(i % 11) - 1;
+            table->top_activation[row * FIXTURE_PLACES + place] =
+                place == 0 ? fixture_natural_activation(fixture, i) : 0;
+        }
+    }
+    if (fixture->shape->natural != NATURAL_PIXELS)
+        return STATUS_OK;
+    TRY(natural_table_list_images(table, FIXTURE_PLACES, NULL, error));
+    for (int64_t i = 0; i < table->size[NATURAL_IMAGES] * FIXTURE_SIDE * FIXTURE_SIDE * 3; i++)
+        table->rgb8[i] = (uint8_t)(table->image[i / (FIXTURE_SIDE * FIXTURE_SIDE * 3)] % 256);
+    return STATUS_OK;
+}
+
 static void fixture_free(struct fixture *fixture)
 {
     size_t n_groups = (size_t)(fixture->shape->n_generators * fixture->shape->n_methods);
@@ -268,6 +334,9 @@ static void fixture_free(struct fixture *fixture)
 
 static enum status fixture_write_file(struct fixture *fixture, const char *path, struct error *error)
 {
+    struct natural_table natural_table = {0};
+    const struct results_natural natural = {"spiking_resnet18", &natural_table, "natural.h5", "00ff",
+                                            "images"};
     struct journal_incarnation incarnation = {.host = "node1", .pid = 1};
     const struct results_incarnation incarnations[] = {{&incarnation, "0.1.node1.77.journal"}};
     const struct results_weight weights[] = {{"spiking_resnet18", "weights/a.safetensors", "00ff"}};
@@ -293,8 +362,16 @@ static enum status fixture_write_file(struct fixture *fixture, const char *path,
         .n_incarnations = 1,
         .incarnations = incarnations,
         .n_weights = 1,
-        .weights = weights};
-    return results_file_write(MPI_COMM_SELF, path, &description, NULL, error);
+        .weights = weights,
+        .n_naturals = fixture->shape->natural != NO_NATURAL,
+        .naturals = &natural};
+    enum status status = STATUS_OK;
+    if (description.n_naturals > 0)
+        status = fixture_make_natural(fixture, &natural_table, error);
+    if (status == STATUS_OK)
+        status = results_file_write(MPI_COMM_SELF, path, &description, NULL, error);
+    natural_table_free(&natural_table);
+    return status;
 }
 
 /* Writes the results file of that shape; needs MPI. */

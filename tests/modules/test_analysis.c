@@ -417,6 +417,70 @@ static void minimising_prefers_the_smaller(void **state)
     input_close(&input);
 }
 
+/* As analysis_fixture.h invents them. */
+static void check_reference(const struct subject *subject, const struct group *group, size_t row)
+{
+    const struct unit_result *result = &group->results[row];
+    const size_t unit = (size_t)group->unit[row];
+    const struct natural_reference best = natural_reference(&subject->natural, unit);
+    const double natural = unit % 5 == 2 ? 0 : (double)((float)(20 + unit % 40) / 80);
+    if (subject->units[unit].kind == UNIT_NEURON) {
+        assert_true(isnan(result->natural) && isnan(result->relative) && best.image == -1);
+        return;
+    }
+    assert_near(result->natural, natural);
+    assert_int_equal(best.image, fixture_natural_image(unit, 0));
+    assert_int_equal(best.label, (int)(unit % 11) - 1);
+    if (natural == 0)
+        assert_true(isnan(result->relative));
+    else
+        assert_near(result->relative, result->activation / natural);
+}
+
+static void natural_references_are_read(void **state)
+{
+    struct input input;
+    struct error error = {0};
+    uint8_t pixels[FIXTURE_SIDE * FIXTURE_SIDE * 3];
+    (void)state;
+    write_shape("usual", in_folder("usual.h5"));
+    assert_int_equal(input_open(in_folder("usual.h5"), &input, &error), STATUS_OK);
+    const struct subject *subject = &input.subjects[0];
+    assert_int_equal(subject->natural.n_rows, 4 * 24);
+    assert_int_equal(subject->natural.n_dataset, FIXTURE_DATASET);
+    for (int i = 0; i < subject->n_groups; i++)
+        for (size_t row = 0; row < subject->groups[i].n_rows; row++)
+            check_reference(subject, &subject->groups[i], row);
+    assert_false(natural_has_image(&subject->natural, 0)); /* a single neuron */
+    assert_true(natural_has_image(&subject->natural, 50));
+    assert_int_equal(natural_read_image(&subject->natural, 50, pixels, &error), STATUS_OK);
+    for (size_t i = 0; i < sizeof pixels; i++)
+        assert_int_equal(pixels[i], fixture_natural_image(50, 0) % 256);
+    input_close(&input);
+}
+
+static void references_may_lack_pixels_or_a_ratio(void **state)
+{
+    struct input input;
+    struct error error = {0};
+    (void)state;
+    write_shape("few", in_folder("few.h5"));
+    assert_int_equal(input_open(in_folder("few.h5"), &input, &error), STATUS_OK);
+    assert_false(natural_has_image(&input.subjects[0].natural, 1));
+    assert_true(input.subjects[0].groups[0].results[1].relative > 0);
+    input_close(&input);
+    write_shape("minimise", in_folder("minimise.h5"));
+    assert_int_equal(input_open(in_folder("minimise.h5"), &input, &error), STATUS_OK);
+    assert_true(input.subjects[0].groups[0].results[1].natural > 0);
+    assert_true(isnan(input.subjects[0].groups[0].results[1].relative));
+    input_close(&input);
+    write_shape("bare", in_folder("bare.h5"));
+    assert_int_equal(input_open(in_folder("bare.h5"), &input, &error), STATUS_OK);
+    assert_int_equal(input.subjects[0].natural.n_rows, 0);
+    assert_true(isnan(input.subjects[0].groups[0].results[1].natural));
+    input_close(&input);
+}
+
 static hid_t open_to_change(const char *path)
 {
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
@@ -472,6 +536,29 @@ static void other_files_are_refused(void **state)
     H5Dclose(dataset);
     H5Fclose(id);
     assert_refused("unit.h5", STATUS_BAD_INPUT, "row 0 names unit 99");
+}
+
+static void wrong_references_are_refused(void **state)
+{
+    static const char *const names[] = {"unit", "top_image", "top_label", "top_activation", "image"};
+    const int32_t units[] = {0, 1, 2, 3, 4, 5, 6, 6}; /* one twice */
+    char path[96];
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "natural/spiking_resnet18/%s", names[i]);
+        write_shape("usual", in_folder("missing.h5"));
+        hid_t file = open_to_change(in_folder("missing.h5"));
+        assert_true(H5Ldelete(file, path, H5P_DEFAULT) >= 0);
+        H5Fclose(file);
+        assert_refused("missing.h5", STATUS_BAD_INPUT, names[i]);
+    }
+    write_shape("few", in_folder("twice.h5"));
+    hid_t file = open_to_change(in_folder("twice.h5"));
+    hid_t dataset = H5Dopen2(file, "natural/spiking_resnet18/unit", H5P_DEFAULT);
+    assert_true(H5Dwrite(dataset, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, units) >= 0);
+    H5Dclose(dataset);
+    H5Fclose(file);
+    assert_refused("twice.h5", STATUS_BAD_INPUT, "row 7 names unit 6");
 }
 
 static void missing_datasets_are_named(void **state)
@@ -715,6 +802,9 @@ int main(int n_words, char **words)
         TEST(missing_and_failed_runs_are_left_out),
         TEST(runs_without_trials_have_no_entropy),
         TEST(minimising_prefers_the_smaller),
+        TEST(natural_references_are_read),
+        TEST(references_may_lack_pixels_or_a_ratio),
+        TEST(wrong_references_are_refused),
         TEST(other_files_are_refused),
         TEST(missing_datasets_are_named),
         TEST(panels_have_the_layers_and_units_of_their_groups),

@@ -365,6 +365,76 @@ static void test_sheet_pages(void **state)
     free_campaign(campaign);
 }
 
+/** Its dataset images are of one colour each; the last unit has none. */
+static void add_natural(struct campaign *campaign, size_t n)
+{
+    struct natural *natural = &campaign->subject.natural;
+    const hsize_t sizes[] = {n - 1, SIDE, SIDE, 3};
+    uint8_t pixels[MANY * SIDE * SIDE * 3];
+    *natural = (struct natural){.where = "test",
+                                .id = campaign->file,
+                                .n_rows = n - 1,
+                                .n_places = 1,
+                                .n_dataset = 4321,
+                                .row_of_unit = calloc(n, sizeof *natural->row_of_unit),
+                                .top_image = calloc(n, sizeof *natural->top_image),
+                                .top_label = calloc(n, sizeof *natural->top_label),
+                                .top_activation = calloc(n, sizeof *natural->top_activation),
+                                .n_images = n - 1,
+                                .image = calloc(n, sizeof *natural->image),
+                                .height = SIDE,
+                                .width = SIDE,
+                                .channels = 3};
+    for (size_t i = 0; i < n; i++) {
+        natural->row_of_unit[i] = i + 1 < n ? (int64_t)i : -1;
+        natural->top_image[i] = natural->image[i] = 100 + (int64_t)i;
+        natural->top_label[i] = -1;
+        natural->top_activation[i] = 0.125F;
+    }
+    for (size_t i = 0; i < (n - 1) * SIDE * SIDE; i++) {
+        const uint8_t colour[3] = {250, 240, (uint8_t)(i / (SIDE * SIDE))};
+        memcpy(pixels + 3 * i, colour, 3);
+    }
+    hid_t space = H5Screate_simple(4, sizes, NULL);
+    hid_t set =
+        H5Dcreate2(campaign->file, "rgb8", H5T_NATIVE_UINT8, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, pixels) >= 0);
+    H5Dclose(set);
+    H5Sclose(space);
+}
+
+static void free_natural(struct campaign *campaign)
+{
+    campaign->subject.natural.id = H5I_INVALID_HID; /* the campaign's */
+    natural_close(&campaign->subject.natural);
+}
+
+static void test_dataset_images_stand_beside_the_meis(void **state)
+{
+    static const struct {
+        const char *name;
+        int side;
+    } pictures[] = {{"layer_channels_1.png", 128}, {"overview.png", 96}};
+    struct campaign *campaign = make_campaign(5);
+    (void)state;
+    add_natural(campaign, 5);
+    for (int p = 0; p < 2; p++) {
+        struct image image = draw_and_read(campaign, pictures[p].name);
+        for (int i = 0; i < 5; i++) {
+            const uint8_t colour[3] = {250, 240, (uint8_t)i};
+            const int n_pixels = pictures[p].side * pictures[p].side;
+            assert_int_equal(count_colour(&image, colour), i < 4 ? n_pixels : 0);
+            assert_int_equal(shown(&image, (size_t)i, 1), n_pixels);
+        }
+        assert_true(has_text(&image, "image 103") && has_text(&image, "0.125"));
+        assert_false(has_text(&image, "image 104"));
+        assert_true(has_text(&image, "most exciting of 4321 dataset images"));
+        image_free(&image);
+    }
+    free_natural(campaign);
+    free_campaign(campaign);
+}
+
 static int left_edge(const struct image *image, size_t row, size_t replicate)
 {
     uint8_t colour[3];
@@ -452,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_sheet_shows_every_run),
         cmocka_unit_test(test_headings_count_units_with_a_finished_run),
         cmocka_unit_test(test_sheet_pages),
+        cmocka_unit_test(test_dataset_images_stand_beside_the_meis),
         cmocka_unit_test(test_overview_shows_the_most_active),
         cmocka_unit_test(test_overview_of_minimised_shows_the_least_active),
         cmocka_unit_test(test_same_bytes_again),
