@@ -35,10 +35,10 @@ enum status natural_run(const struct natural_options *options, struct error *err
 
 /**
  * Read the natural references that the job names for a subject, and keep those of the units of the plan:
- * `table` with rows for them, in their order, and with `unit` their rows in the plan. STATUS_IO;
- * STATUS_BAD_INPUT: no such file, or one that cannot be used; STATUS_MISMATCH: it was made for other weights,
- * time steps or neuron constants, or lacks a unit; messages say what makes a right one. The caller frees the
- * table (natural_table_free), also after a fault.
+ * `table` with rows for them, in their order, and with `unit` their rows in the plan. STATUS_BAD_INPUT: no
+ * such file; or one that cannot be used, was made for other weights, time steps or neuron constants, or lacks
+ * a unit: the message says what makes a right one. The caller frees the table (natural_table_free), also
+ * after a fault.
  */
 enum status natural_of_subject(const struct plan *plan, int subject, bool with_images,
                                struct natural_table *table, struct error *error);

@@ -50,7 +50,7 @@ static enum status refuse(const struct reference *reference, const char *what, c
     enum status status = write_command(reference->named, &command, error);
     if (status == STATUS_OK)
         status =
-            error_set(error, STATUS_MISMATCH, "%s: %s: found %s, but subject '%s' has %s; make it with `%s`",
+            error_set(error, STATUS_BAD_INPUT, "%s: %s: found %s, but subject '%s' has %s; make it with `%s`",
                       reference->named->natural, what, found, reference->named->name, expected, command);
     free(command);
     return status;

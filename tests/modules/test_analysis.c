@@ -19,6 +19,7 @@
 #include "../../analysis/plot.h"
 #include "../../analysis/statistics.h"
 #include "../../analysis/text.h"
+#include "../../src/store/results_seal.h"
 #include "analysis_fixture.h"
 
 static char folder[] = "/tmp/test_analysis_XXXXXX";
@@ -561,6 +562,36 @@ static void wrong_references_are_refused(void **state)
     assert_refused("twice.h5", STATUS_BAD_INPUT, "row 7 names unit 6");
 }
 
+/* `meicensus verify` of a file whose seal is right and whose references are not. */
+static void assert_found_damaged(const char *name, const char *words)
+{
+    struct error error = {0};
+    assert_int_equal(results_seal_write(in_folder(name), &error), STATUS_OK);
+    assert_int_equal(results_file_verify(in_folder(name), NULL, &error), STATUS_DAMAGED);
+    if (strstr(error.message, words) == NULL)
+        fail_msg("'%s'; expected '%s'", error.message, words);
+}
+
+static void wrong_references_are_damage(void **state)
+{
+    const int32_t units[] = {0, 1, 2, 3, 4, 5, 6, 8};
+    struct error error = {0};
+    (void)state;
+    write_shape("few", in_folder("damaged.h5"));
+    assert_int_equal(results_file_verify(in_folder("damaged.h5"), NULL, &error), STATUS_OK);
+    hid_t file = open_to_change(in_folder("damaged.h5"));
+    hid_t dataset = H5Dopen2(file, "natural/spiking_resnet18/unit", H5P_DEFAULT);
+    assert_true(H5Dwrite(dataset, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, units) >= 0);
+    H5Dclose(dataset);
+    H5Fclose(file);
+    assert_found_damaged("damaged.h5", "names a unit that the subject's table does not have");
+    write_shape("few", in_folder("damaged.h5"));
+    file = open_to_change(in_folder("damaged.h5"));
+    assert_true(H5Ldelete(file, "natural/spiking_resnet18/top_activation", H5P_DEFAULT) >= 0);
+    H5Fclose(file);
+    assert_found_damaged("damaged.h5", "its shape does not fit the units");
+}
+
 static void missing_datasets_are_named(void **state)
 {
     static const char *const names[] = {"latent", "activation", "history", "mei_rgb8", "status", "unit"};
@@ -805,6 +836,7 @@ int main(int n_words, char **words)
         TEST(natural_references_are_read),
         TEST(references_may_lack_pixels_or_a_ratio),
         TEST(wrong_references_are_refused),
+        TEST(wrong_references_are_damage),
         TEST(other_files_are_refused),
         TEST(missing_datasets_are_named),
         TEST(panels_have_the_layers_and_units_of_their_groups),

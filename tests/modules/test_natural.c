@@ -472,19 +472,19 @@ static void references_of_something_else_are_refused(void **state)
                    "make it with `meicensus natural --model weights/spiking_resnet18.yaml "
                    "--data DIR");
     write_natural(files);
-    expect_refusal_of(files, "", searches, STATUS_MISMATCH, "found T = 4, but subject 'spiking' has T = 20");
-    expect_refusal_of(files, ", timesteps: 4, neuron: {tau: 3}", searches, STATUS_MISMATCH,
+    expect_refusal_of(files, "", searches, STATUS_BAD_INPUT, "found T = 4, but subject 'spiking' has T = 20");
+    expect_refusal_of(files, ", timesteps: 4, neuron: {tau: 3}", searches, STATUS_BAD_INPUT,
                       "--neuron '{tau: 3}'`");
-    expect_refusal_of(files, ", timesteps: 4", other_layer, STATUS_MISMATCH,
+    expect_refusal_of(files, ", timesteps: 4", other_layer, STATUS_BAD_INPUT,
                       "channel 5 of layer 'layer1.0.sn1'");
     expect_refusal_of(files, ", timesteps: 4", neurons, STATUS_BAD_INPUT, "single neurons only");
     files->table.origin.tensors_sha256[0] ^= 1;
     write_natural(files);
-    expect_refusal(files, STATUS_MISMATCH, "made for other weights");
+    expect_refusal(files, STATUS_BAD_INPUT, "made for other weights");
     files->table.origin.tensors_sha256[0] ^= 1;
     files->table.origin.model_sha256[0] ^= 1;
     write_natural(files);
-    expect_refusal(files, STATUS_MISMATCH, "made for another model file");
+    expect_refusal(files, STATUS_BAD_INPUT, "made for another model file");
 }
 
 /* Constants are compared as numbers, whatever they are written like. */
