@@ -144,11 +144,11 @@ def _collect(graph: Graph, tree: Tree, name: str) -> None:
     prefix = f"{name}." if name else ""
     what = f"graph {name!r}" if name else "the graph"
     nodes, edges = tree.get("nodes"), tree.get("edges")
-    if tree.get("type") != "NIRGraph" or not isinstance(nodes, dict):
+    if _kind(tree) != "NIRGraph" or not isinstance(nodes, dict):
         raise Refused(f"{graph.path}: {what} has no 'nodes', or its 'type' is not NIRGraph")
     ends = {}  # of nested graphs: their input and output node
     for key, inner in nodes.items():
-        if isinstance(inner, dict) and inner.get("type") == "NIRGraph":
+        if _kind(inner) == "NIRGraph":
             _collect(graph, inner, prefix + key)
             ends[key] = _ends(graph, inner["nodes"], prefix + key)
         elif prefix + key in graph.nodes:
@@ -185,8 +185,14 @@ def _edges(path: Path, what: str, edges: object) -> list[tuple[str, str]]:
     return pairs
 
 
-def _node(path: Path, name: str, tree: object) -> nir.NIRNode:
+def _kind(tree: object) -> str | None:
+    """What type a group says that it is."""
     kind = tree.get("type") if isinstance(tree, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
+def _node(path: Path, name: str, tree: object) -> nir.NIRNode:
+    kind = _kind(tree)
     if kind in NO_COUNTERPART:
         raise Refused(f"{path}: node {name!r}, {kind}: {NO_COUNTERPART[kind]}")
     if kind not in NODE_KINDS:

@@ -21,10 +21,12 @@ NO_LEAK = 1e9               # tau of IF neurons: v / tau is less than float32 ca
 SAME = 1e-6                 # relative difference of numbers that are equal but for float32 rounding
 SHORTEST_TAU = 1.0000001    # steps; as the program has it
 LARGEST_CONSTANT = 1e9      # likewise
+SMALLEST_THRESHOLD = 1e-30  # far from the smallest float32
 LARGEST_WINDOW, LARGEST_PADDING, LARGEST_POOL_PADDING = 64, 64, 32  # likewise; window also of strides
 LARGEST_VALUES = 1 << 26    # of filters
 LARGEST_IMAGE = (16, 4096, 4096)  # likewise
 LONGEST_NAME = 128
+LARGEST_WHOLE = 1 << 50
 Shape = tuple[int, ...]     # (channels, height, width), or (features,) once flat
 
 
@@ -145,12 +147,15 @@ class Importer:
         sizes = tuple(self._whole(name, "shape", size) for size in shape)
         return sizes[1:] if len(sizes) in (2, 4) and sizes[0] == 1 else sizes
 
-    def _through(self, name: str, node: nir.NIRNode, signal: Signal) -> Signal:
-        """Inputs and outputs, of the network and of nested graphs."""
+    def _check_declared(self, name: str, node: nir.NIRNode, signal: Signal) -> None:
         declared = node.input_type["input"]
         shape = signal.shape if declared is None else self._declared(name, declared)
         if shape != signal.shape:
             self._refuse(name, f"its shape is {_text(shape)}, but what comes is {_text(signal.shape)}")
+
+    def _through(self, name: str, node: nir.NIRNode, signal: Signal) -> Signal:
+        """Inputs and outputs, of the network and of nested graphs."""
+        self._check_declared(name, node, signal)
         return replace(signal, nodes=(*signal.nodes, name))
 
     def _linear(self, name: str, node: nir.Linear | nir.Affine, signal: Signal) -> Signal:
@@ -245,6 +250,7 @@ class Importer:
         return height, width
 
     def _flatten(self, name: str, node: nir.Flatten, signal: Signal) -> Signal:
+        self._check_declared(name, node, signal)
         start, end = self._whole(name, "start_dim", node.start_dim), self._whole(name, "end_dim", node.end_dim)
         if start not in (0, -len(signal.shape)) or end not in (-1, len(signal.shape) - 1):
             self._refuse(name, f"flattens the dimensions {start} to {end} of {_text(signal.shape)} "
@@ -346,9 +352,10 @@ class Importer:
 
     def _spiking_layer(self, name: str, signal: Signal, neuron: dict, threshold: float, reset: float) -> Signal:
         tau = neuron.get("tau", 0)
-        if max(abs(threshold), abs(reset), tau) > LARGEST_CONSTANT:
+        if max(abs(threshold), abs(reset), tau) > LARGEST_CONSTANT or 0 < abs(threshold) < SMALLEST_THRESHOLD:
             self._refuse(name, f"in units of the input of one step its threshold is {threshold:g}, its v_reset {reset:g} "
-                               f"and its tau {tau:g}; expected at most {LARGEST_CONSTANT:g}")
+                               f"and its tau {tau:g}; expected at most {LARGEST_CONSTANT:g}, "
+                               f"and a threshold of at least {SMALLEST_THRESHOLD:g}")
         if neuron["kind"] == "leaky":
             neuron = {**neuron, "threshold": _single(threshold)}
         else:  # `lif` spikes at its threshold, NIR's neurons above it
@@ -370,8 +377,9 @@ class Importer:
 
     def _whole(self, name: str, key: str, value: object) -> int:
         number = np.ravel(value)
-        if number.size != 1 or number.dtype.kind not in "iuf" or number[0] != np.floor(number[0]):
-            self._refuse(name, f"its {key} is no whole number")
+        if number.size != 1 or number.dtype.kind not in "iuf" or number[0] != np.floor(number[0]) or \
+                abs(number[0]) > LARGEST_WHOLE:
+            self._refuse(name, f"its {key} is no whole number, or beyond measure")
         return int(number[0])
 
     def _pair(self, name: str, key: str, value: object) -> tuple[int, int]:
