@@ -134,6 +134,70 @@ static void what_is_written_comes_back(void **state)
     H5Fclose(file);
 }
 
+static void values_keep_their_type_and_attributes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error *error = &fixture->error;
+    struct hdf5_arrays *arrays = NULL;
+    const int64_t large[] = {INT64_C(9007199254740993), -5}, two = 2;
+    const char *const dimensions[] = {"n"};
+    const struct hdf5_described scale = {"n", RECORD_INT64, 1, &two, large, dimensions, "1", "long", "about"};
+    int64_t shape = -1;
+    void *values = NULL;
+    char *text = NULL;
+    double number = 0;
+    assert_int_equal(hdf5_arrays_create(fixture->path, &arrays, error), STATUS_OK);
+    assert_int_equal(hdf5_arrays_add_described(arrays, "g", &scale, error), STATUS_OK);
+    assert_int_equal(hdf5_arrays_publish(arrays, error), STATUS_OK);
+    assert_int_equal(hdf5_arrays_open(fixture->path, &arrays, error), STATUS_OK); /* go on in place */
+    assert_int_equal(hdf5_arrays_set_text(arrays, "g/n", "said", "later", error), STATUS_OK);
+    assert_int_equal(hdf5_arrays_set_integer(arrays, "/", "count", 41, error), STATUS_OK);
+    assert_int_equal(hdf5_arrays_close(arrays, error), STATUS_OK);
+    assert_int_equal(hdf5_values_read(fixture->path, "g/n", RECORD_INT64, 1, &shape, &values, error),
+                     STATUS_OK);
+    assert_true(shape == 2 && memcmp(values, large, sizeof large) == 0);
+    free(values);
+    assert_int_equal(hdf5_attribute_text(fixture->path, "g/n", "said", &text, error), STATUS_OK);
+    assert_string_equal(text, "later");
+    free(text);
+    assert_int_equal(hdf5_attribute_number(fixture->path, "/", "count", &number, error), STATUS_OK);
+    assert_true(number == 41);
+    assert_true(hdf5_dataset_exists(fixture->path, "g/n") && !hdf5_dataset_exists(fixture->path, "g/m"));
+}
+
+static void other_values_and_attributes_are_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error *error = &fixture->error;
+    const hsize_t sizes[] = {2, 3};
+    int64_t shape[] = {2, 4, -1};
+    void *values = NULL;
+    char *text = NULL;
+    double number = 0;
+    make_file(fixture, H5T_STD_I32LE, H5T_NATIVE_DOUBLE, 2, sizes, NULL);
+    assert_int_equal(hdf5_values_read(fixture->path, "a", RECORD_INT32, 2, shape, &values, error),
+                     STATUS_BAD_INPUT);
+    assert_non_null(strstr(error->message, "its dimension 1 has 3 elements, expected 4"));
+    assert_int_equal(hdf5_values_read(fixture->path, "a", RECORD_INT32, 3, shape, &values, error),
+                     STATUS_BAD_INPUT);
+    assert_non_null(strstr(error->message, "has 2 dimensions, expected 3"));
+    shape[1] = 3;
+    assert_int_equal(hdf5_values_read(fixture->path, "a", RECORD_FLOAT32, 2, shape, &values, error),
+                     STATUS_BAD_INPUT);
+    assert_int_equal(hdf5_values_read(fixture->path, "a", RECORD_TEXT, 2, shape, &values, error),
+                     STATUS_BAD_INPUT);
+    assert_int_equal(hdf5_values_read(fixture->path, "b", RECORD_INT32, 2, shape, &values, error),
+                     STATUS_BAD_INPUT);
+    assert_null(values);
+    assert_int_equal(hdf5_attribute_text(fixture->path, "/", "said", &text, error), STATUS_BAD_INPUT);
+    assert_non_null(strstr(error->message, "attribute said of / is missing"));
+    assert_int_equal(hdf5_attribute_number(fixture->path, "b", "said", &number, error), STATUS_BAD_INPUT);
+    assert_int_equal(hdf5_attribute_number("Makefile", "/", "said", &number, error), STATUS_BAD_INPUT);
+    unlink(fixture->path);
+    assert_int_equal(hdf5_attribute_number(fixture->path, "/", "said", &number, error), STATUS_IO);
+    assert_false(hdf5_dataset_exists(fixture->path, "a"));
+}
+
 static void a_discarded_file_leaves_the_old_one(void **state)
 {
     struct fixture *fixture = *state;
@@ -266,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_numeric_type_becomes_float32),     TEST(what_is_written_comes_back),
+        TEST(values_keep_their_type_and_attributes),  TEST(other_values_and_attributes_are_refused),
         TEST(a_discarded_file_leaves_the_old_one),    TEST(datasets_that_are_no_arrays_are_refused),
         TEST(values_in_other_files_are_not_followed), TEST(cut_files_give_messages_and_no_noise),
     };
