@@ -17,6 +17,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from matplotlib import image
 from spikingjelly.activation_based import functional, neuron
@@ -285,6 +286,8 @@ def test_what_a_training_leaves(name: str, undisturbed: dict[str, Path], tmp_pat
     assert [row["epoch"] for row in csv.DictReader((output / "curves.csv").open())] == ["1", "2"]
     assert image.imread(output / "curves.png").std() > 0
     import_state(torch.load(output / f"{name}.pt", weights_only=True), name, tmp_path)
+    for epoch in range(3):
+        import_state(safetensors.torch.load_file(output / "checkpoints" / f"epoch_00{epoch}.safetensors"), name, tmp_path)
 
 
 def test_what_an_autoencoder_leaves(undisturbed: dict[str, Path]) -> None:

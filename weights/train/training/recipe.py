@@ -17,25 +17,28 @@ from .checkpoint import save_network
 from .classification import Classification
 from .data import CIFAR10, Images, Source
 from .finish import finish
-from .loop import CHECKPOINT, Diverged, Interrupted, Training, epoch_file, train
 from .losses import Loss
 from .networks import untrained
 from .record import write_settings
+from .resumable import CHECKPOINT, Diverged, Interrupted, Resumable
 from .schedule import Stage
 
 
 @dataclass
 class Recipe:
-    """What differs between the networks. start: the network that training starts from (None: the untrained one)."""
+    """What differs between the networks.
+
+    schedule: of a training in epochs; start: the network that training starts from (None: the untrained one).
+    """
 
     name: str
     build: Callable[[], nn.Module]
-    schedule: list[Stage]
+    schedule: list[Stage] = field(default_factory=list)
     source: Source = CIFAR10
     start: nn.Module | None = None
     inputs: list[Path] = field(default_factory=list)
 
-    def training(self, network: nn.Module, images: Images, options: argparse.Namespace) -> Training:
+    def training(self, network: nn.Module, images: Images, options: argparse.Namespace) -> Resumable:
         raise NotImplementedError
 
     def finish(self, network: nn.Module, training_images: Images, test_images: Images, options: argparse.Namespace) -> None:
@@ -51,7 +54,7 @@ class Classifier(Recipe):
     border: int = 4
     mirror: bool = True
 
-    def training(self, network: nn.Module, images: Images, options: argparse.Namespace) -> Training:
+    def training(self, network: nn.Module, images: Images, options: argparse.Namespace) -> Resumable:
         augmentation = Augmentation(options.affine, options.colour, options.cutout, options.cutmix, self.border, self.mirror)
         return Classification(network, self.loss, self.schedule, images, options, augmentation)
 
@@ -101,14 +104,14 @@ def run(recipe: Recipe, options: argparse.Namespace) -> None:
     training_images, test_images = (read(options.data, options.limit)
                                     for read in (recipe.source.read_training, recipe.source.read_test))
     first = untrained(recipe.build, options.seed)
-    if not checkpoint.exists():
-        save_network(epoch_file(output, 0), first.state_dict())
-        if recipe.start is not None:
-            save_network(output / "checkpoints" / "start.safetensors", recipe.start.state_dict())
     training = recipe.training(recipe.start or first, training_images, options)
+    if not checkpoint.exists():
+        save_network(training.network_file(0), training.tensors(first))
+        if recipe.start is not None:
+            save_network(output / "checkpoints" / "start.safetensors", training.tensors(recipe.start))
     if checkpoint.exists():
         training.restore(checkpoint)
-        print(f"going on after epoch {training.epoch}, step {training.position}", flush=True)
+        print(f"going on after {training.done}", flush=True)
     write_settings(output / "settings.json", recipe.name, options, recipe.inputs)
-    train(training, test_images)
+    training.train(test_images)
     recipe.finish(training.result(), training_images, test_images, options)

@@ -100,9 +100,10 @@ def published_state(network: VqVae) -> dict[str, torch.Tensor]:
 
 
 class Reconstruction(Training):
-    """squared_error: sum over the steps of this epoch, of values from 0 to 1; use: how often each entry was chosen."""
+    """squared_error: sum over the steps of this epoch, of values from 0 to 1."""
 
     place = (*Training.place, "squared_error")
+    tensors = staticmethod(published_state)
     panels = (Panel("training loss", {"training_loss": "loss"}),
               Panel("mean squared error", {"training_error": "training", "test_error": "test"}, "values from 0 to 1"),
               Panel("entries of the codebook", {"perplexity": "perplexity", "used": "used"}, "test images"))
