@@ -32,9 +32,9 @@ from test_train_parts import write_file
 from test_train_runs import assert_equal
 
 import sn_gan  # noqa: E402  weights/train, added to the path by test_train_parts
-from training import adversarial_recipe, frechet, image_files, inception  # noqa: E402
+from training import data, frechet, image_files, inception, recipe  # noqa: E402
 from training import sn_gan as networks  # noqa: E402
-from training.adversarial import AdversarialTraining  # noqa: E402
+from training.adversarial import AdversarialTraining, Measure  # noqa: E402
 from training.checkpoint import load_checkpoint  # noqa: E402
 
 WEIGHTS = ROOT / "weights"
@@ -138,7 +138,7 @@ def command(folder: Path, output: Path, *options: str) -> list[str]:
 def train(folder: Path, output: Path, *options: str) -> tuple[int, str]:
     """Exit code and what was said on stdout and stderr; within this process."""
     with redirect_stdout(io.StringIO()) as stdout, redirect_stderr(stdout):
-        code = sn_gan.main(sn_gan.parse(command(folder, output, *options)))
+        code = recipe.main(sn_gan.parse(command(folder, output, *options)), sn_gan.recipe, "sn_gan.py")
     return code, stdout.getvalue()
 
 
@@ -265,8 +265,8 @@ def test_wrong_command_line(folder: Path, tmp_path: Path, options: list[str]) ->
 
 def test_step_of_the_generator_leaves_the_discriminator(folder: Path, tmp_path: Path) -> None:
     options = sn_gan.parse(command(folder, tmp_path))
-    images = adversarial_recipe.read_training_images(folder, 4)
-    training = AdversarialTraining(networks.Generator(8), networks.Discriminator(8), images, options)
+    images = data.read_training_images(folder, 4)
+    training = AdversarialTraining(networks.Generator(8), networks.Discriminator(8), images, options, Measure(lambda batch: batch))
     before = [parameter.clone() for parameter in training.discriminator.parameters()]
     training._train_generator(training._generate())  # pylint: disable=protected-access
     assert all(torch.equal(*pair) for pair in zip(before, training.discriminator.parameters()))

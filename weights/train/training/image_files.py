@@ -9,10 +9,12 @@ import torch
 
 from importer.refusal import Refused
 
+from .checkpoint import write_whole
 from .data import IMAGE_SHAPE
 
 ARRAYS = (".npz", ".npy")
 HDF5 = (".h5", ".hdf5")
+ENLARGED = 2  # of sheets
 
 
 def holds_images(path: Path) -> bool:
@@ -82,3 +84,15 @@ def _checked(path: Path, images: np.ndarray) -> torch.Tensor:
     if images.dtype != np.uint8:
         raise Refused(f"{path}: holds {images.dtype}; uint8, or float in [0, 1], is expected")
     return torch.from_numpy(np.ascontiguousarray(images))
+
+
+def draw_sheet(path: Path, images: torch.Tensor) -> None:
+    """Images [N, 3, 32, 32] in [0, 1], N a square number, as one PNG."""
+    from matplotlib.image import imsave
+
+    edge = round(len(images)**0.5)
+    rows = images.unflatten(0, (edge, edge)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    pixels = (rows.clamp(0, 1) * 255).round().byte().cpu()
+    pixels = pixels.repeat_interleave(ENLARGED, 0).repeat_interleave(ENLARGED, 1).numpy()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda part: imsave(part, pixels, format="png"))

@@ -25,12 +25,13 @@ PACKAGES = ("torch", "spikingjelly", "numpy", "safetensors", "matplotlib", "vect
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel of curves.png over epochs. lines: column of the row of an epoch -> name in the legend."""
+    """One panel of curves.png over epochs or steps. lines: column of a row of curves.csv -> name in the legend."""
 
     label: str
     lines: dict[str, str]
     legend: str | None = None
     percent: bool = False
+    logarithmic: bool = False
 
     def text(self, row: dict) -> str:
         """The newest values in a line of text."""
@@ -91,7 +92,7 @@ def git_revision() -> str | None:
 
 
 def write_curves(folder: Path, history: list[dict], panels: tuple[Panel, ...] = ACCURACY_PANELS) -> None:
-    """The table of all epochs so far, one row each, and the figure of it."""
+    """The table of all epochs or measurements so far, one row each, and the figure of it over its first column."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     writer.writeheader()
@@ -103,16 +104,17 @@ def write_curves(folder: Path, history: list[dict], panels: tuple[Panel, ...] = 
 def _draw(path: Path, history: list[dict], panels: tuple[Panel, ...]) -> None:
     from matplotlib.figure import Figure  # here, because it takes a second to import
 
+    over = next(iter(history[0]))
     figure = Figure(figsize=(4.5 * len(panels), 4), layout="constrained")
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
         for column, name in panel.lines.items():
             scale = 100 if panel.percent else 1
-            axes.plot([row["epoch"] for row in history], [scale * row[column] for row in history], label=name)
-        axes.set(xlabel="epoch", ylabel=panel.label)
+            axes.plot([row[over] for row in history], [scale * row[column] for row in history], label=name)
+        axes.set(xlabel=over, ylabel=panel.label, yscale="log" if panel.logarithmic else "linear")
         axes.grid(alpha=0.3)
         if len(panel.lines) > 1:
             axes.legend(title=panel.legend)
         for row, previous in zip(history[1:], history):
-            if row["timesteps"] != previous["timesteps"]:
-                axes.axvline(previous["epoch"] + 0.5, color="grey", linestyle=":")
+            if row.get("timesteps") != previous.get("timesteps"):
+                axes.axvline(previous[over] + 0.5, color="grey", linestyle=":")
     figure.savefig(path, format="png", dpi=120)

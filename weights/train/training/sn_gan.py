@@ -18,6 +18,7 @@ from importer.refusal import Refused
 from importer.sources import read_state
 
 LATENT_SIZE = 128
+PUBLISHED_WIDTH = 256  # that of weights/sn_gan.yaml, which has the same layers as sn_gan_light.yaml
 FIRST_EDGE = 4  # of the map that the linear layer makes
 ARCHITECTURE = Path(__file__).resolve().parents[2] / "sn_gan_light.yaml"  # of every width
 RESIDUAL_GAIN = math.sqrt(2)
@@ -65,8 +66,8 @@ class Generator(nn.Module):
         self.c5 = _convolution(width, 3, 3)
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
-        maps = self.l1(latents).view(-1, self.width, FIRST_EDGE, FIRST_EDGE).contiguous(memory_format=torch.channels_last)
-        maps = self.block4(self.block3(self.block2(maps)))
+        maps = self.l1(latents).view(-1, self.width, FIRST_EDGE, FIRST_EDGE)
+        maps = self.block4(self.block3(self.block2(maps.contiguous(memory_format=torch.channels_last))))
         return torch.tanh(self.c5(F.relu(self.b5(maps))).float())
 
 
