@@ -48,8 +48,9 @@ struct search_method {
     enum status (*create)(const struct search_method *method, const struct search_problem *problem,
                           const void *settings, struct search **search, struct error *error);
 
-    /** How many codes an ask of these settings proposes (constant over a run), >= 1. */
-    int (*batch)(const void *settings);
+    /** How many codes an ask of these settings proposes in a space of d dimensions (constant over a run),
+     * >= 1. */
+    int (*batch)(const void *settings, int n_dimensions);
 
     /** Propose the next codes [batch][n_dimensions] int32. */
     void (*ask)(struct search *search, int32_t *codes);

@@ -78,7 +78,7 @@ static enum status start_run(const struct lockstep *lockstep, struct active_run 
     active->run = &plan->runs[run_index];
     active->unit = &plan->subjects[lockstep->group->subject].units[active->run->unit];
     active->method = method->method;
-    active->batch = method->method->batch(method->settings);
+    active->batch = method->method->batch(method->settings, sizes->dimensions);
     active->replay = *replay;
     TRY(MEMORY_ALLOCATE(active->codes, (size_t)active->batch * (size_t)sizes->dimensions, error));
     TRY(MEMORY_ALLOCATE(active->scores, (size_t)sizes->budget, error));

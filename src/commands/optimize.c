@@ -86,8 +86,8 @@ static enum status prepare(const struct arguments *arguments, struct optimizatio
                       error));
     TRY(find_method(arguments_text(arguments, "method"), arguments_text(arguments, "settings"), optimization,
                     error));
-    const size_t batch = (size_t)optimization->method->batch(optimization->settings);
     const size_t d = (size_t)optimization->problem.n_dimensions;
+    const size_t batch = (size_t)optimization->method->batch(optimization->settings, (int)d);
     TRY(MEMORY_ALLOCATE(optimization->codes, batch * d, error));
     TRY(MEMORY_ALLOCATE(optimization->scores, batch, error));
     return MEMORY_ALLOCATE(optimization->room, 2 * d, error);
@@ -134,7 +134,8 @@ static void evaluate(struct optimization *optimization, long long seed, int64_t 
 static void run_search(struct optimization *optimization, struct search *search, long long seed)
 {
     const struct search_method *method = optimization->method;
-    const int64_t batch = method->batch(optimization->settings), budget = optimization->problem.budget;
+    const int64_t batch = method->batch(optimization->settings, optimization->problem.n_dimensions),
+                  budget = optimization->problem.budget;
     struct best best = {-INFINITY, -INFINITY};
     for (int64_t query = 0; query < budget; query += batch) {
         method->ask(search, optimization->codes);

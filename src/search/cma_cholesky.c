@@ -61,8 +61,9 @@ static const struct key cholesky_keys[] = {
     {0},
 };
 
-static int cholesky_batch(const void *settings)
+static int cholesky_batch(const void *settings, int n_dimensions)
 {
+    (void)n_dimensions;
     return (int)((const struct cholesky_settings *)settings)->population;
 }
 

@@ -66,8 +66,9 @@ static const struct key genetic_keys[] = {
     {0},
 };
 
-static int genetic_batch(const void *settings)
+static int genetic_batch(const void *settings, int n_dimensions)
 {
+    (void)n_dimensions;
     return (int)((const struct genetic_settings *)settings)->population;
 }
 

@@ -43,8 +43,9 @@ struct search {
     void (*learn)(struct search *search, const float *scores);
 };
 
-static int gradient_batch(const void *settings)
+static int gradient_batch(const void *settings, int n_dimensions)
 {
+    (void)n_dimensions;
     return 2 * (int)(((const struct gradient_settings *)settings)->samples / 2);
 }
 
@@ -76,7 +77,7 @@ static enum status gradient_create(const struct search_method *method, const str
     TRY(MEMORY_ALLOCATE(made, 1, error));
     made->problem = *problem;
     made->settings = *settings;
-    made->n_pairs = gradient_batch(settings) / 2;
+    made->n_pairs = gradient_batch(settings, problem->n_dimensions) / 2;
     made->radius = settings->radius;
     made->learn = learn;
     enum status status = gradient_allocate(made, error);

@@ -37,8 +37,9 @@ struct search {
 
 static const struct key one_plus_one_keys[] = {{0}};
 
-static int one_plus_one_batch(const void *settings)
+static int one_plus_one_batch(const void *settings, int n_dimensions)
 {
+    (void)n_dimensions;
     (void)settings;
     return 1;
 }

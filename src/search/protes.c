@@ -55,8 +55,9 @@ struct search {
 static const double DECAY_1 = 0.9, DECAY_2 = 0.999;
 static const float ADAM_EPSILON = 1e-8F;
 
-static int protes_batch(const void *settings)
+static int protes_batch(const void *settings, int n_dimensions)
 {
+    (void)n_dimensions;
     return (int)((const struct protes_settings *)settings)->batch;
 }
 

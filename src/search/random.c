@@ -30,8 +30,9 @@ static const struct key random_keys[] = {
     {0},
 };
 
-static int random_batch(const void *settings)
+static int random_batch(const void *settings, int n_dimensions)
 {
+    (void)n_dimensions;
     return (int)((const struct random_settings *)settings)->batch;
 }
 
@@ -42,7 +43,7 @@ static enum status random_create(const struct search_method *method, const struc
     struct search *made;
     TRY(MEMORY_ALLOCATE(made, 1, error));
     made->problem = *problem;
-    made->batch = random_batch(settings);
+    made->batch = random_batch(settings, problem->n_dimensions);
     *search = made;
     return STATUS_OK;
 }

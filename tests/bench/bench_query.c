@@ -81,7 +81,7 @@ static double measure_search(const struct plan *plan, double seconds, struct err
     const struct job_method *method = &plan->job->methods[0];
     const struct search_problem problem = {
         .n_dimensions = 128, .n_points = 64, .budget = BUDGET, .key = 1, .low = -4, .high = 4};
-    const int batch = method->method->batch(method->settings);
+    const int batch = method->method->batch(method->settings, problem.n_dimensions);
     struct search *search;
     int32_t codes[4096];
     float scores[64];

@@ -52,8 +52,9 @@ static enum status script_create(const struct search_method *method, const struc
     return STATUS_OK;
 }
 
-static int script_batch(const void *settings)
+static int script_batch(const void *settings, int n_dimensions)
 {
+    (void)n_dimensions;
     (void)settings;
     return script.batch;
 }

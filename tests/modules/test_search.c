@@ -28,7 +28,6 @@ typedef float (*score_function)(const int32_t *code, int n_dimensions);
 struct setup {
     const struct search_method *method;
     void *settings;
-    int batch;
 };
 
 static struct setup set_up(const char *name, const char *mapping)
@@ -42,7 +41,6 @@ static struct setup set_up(const char *name, const char *mapping)
     const struct node *root = document == NULL ? NULL : document_root(document);
     assert_int_equal(search_settings_read(setup.method, root, name, &setup.settings, &error), STATUS_OK);
     document_free(document);
-    setup.batch = setup.method->batch(setup.settings);
     return setup;
 }
 
@@ -78,7 +76,7 @@ static struct outcome run(const struct setup *setup, int n_dimensions, int n_poi
 {
     struct search *search = start(setup, n_dimensions, n_points, budget, key);
     struct outcome outcome = {.best = -INFINITY};
-    int batch = setup->batch;
+    int batch = setup->method->batch(setup->settings, n_dimensions);
     int32_t *codes = calloc((size_t)batch * (size_t)n_dimensions, sizeof *codes);
     float *told = calloc((size_t)batch, sizeof *told);
     for (int64_t query = 0; query < budget; query += batch) {
@@ -186,7 +184,7 @@ static void test_presets_and_their_overrides(void **state)
                 {"tt", "batch: 7", 7},     {"random", "batch: 3", 3}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct setup setup = set_up(rows[i].name, rows[i].mapping);
-        assert_int_equal(setup.batch, rows[i].batch);
+        assert_int_equal(setup.method->batch(setup.settings, 16), rows[i].batch);
         free(setup.settings);
     }
 }
