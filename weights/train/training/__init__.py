@@ -23,6 +23,7 @@ sn_gan.py              generator and discriminator of the SN-GAN
 adversarial.py         the training of one against the other
 adversarial_finish.py  batch norm statistics -> float16 -> Frechet distance -> NAME.pt
 frechet.py             distance between two sets of images by their features
+forward.py             images of a generator by the C program
 inception.py           the features of the usual FID
 image_files.py         images from folders, NumPy and HDF5 files; sheets of images
 """

@@ -59,14 +59,14 @@ def statistics_of(batches: Iterable[torch.Tensor], features: Features) -> Statis
     return statistics(torch.cat([features(batch) for batch in batches]))
 
 
-def as_batches(pixels: torch.Tensor) -> Iterable[torch.Tensor]:
-    """uint8 pixels [N, 3, 32, 32] -> batches in [0, 1]."""
-    return (batch.float() / 255 for batch in pixels.split(BATCH))
+def as_batches(images: torch.Tensor) -> Iterable[torch.Tensor]:
+    """[N, 3, 32, 32], uint8, or float32 in [0, 1] -> batches in [0, 1]."""
+    return (batch.float() / 255 if batch.dtype == torch.uint8 else batch for batch in images.split(BATCH))
 
 
-def latents_of(seed: int, n_latents: int) -> torch.Tensor:
-    """z ~ N(0, 1) [n, 128], apart from the training's own random numbers."""
-    return torch.randn(n_latents, LATENT_SIZE, generator=torch.Generator().manual_seed(seed))
+def latents_of(seed: int, n_latents: int, dimensions: int = LATENT_SIZE) -> torch.Tensor:
+    """z ~ N(0, 1) [n, dimensions], apart from the training's own random numbers."""
+    return torch.randn(n_latents, dimensions, generator=torch.Generator().manual_seed(seed))
 
 
 def sampled(generator: nn.Module, latents: torch.Tensor, bf16: bool = False) -> Iterable[torch.Tensor]:

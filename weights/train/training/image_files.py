@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Images from files: a folder of PNGs, an array of NumPy, a dataset of HDF5 -> uint8 [N, 3, 32, 32]."""
+"""Images from files: a folder of PNGs, an array of NumPy, a dataset of HDF5; sheets of images.
+
+Arrays are [N, 3, 32, 32] or [N, 32, 32, 3], uint8, or float in [0, 1].
+"""
 import zipfile
 from pathlib import Path
 
@@ -23,12 +26,14 @@ def holds_images(path: Path) -> bool:
 
 
 def read_images(path: Path, dataset: str) -> torch.Tensor:
-    """dataset: name within an .npz or HDF5 file."""
+    """[N, 3, 32, 32], uint8, or float32 in [0, 1]. dataset: name within an .npz or HDF5 file."""
     if path.is_dir():
-        return _checked(path, _read_folder(path))
-    if not path.is_file():
+        images = _read_folder(path)
+    elif not path.is_file():
         raise Refused(f"{path}: no such file")
-    return _checked(path, _read_hdf5(path, dataset) if path.suffix in HDF5 else _read_array(path, dataset))
+    else:
+        images = read_hdf5(path, dataset) if path.suffix in HDF5 else _read_array(path, dataset)
+    return torch.from_numpy(checked(path, images))
 
 
 def _read_folder(folder: Path) -> np.ndarray:
@@ -49,7 +54,7 @@ def _read_folder(folder: Path) -> np.ndarray:
     return np.stack(images)
 
 
-def _read_hdf5(path: Path, dataset: str) -> np.ndarray:
+def read_hdf5(path: Path, dataset: str) -> np.ndarray:
     try:
         with h5py.File(path) as file:
             if not isinstance(file.get(dataset), h5py.Dataset):
@@ -71,19 +76,21 @@ def _read_array(path: Path, name: str) -> np.ndarray:
         raise Refused(f"{path}: not a readable file of NumPy arrays ({error})") from error
 
 
-def _checked(path: Path, images: np.ndarray) -> torch.Tensor:
-    """uint8, channels first."""
+def checked(path: Path, images: np.ndarray, in_range: bool = True) -> np.ndarray:
+    """Channels first; uint8 or float32, the latter in [0, 1] if in_range."""
     if images.shape[1:] == (*IMAGE_SHAPE[1:], IMAGE_SHAPE[0]):
         images = images.transpose(0, 3, 1, 2)
     if images.shape[1:] != IMAGE_SHAPE or len(images) < 2:
-        raise Refused(f"{path}: is of shape {list(images.shape)}; [N, 3, 32, 32] or [N, 32, 32, 3] is expected, with N from 2 on")
+        raise Refused(f"{path}: is of shape {list(images.shape)}; [N, 3, 32, 32] or [N, 32, 32, 3] is expected, with N "
+                      "from 2 on")
     if np.issubdtype(images.dtype, np.floating):
-        if not (images.min() >= 0 and images.max() <= 1):  # also where a value is not a number
-            raise Refused(f"{path}: holds values outside [0, 1]; give float images in [0, 1], or uint8")
-        images = (images * 255).round().astype(np.uint8)
-    if images.dtype != np.uint8:
+        if in_range and not (images.min() >= 0 and images.max() <= 1):  # also where a value is not a number
+            raise Refused(f"{path}: holds values outside [0, 1]; give float images in [0, 1], or uint8, or --model with "
+                          "what `meicensus forward` wrote")
+        images = images.astype(np.float32)
+    elif images.dtype != np.uint8:
         raise Refused(f"{path}: holds {images.dtype}; uint8, or float in [0, 1], is expected")
-    return torch.from_numpy(np.ascontiguousarray(images))
+    return np.ascontiguousarray(images)
 
 
 def draw_sheet(path: Path, images: torch.Tensor) -> None:

@@ -16,7 +16,7 @@ def inception_features(path: Path, device: torch.device) -> Features:
     try:
         from pytorch_fid import inception  # here, because few users have it
     except ImportError as error:
-        raise Refused(f"--inception needs the packages pytorch-fid and torchvision ({error}): pip install pytorch-fid") from error
+        raise Refused(f"--inception needs the package pytorch-fid ({error}): pip install pytorch-fid") from error
     state = read_state(path)
     with mock.patch.object(inception, "load_state_dict_from_url", lambda *_, **__: state):
         try:

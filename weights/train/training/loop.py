@@ -38,8 +38,8 @@ class Training(Resumable):
         self.forward = torch.compile(self.network) if options.compile else self.network
         self.optimizer = self.make_optimizer()
         self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, options.learning_rate, total_steps=len(self.stages) * self.n_steps, pct_start=options.warm_up,
-            cycle_momentum=False)
+            self.optimizer, options.learning_rate, total_steps=len(self.stages) * self.n_steps,
+            pct_start=options.warm_up, cycle_momentum=False)
         self.generator = torch.Generator(options.device).manual_seed(options.seed)
         self.torch_generator = torch.default_generator
         self.epoch, self.position, self.seconds, self.loss_sum = 0, 0, 0.0, 0.0
