@@ -10,18 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image.h"
+#include "gallery.h"
 #include "memory.h"
 
 enum {
-    MARGIN = 20,
-    GAP = 14,
     REPLICATE_GAP = 4,
-    LINE = IMAGE_FONT_HEIGHT + 3,
-    CAPTION = 2 * LINE + 4,
-    SLOT_MIN_WIDTH = 14 * IMAGE_FONT_WIDTH, /* "1.00 saturated" */
     SHEET_IMAGE = 128,
-    SHEET_WIDTH = 2400,
     SHEET_COLUMNS = 16,
     SHEET_IMAGES = 256,
     OVERVIEW_IMAGE = 96,
@@ -29,132 +23,14 @@ enum {
     OVERVIEW_LAYERS = 256,
     OVERVIEW_BLOCKS = 16,
     KIND_CHARACTERS = 9, /* "n = 10000" */
-    BLOCK_GAP = 3 * GAP,
-    TEXT_CAPACITY = 4 * NAME_CAPACITY,
+    BLOCK_GAP = 3 * GALLERY_GAP,
     NATURAL_NOTE_CAPACITY = 96
 };
 
 static const char *const kind_names[] = {
     [UNIT_CHANNEL] = "channels", [UNIT_NEURON] = "neurons", [UNIT_CLASS] = "outputs"};
 
-/* ---- Headings ----------------------------------------------------------------------------------------- */
-
-enum { HEADING_LINES = 3 };
-
-struct heading {
-    char lines[HEADING_LINES][TEXT_CAPACITY]; /**< the first is the title, twice as large */
-};
-
-static int heading_scale(int line)
-{
-    return line == 0 ? 2 : 1;
-}
-
-static int heading_height(void)
-{
-    return (HEADING_LINES + 1) * LINE + GAP;
-}
-
-/** Width of a picture that shows the heading and `content`: the heading may widen it up to SHEET_WIDTH. */
-static int picture_width(const struct heading *heading, int content)
-{
-    int widest = 0;
-    for (int i = 0; i < HEADING_LINES; i++) {
-        int width = image_text_width(heading->lines[i], heading_scale(i));
-        widest = width > widest ? width : widest;
-    }
-    widest = widest < SHEET_WIDTH - 2 * MARGIN ? widest : SHEET_WIDTH - 2 * MARGIN;
-    return 2 * MARGIN + (content > widest ? content : widest);
-}
-
-static void draw_heading(struct image *image, const struct heading *heading)
-{
-    for (int i = 0, y = MARGIN; i < HEADING_LINES; y += heading_scale(i) * LINE, i++)
-        image_text(image, MARGIN, y, heading_scale(i), image->width - 2 * MARGIN, heading->lines[i]);
-}
-
-/* ---- One MEI ------------------------------------------------------------------------------------------ */
-
-/** The MEIs of a group at one size. */
-struct gallery {
-    const struct subject *subject;
-    const struct group *group;
-    int width, height; /**< of a shown image, in pixels of the picture */
-    int slot;          /**< width that an image and its caption take */
-    uint8_t *pixels;   /**< [replicate][height][width][channels] of one row */
-    uint8_t *natural;  /**< [height][width][channels] of a dataset image; NULL: the file has none */
-};
-
-/** Images up to `wanted` pixels are enlarged a whole number of times, those up to twice that stay as they
- * are, larger ones are reduced. */
-static void choose_size(struct gallery *gallery, int wanted)
-{
-    int64_t height = gallery->group->sizes.height, width = gallery->group->sizes.width;
-    int64_t longest = height > width ? height : width, limit = 2 * wanted;
-    if (longest <= limit) {
-        int64_t factor = longest <= wanted ? wanted / longest : 1;
-        gallery->width = (int)(width * factor);
-        gallery->height = (int)(height * factor);
-    } else {
-        gallery->width = (int)(width * limit / longest) + (width * limit < longest);
-        gallery->height = (int)(height * limit / longest) + (height * limit < longest);
-    }
-    gallery->slot = gallery->width > SLOT_MIN_WIDTH ? gallery->width : SLOT_MIN_WIDTH;
-}
-
-static void describe_unit(const struct gallery *gallery, size_t row, char text[TEXT_CAPACITY])
-{
-    const struct unit *unit = &gallery->subject->units[gallery->group->unit[row]];
-    if (unit->kind == UNIT_NEURON)
-        snprintf(text, TEXT_CAPACITY, "%d @ %d,%d", unit->channel, unit->y, unit->x);
-    else if (unit->kind == UNIT_CHANNEL)
-        snprintf(text, TEXT_CAPACITY, "channel %d", unit->channel);
-    else if (unit->channel >= 0 && unit->channel < gallery->group->sizes.classes)
-        snprintf(text, TEXT_CAPACITY, "%s", gallery->group->class_names[unit->channel]);
-    else
-        snprintf(text, TEXT_CAPACITY, "class %d", unit->channel);
-}
-
-/** Activation with three significant digits, and what is special about it, in a word. */
-static void describe_activation(double activation, const char *word, char text[TEXT_CAPACITY])
-{
-    if (!isfinite(activation))
-        snprintf(text, TEXT_CAPACITY, "no number");
-    else
-        snprintf(text, TEXT_CAPACITY, fabs(activation) < 100 ? "%#.3g%s" : "%.3g%s", activation, word);
-}
-
-static void describe_run(const struct group *group, size_t run, char text[TEXT_CAPACITY])
-{
-    describe_activation((double)group->activation[run],
-                        group->silent[run]      ? " silent"
-                        : group->saturated[run] ? " saturated"
-                                                : "",
-                        text);
-}
-
-static void draw_run(struct image *image, int x, int y, const struct gallery *gallery, size_t row,
-                     size_t replicate)
-{
-    static const uint8_t grey[3] = {208, 208, 208};
-    const struct group *group = gallery->group;
-    const struct record_sizes *sizes = &group->sizes;
-    size_t run = row * group->n_replicates + replicate;
-    char text[TEXT_CAPACITY];
-    /* of a finished run only a frame remains, which keeps pale images apart from the page */
-    image_fill(image, x - 1, y - 1, gallery->width + 2, gallery->height + 2, grey);
-    if (input_run_done(group, row, replicate)) {
-        image_paste(image, x, y, gallery->width, gallery->height,
-                    gallery->pixels + replicate * (size_t)(sizes->height * sizes->width * sizes->channels),
-                    sizes->width, sizes->height, sizes->channels);
-        describe_run(group, run, text);
-        image_text(image, x, y + gallery->height + 4 + LINE, 1, gallery->slot, text);
-    } else {
-        const char *word = group->status[run] == RUN_FAILED ? "failed" : "missing";
-        image_text(image, x + (gallery->width - image_text_width(word, 1)) / 2,
-                   y + (gallery->height - IMAGE_FONT_HEIGHT) / 2, 1, gallery->slot, word);
-    }
-}
+/* ---- One unit ------------------------------------------------------------------------------------------ */
 
 /** The dataset image that excites the unit of a row most; its class and the activation below it. */
 static enum status draw_natural(struct image *image, int x, int y, const struct gallery *gallery, size_t row,
@@ -165,7 +41,7 @@ static enum status draw_natural(struct image *image, int x, int y, const struct 
     const struct natural *natural = &gallery->subject->natural;
     const size_t unit = (size_t)group->unit[row];
     const struct natural_reference best = natural_reference(natural, unit);
-    char text[TEXT_CAPACITY];
+    char text[GALLERY_TEXT_CAPACITY];
     if (!natural_has_image(natural, unit))
         return STATUS_OK;
     TRY(natural_read_image(natural, unit, gallery->natural, error));
@@ -177,8 +53,8 @@ static enum status draw_natural(struct image *image, int x, int y, const struct 
     else
         snprintf(text, sizeof text, "image %lld", (long long)best.image);
     image_text(image, x, y + gallery->height + 4, 1, gallery->slot, text);
-    describe_activation(natural_best(natural, unit), "", text);
-    image_text(image, x, y + gallery->height + 4 + LINE, 1, gallery->slot, text);
+    gallery_describe_activation(natural_best(natural, unit), "", text);
+    image_text(image, x, y + gallery->height + 4 + GALLERY_LINE, 1, gallery->slot, text);
     return STATUS_OK;
 }
 
@@ -187,11 +63,11 @@ static enum status draw_natural(struct image *image, int x, int y, const struct 
 static enum status draw_unit(struct image *image, int x, int y, const struct gallery *gallery, size_t row,
                              size_t first, size_t n, struct error *error)
 {
-    char text[TEXT_CAPACITY];
+    char text[GALLERY_TEXT_CAPACITY];
     TRY(input_read(gallery->group, FIELD_MEI_RGB8, row, 1, gallery->pixels, error));
     for (size_t i = 0; i < n; i++)
-        draw_run(image, x + (int)i * (gallery->slot + REPLICATE_GAP), y, gallery, row, first + i);
-    describe_unit(gallery, row, text);
+        gallery_draw_run(image, x + (int)i * (gallery->slot + REPLICATE_GAP), y, gallery, row, first + i);
+    gallery_describe_unit(gallery, row, text);
     image_text(image, x, y + gallery->height + 4, 1, (int)n * (gallery->slot + REPLICATE_GAP) - REPLICATE_GAP,
                text);
     return gallery->natural == NULL
@@ -253,13 +129,13 @@ static size_t sheet_pages(const struct sheet *sheet)
 static void lay_out(struct sheet *sheet, const struct gallery *gallery)
 {
     size_t n = gallery->group->n_replicates,
-           most = (size_t)((SHEET_WIDTH - 2 * MARGIN) / (gallery->slot + REPLICATE_GAP)) -
+           most = (size_t)((GALLERY_PICTURE_WIDTH - 2 * GALLERY_MARGIN) / (gallery->slot + REPLICATE_GAP)) -
                   (gallery->natural != NULL);
     most = most < SHEET_COLUMNS ? most : SHEET_COLUMNS;
     sheet->n_replicates = n < most ? n : most;
-    sheet->cell_width = unit_width(gallery, sheet->n_replicates) + GAP;
-    sheet->cell_height = gallery->height + CAPTION + GAP;
-    sheet->columns = (SHEET_WIDTH - 2 * MARGIN + GAP) / sheet->cell_width;
+    sheet->cell_width = unit_width(gallery, sheet->n_replicates) + GALLERY_GAP;
+    sheet->cell_height = gallery->height + GALLERY_CAPTION + GALLERY_GAP;
+    sheet->columns = (GALLERY_PICTURE_WIDTH - 2 * GALLERY_MARGIN + GALLERY_GAP) / sheet->cell_width;
     sheet->columns = sheet->columns < SHEET_COLUMNS ? sheet->columns : SHEET_COLUMNS;
     size_t n_lines = (sheet->n_units + (size_t)sheet->columns - 1) / (size_t)sheet->columns;
     sheet->columns = (int)((sheet->n_units + n_lines - 1) / n_lines); /* 10 units stand 5 + 5, not 8 + 2 */
@@ -282,12 +158,12 @@ static void write_sheet_heading(struct heading *heading, const struct gallery *g
         snprintf(replicates, sizeof replicates, "; side by side: %zu of %zu replicates", sheet->n_replicates,
                  group->n_replicates);
     describe_natural(gallery, natural);
-    snprintf(heading->lines[0], TEXT_CAPACITY, "%s, %s %s", subject->name, layer->name,
+    snprintf(heading->lines[0], GALLERY_TEXT_CAPACITY, "%s, %s %s", subject->name, layer->name,
              kind_names[layer->kind]);
-    snprintf(heading->lines[1], TEXT_CAPACITY, "generator %s, method %s%s",
+    snprintf(heading->lines[1], GALLERY_TEXT_CAPACITY, "generator %s, method %s%s",
              subject->generators[group->generator], subject->methods[group->method],
              group->minimise ? ", activation minimised" : "");
-    snprintf(heading->lines[2], TEXT_CAPACITY, "n = %zu%s, in network order; numbers: %s%s%s%s", n,
+    snprintf(heading->lines[2], GALLERY_TEXT_CAPACITY, "n = %zu%s, in network order; numbers: %s%s%s%s", n,
              unfinished, layer->kind == UNIT_CLASS ? "class output" : "activation", replicates, natural,
              pages);
 }
@@ -302,13 +178,15 @@ static enum status draw_page(const struct gallery *gallery, const struct sheet *
     size_t n = sheet->n_units - first < capacity ? sheet->n_units - first : capacity;
     int lines = (int)((n + (size_t)sheet->columns - 1) / (size_t)sheet->columns);
     write_sheet_heading(&heading, gallery, sheet, page);
-    TRY_CLEANUP(image_make(picture_width(&heading, sheet->columns * sheet->cell_width - GAP),
-                           2 * MARGIN + heading_height() + lines * sheet->cell_height - GAP, &image, error));
-    draw_heading(&image, &heading);
+    TRY_CLEANUP(
+        image_make(gallery_picture_width(&heading, sheet->columns * sheet->cell_width - GALLERY_GAP),
+                   2 * GALLERY_MARGIN + gallery_heading_height() + lines * sheet->cell_height - GALLERY_GAP,
+                   &image, error));
+    gallery_draw_heading(&image, &heading);
     for (size_t i = 0; i < n; i++) {
         int column = (int)(i % (size_t)sheet->columns), line = (int)(i / (size_t)sheet->columns);
-        TRY_CLEANUP(draw_unit(&image, MARGIN + column * sheet->cell_width,
-                              MARGIN + heading_height() + line * sheet->cell_height, gallery,
+        TRY_CLEANUP(draw_unit(&image, GALLERY_MARGIN + column * sheet->cell_width,
+                              GALLERY_MARGIN + gallery_heading_height() + line * sheet->cell_height, gallery,
                               sheet->rows[first + i], 0, sheet->n_replicates, error));
     }
     status = image_write(&image, path, error);
@@ -429,7 +307,7 @@ static int blocks_width(const struct overview *overview)
 
 static int blocks_height(const struct overview *overview)
 {
-    return overview->rows_per_block * overview->row_height - GAP;
+    return overview->rows_per_block * overview->row_height - GALLERY_GAP;
 }
 
 /** As many blocks as bring the picture nearest to a page of 4 : 3. */
@@ -457,8 +335,8 @@ static void lay_out_overview(struct overview *overview, const struct gallery *ga
         int width = image_text_width(name.text, 1);
         overview->label_width = width > overview->label_width ? width : overview->label_width;
     }
-    overview->slot_width = unit_width(gallery, 1) + GAP;
-    overview->row_height = gallery->height + CAPTION + GAP;
+    overview->slot_width = unit_width(gallery, 1) + GALLERY_GAP;
+    overview->row_height = gallery->height + GALLERY_CAPTION + GALLERY_GAP;
     choose_blocks(overview);
 }
 
@@ -472,11 +350,11 @@ static void write_overview_heading(struct heading *heading, const struct gallery
     describe_natural(gallery, natural);
     if (group->n_replicates > 1)
         snprintf(best, sizeof best, "; best of %zu replicates", group->n_replicates);
-    snprintf(heading->lines[0], TEXT_CAPACITY, "%s", subject->name);
-    snprintf(heading->lines[1], TEXT_CAPACITY, "%s exciting images: generator %s, method %s",
+    snprintf(heading->lines[0], GALLERY_TEXT_CAPACITY, "%s", subject->name);
+    snprintf(heading->lines[1], GALLERY_TEXT_CAPACITY, "%s exciting images: generator %s, method %s",
              group->minimise ? "least" : "most", subject->generators[group->generator],
              subject->methods[group->method]);
-    snprintf(heading->lines[2], TEXT_CAPACITY,
+    snprintf(heading->lines[2], GALLERY_TEXT_CAPACITY,
              "up to %d of the n units of a layer, %s active first; numbers: activation%s%s%s", OVERVIEW_UNITS,
              group->minimise ? "least" : "most", has_classes ? " or class output" : "", best, natural);
 }
@@ -486,14 +364,15 @@ static enum status draw_overview_row(struct image *image, int x, int y, const st
                                      struct error *error)
 {
     const struct layer *layer = &gallery->subject->layers[row->layer];
-    char text[TEXT_CAPACITY];
-    int middle = y + gallery->height / 2, first = x + overview->label_width + GAP;
-    image_text(image, x, middle - 3 * LINE / 2, 1, overview->label_width, text_shorten(layer->name).text);
-    image_text(image, x, middle - LINE / 2, 1, overview->label_width, kind_names[layer->kind]);
+    char text[GALLERY_TEXT_CAPACITY];
+    int middle = y + gallery->height / 2, first = x + overview->label_width + GALLERY_GAP;
+    image_text(image, x, middle - 3 * GALLERY_LINE / 2, 1, overview->label_width,
+               text_shorten(layer->name).text);
+    image_text(image, x, middle - GALLERY_LINE / 2, 1, overview->label_width, kind_names[layer->kind]);
     snprintf(text, sizeof text, "n = %zu", row->n_units);
-    image_text(image, x, middle + LINE / 2, 1, overview->label_width, text);
+    image_text(image, x, middle + GALLERY_LINE / 2, 1, overview->label_width, text);
     if (row->n_shown == 0)
-        image_text(image, first, middle - LINE / 2, 1, gallery->slot, "none finished");
+        image_text(image, first, middle - GALLERY_LINE / 2, 1, gallery->slot, "none finished");
     for (int i = 0; i < row->n_shown; i++)
         TRY(draw_unit(image, first + i * overview->slot_width, y, gallery, row->shown[i],
                       (size_t)gallery->group->results[row->shown[i]].best_replicate, 1, error));
@@ -512,14 +391,15 @@ static enum status draw_overview(const struct gallery *gallery, size_t *rows, co
     select_overview(&overview, gallery, rows);
     lay_out_overview(&overview, gallery);
     write_overview_heading(&heading, gallery, &overview);
-    TRY_CLEANUP(image_make(picture_width(&heading, blocks_width(&overview)),
-                           2 * MARGIN + heading_height() + blocks_height(&overview), &image, error));
-    draw_heading(&image, &heading);
+    TRY_CLEANUP(image_make(gallery_picture_width(&heading, blocks_width(&overview)),
+                           2 * GALLERY_MARGIN + gallery_heading_height() + blocks_height(&overview), &image,
+                           error));
+    gallery_draw_heading(&image, &heading);
     for (int i = 0; i < overview.n_rows; i++) {
         int block = i / overview.rows_per_block, line = i % overview.rows_per_block;
-        TRY_CLEANUP(draw_overview_row(&image, MARGIN + block_left(&overview, block),
-                                      MARGIN + heading_height() + line * overview.row_height, gallery,
-                                      &overview, &overview.rows[i], error));
+        TRY_CLEANUP(draw_overview_row(&image, GALLERY_MARGIN + block_left(&overview, block),
+                                      GALLERY_MARGIN + gallery_heading_height() + line * overview.row_height,
+                                      gallery, &overview, &overview.rows[i], error));
     }
     TRY_CLEANUP(path_of(folder, "overview.png", path, error));
     status = image_write(&image, path, error);
@@ -564,9 +444,9 @@ static enum status draw_group(struct figure_context *context, const struct group
     if (natural->n_images > 0)
         TRY_CLEANUP(
             MEMORY_ALLOCATE(gallery.natural, natural->height * natural->width * natural->channels, error));
-    choose_size(&gallery, OVERVIEW_IMAGE);
+    gallery_choose_size(&gallery, OVERVIEW_IMAGE);
     TRY_CLEANUP(draw_overview(&gallery, rows, folder, error));
-    choose_size(&gallery, SHEET_IMAGE);
+    gallery_choose_size(&gallery, SHEET_IMAGE);
     for (int layer = 0; layer < context->subject->n_layers && status == STATUS_OK; layer++) {
         progress_report(&context->output->progress, group->where, (size_t)layer,
                         (size_t)context->subject->n_layers);
