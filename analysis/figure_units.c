@@ -29,14 +29,6 @@ static const struct column columns[] = {
     {"natural_class", COLUMN_TEXT, "", "its class"},
 };
 
-static int64_t count_flag(const struct group *group, const uint8_t *flag, size_t row)
-{
-    int64_t n = 0;
-    for (size_t replicate = 0; replicate < group->n_replicates; replicate++)
-        n += input_run_done(group, row, replicate) && flag[row * group->n_replicates + replicate] != 0;
-    return n;
-}
-
 static void add_natural(struct table *table, const struct subject *subject, const struct group *group,
                         size_t row)
 {
@@ -65,8 +57,8 @@ static void add_row(struct table *table, const struct subject *subject, const st
     table_integer(table, result->n_done);
     table_number(table, result->activation);
     table_number(table, result->variation);
-    table_integer(table, count_flag(group, group->silent, row));
-    table_integer(table, count_flag(group, group->saturated, row));
+    table_integer(table, figures_count_flag(group, group->silent, row));
+    table_integer(table, figures_count_flag(group, group->saturated, row));
     table_number(table, result->entropy);
     table_number(table, result->perplexity);
     table_integer(table, result->best_replicate);

@@ -24,6 +24,10 @@ const struct figure figures[] = {
 };
 const int n_figures = sizeof figures / sizeof *figures;
 
+const struct figure figure_of_all = {"subjects", "The same units in one subject after the other",
+                                     "a unit that two subjects share, with the same generator and method",
+                                     figure_subjects};
+
 double figures_activation(const struct unit_result *result)
 {
     return result->activation;
@@ -51,6 +55,14 @@ size_t figures_collect(const struct subject *subject, const struct group *group,
             values[n] = candidate;
         n++;
     }
+    return n;
+}
+
+int64_t figures_count_flag(const struct group *group, const uint8_t *flag, size_t row)
+{
+    int64_t n = 0;
+    for (size_t replicate = 0; replicate < group->n_replicates; replicate++)
+        n += input_run_done(group, row, replicate) && flag[row * group->n_replicates + replicate] != 0;
     return n;
 }
 

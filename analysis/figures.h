@@ -24,8 +24,12 @@ struct figure {
 extern const struct figure figures[];
 extern const int n_figures;
 
+/** Made once, of all subjects: its context has no subject. */
+extern const struct figure figure_of_all;
+
 figure_function figure_summary, figure_units, figure_activation, figure_relative, figure_replicates,
-    figure_entropy, figure_perplexity, figure_convergence, figure_distance, figure_comparison, figure_sheets;
+    figure_entropy, figure_perplexity, figure_convergence, figure_distance, figure_comparison, figure_sheets,
+    figure_subjects;
 
 /* ---- What several figures need ------------------------------------------------------------------------ */
 
@@ -35,6 +39,9 @@ result_value figures_activation, figures_variation, figures_relative;
 /** Of the units of a layer, those values that exist, into `values` (NULL: only count); returns how many. */
 size_t figures_collect(const struct subject *subject, const struct group *group, int layer,
                        result_value *value, double *values);
+
+/** Finished replicates of a row whose flag is set. */
+int64_t figures_count_flag(const struct group *group, const uint8_t *flag, size_t row);
 
 /** Whether the group was to search units of that layer, whatever became of the runs. */
 bool figures_searched(const struct subject *subject, const struct group *group, int layer);

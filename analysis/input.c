@@ -10,6 +10,8 @@
 #include "memory.h"
 #include "statistics.h"
 
+#define WEIGHT_NAMES RESULTS_PROVENANCE "/weights/name"
+
 enum { ROWS_AT_ONCE = 256 };
 
 static const struct {
@@ -565,6 +567,30 @@ static enum status check_format(hid_t file, const char *path, struct error *erro
                                                       : "program version that wrote the file");
 }
 
+/** Brings names of subjects into the job's order, in which the list of weights has them; unlisted ones come
+ * last. */
+static enum status sort_as_listed(const struct input *input, char (*names)[NAME_CAPACITY], int n,
+                                  struct error *error)
+{
+    static const char list[] = RESULTS_PROVENANCE "/weights";
+    struct extent extent;
+    char **listed = NULL, name[NAME_CAPACITY];
+    int n_sorted = 0;
+    if (!hdf5_exists(input->file, RESULTS_PROVENANCE) || !hdf5_exists(input->file, list))
+        return STATUS_OK;
+    TRY(hdf5_extent(input->file, input->path, WEIGHT_NAMES, &extent, error));
+    TRY(hdf5_read_texts(input->file, input->path, WEIGHT_NAMES, extent.size[0], &listed, error));
+    for (hsize_t i = 0; i < extent.size[0]; i++)
+        for (int j = n_sorted; j < n; j++)
+            if (strcmp(names[j], listed[i]) == 0) {
+                memcpy(name, names[j], sizeof name);
+                memmove(names[n_sorted + 1], names[n_sorted], (size_t)(j - n_sorted) * sizeof *names);
+                memcpy(names[n_sorted++], name, sizeof name);
+            }
+    hdf5_free_texts(listed, extent.size[0]);
+    return STATUS_OK;
+}
+
 static enum status read_subjects(struct input *input, struct error *error)
 {
     char(*names)[NAME_CAPACITY] = NULL;
@@ -573,6 +599,7 @@ static enum status read_subjects(struct input *input, struct error *error)
     if (census < 0)
         return error_set(error, STATUS_BAD_INPUT, "%s: has no group %s", input->path, RESULTS_CENSUS);
     TRY_CLEANUP(list_links(census, input->path, &names, &input->n_subjects, error));
+    TRY_CLEANUP(sort_as_listed(input, names, input->n_subjects, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(input->subjects, (size_t)input->n_subjects, error));
     for (int i = 0; i < input->n_subjects && status == STATUS_OK; i++) {
         snprintf(input->subjects[i].name, NAME_CAPACITY, "%s", names[i]);

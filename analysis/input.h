@@ -83,7 +83,7 @@ struct input {
     const char *path;
     hid_t file;
     int n_subjects;
-    struct subject *subjects;
+    struct subject *subjects; /**< in the job's order */
 };
 
 /** Opens and reads; see hdf5_open for what is refused. The caller calls input_close, also after a failure. */

@@ -12,12 +12,19 @@ struct options {
     bool help;
 };
 
+static void print_figure(const struct figure *figure)
+{
+    printf("  %-12s %s\n  %-12s   needs %s\n", figure->name, figure->title, "", figure->needs);
+}
+
 static void print_help(void)
 {
     printf("usage: meicensus-analyze RESULTS.h5 --out DIR\n\n"
            "Reads a results file that 'meicensus gather' wrote and writes to DIR, for every subject:\n\n");
     for (int i = 0; i < n_figures; i++)
-        printf("  %-12s %s\n  %-12s   needs %s\n", figures[i].name, figures[i].title, "", figures[i].needs);
+        print_figure(&figures[i]);
+    printf("\nand of all subjects:\n\n");
+    print_figure(&figure_of_all);
     printf("\nEvery figure is a CSV file, a group in DIR/figures.h5, a gnuplot script and its SVG and PNG;\n"
            "DIR/README.txt lists all files and columns. Files of an earlier analysis in DIR are replaced.\n\n"
            "exit codes:\n");
@@ -47,16 +54,33 @@ static enum status parse_options(int n, char **words, struct options *options, s
     return STATUS_OK;
 }
 
-static enum status analyse_subject(struct output *output, const struct subject *subject, struct error *error)
+static enum status make_figure(const struct figure *figure, struct figure_context *context,
+                               struct error *error)
+{
+    fprintf(context->output->index, "\n%s: %s (needs %s)\n", figure->name, figure->title, figure->needs);
+    return figure->make(context, error);
+}
+
+static enum status analyse_subject(struct output *output, const struct input *input,
+                                   const struct subject *subject, struct error *error)
 {
     struct figure_context context;
-    enum status status = output_subject(output, subject, &context, error);
+    enum status status = output_subject(output, input, subject, &context, error);
     for (int i = 0; i < n_figures && status == STATUS_OK; i++) {
         progress_report(&output->progress, figures[i].name, (size_t)i, (size_t)n_figures);
-        fprintf(output->index, "\n%s: %s (needs %s)\n", figures[i].name, figures[i].title, figures[i].needs);
-        status = figures[i].make(&context, error);
+        status = make_figure(&figures[i], &context, error);
     }
-    output_subject_end(&context);
+    output_end(&context);
+    return status;
+}
+
+static enum status analyse_all(struct output *output, const struct input *input, struct error *error)
+{
+    struct figure_context context;
+    enum status status = output_all(output, input, OUTPUT_SUBJECTS, &context, error);
+    if (status == STATUS_OK)
+        status = make_figure(&figure_of_all, &context, error);
+    output_end(&context);
     return status;
 }
 
@@ -65,7 +89,7 @@ static void print_files_to_open(const struct output *output, const struct input 
     char name[FILE_NAME_CAPACITY];
     printf("open first:\n  %s/README.txt\n", output->folder);
     for (int i = 0; i < input->n_subjects; i++) {
-        output_file_name(input->subjects[i].name, name);
+        output_subject_folder(&input->subjects[i], name);
         printf("  %s/%s/%s\n", output->folder, name, "summary.csv");
         if (!output->gnuplot_missing)
             printf("  %s/%s/activation.png\n", output->folder, name);
@@ -82,7 +106,9 @@ static enum status analyse(const struct options *options, struct error *error)
     TRY_CLEANUP(input_open(options->input, &input, error));
     TRY_CLEANUP(output_open(options->folder, options->input, &output, error));
     for (int i = 0; i < input.n_subjects && status == STATUS_OK; i++)
-        status = analyse_subject(&output, &input.subjects[i], error);
+        status = analyse_subject(&output, &input, &input.subjects[i], error);
+    if (status == STATUS_OK)
+        status = analyse_all(&output, &input, error);
 cleanup:;
     enum status closed = output_close(&output, &close_error);
     if (status == STATUS_OK && closed != STATUS_OK) {

@@ -114,26 +114,55 @@ void output_file_name(const char *name, char file_name[FILE_NAME_CAPACITY])
     file_name[length] = '\0';
 }
 
-enum status output_subject(struct output *output, const struct subject *subject,
-                           struct figure_context *context, struct error *error)
+/** The names of what is not a subject's. They can be told from a subject's folder: a subject of that name
+ * gets one that begins with a %XX. */
+void output_subject_folder(const struct subject *subject, char name[FILE_NAME_CAPACITY])
 {
-    char name[FILE_NAME_CAPACITY];
+    static const char *const taken[] = {OUTPUT_SUBJECTS, OUTPUT_ATLAS, "README.txt", "figures.h5"};
     output_file_name(subject->name, name);
-    *context = (struct figure_context){.subject = subject, .output = output};
-    if ((size_t)snprintf(context->folder, sizeof context->folder, "%s/%s", output->folder, name) + NAME_MAX >=
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(name, taken[i]) == 0)
+            snprintf(name, FILE_NAME_CAPACITY, "%%%02X%s", (unsigned)taken[i][0], taken[i] + 1);
+}
+
+static enum status open_context(const char *folder, const char *group, struct figure_context *context,
+                                struct error *error)
+{
+    const struct output *output = context->output;
+    if ((size_t)snprintf(context->folder, sizeof context->folder, "%s/%s", output->folder, folder) +
+            NAME_MAX >=
         sizeof context->folder)
         return error_set(error, STATUS_USAGE, "%s: the path of the output folder is too long",
                          output->folder);
     TRY(output_make_folder(context->folder, error));
-    context->group = H5Gcreate2(output->figures, subject->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    if (context->group < 0)
-        return error_set(error, STATUS_IO, "%s/figures.h5: group %s cannot be made", output->folder,
-                         subject->name);
+    context->group = H5Gcreate2(output->figures, group, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    return context->group >= 0
+               ? STATUS_OK
+               : error_set(error, STATUS_IO, "%s/figures.h5: group %s cannot be made", output->folder, group);
+}
+
+enum status output_subject(struct output *output, const struct input *input, const struct subject *subject,
+                           struct figure_context *context, struct error *error)
+{
+    char name[FILE_NAME_CAPACITY];
+    const bool is_taken = strcmp(subject->name, OUTPUT_SUBJECTS) == 0;
+    output_subject_folder(subject, name);
+    *context = (struct figure_context){.input = input, .subject = subject, .output = output};
+    TRY(open_context(name, is_taken ? name : subject->name, context, error));
     fprintf(output->index, "\n\nSubject %s, in %s/\n", subject->name, name);
     return STATUS_OK;
 }
 
-void output_subject_end(struct figure_context *context)
+enum status output_all(struct output *output, const struct input *input, const char *name,
+                       struct figure_context *context, struct error *error)
+{
+    *context = (struct figure_context){.input = input, .output = output};
+    TRY(open_context(name, name, context, error));
+    fprintf(output->index, "\n\nAll subjects, in %s/\n", name);
+    return STATUS_OK;
+}
+
+void output_end(struct figure_context *context)
 {
     if (context->group > 0)
         H5Gclose(context->group);

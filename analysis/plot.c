@@ -255,8 +255,9 @@ enum status plot_message(struct figure_context *context, const char *name, const
     static const struct plot_layout layout = {1, 1, PLOT_WIDTH, 60, 20, 0};
     struct plot plot;
     char title[2 * NAME_CAPACITY];
-    printf("%s: %s: %s\n", context->subject->name, name, message);
-    snprintf(title, sizeof title, "%s: %s", text_shorten(context->subject->name).text, name);
+    const char *whose = context->subject == NULL ? "all subjects" : context->subject->name;
+    printf("%s: %s: %s\n", whose, name, message);
+    snprintf(title, sizeof title, "%s: %s", text_shorten(whose).text, name);
     TRY(plot_begin(&plot, context, name, &layout, title, error));
     plot_empty_panel(&plot, "", message);
     return plot_end(&plot, context, message, error);

@@ -629,9 +629,9 @@ static struct analysis *analyse(const char *shape, figure_function *figure)
     assert_int_equal(input_open(analysis->file, &analysis->input, &error), STATUS_OK);
     assert_int_equal(output_open(analysis->folder, analysis->file, &analysis->output, &error), STATUS_OK);
     analysis->output.gnuplot_missing = true;
-    assert_int_equal(
-        output_subject(&analysis->output, &analysis->input.subjects[0], &analysis->context, &error),
-        STATUS_OK);
+    assert_int_equal(output_subject(&analysis->output, &analysis->input, &analysis->input.subjects[0],
+                                    &analysis->context, &error),
+                     STATUS_OK);
     assert_int_equal(figure(&analysis->context, &error), STATUS_OK);
     return analysis;
 }
@@ -639,7 +639,7 @@ static struct analysis *analyse(const char *shape, figure_function *figure)
 static void free_analysis(struct analysis *analysis)
 {
     struct error error = {0};
-    output_subject_end(&analysis->context);
+    output_end(&analysis->context);
     assert_int_equal(output_close(&analysis->output, &error), STATUS_OK);
     input_close(&analysis->input);
     free(analysis);
