@@ -11,6 +11,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from importer.refusal import Refused
+
 from .data import MEAN, STANDARD_DEVIATION
 from .networks import read_network, relu_resnet18
 from .sn_gan import LATENT_SIZE
@@ -30,6 +32,8 @@ class Statistics:
 
 def statistics(features: torch.Tensor) -> Statistics:
     features = features.double()
+    if not torch.isfinite(features).all():
+        raise Refused("features of images are not finite numbers: the network they come from, or the generator, is broken")
     return Statistics(len(features), features.mean(0), features.T.cov())
 
 
