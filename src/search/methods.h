@@ -10,6 +10,8 @@ extern const struct search_method search_tt_s;
 extern const struct search_method search_tt_b;
 extern const struct search_method search_tt_exp;
 extern const struct search_method search_tt_plain;
+extern const struct search_method search_cma;
+extern const struct search_method search_cma_diagonal;
 extern const struct search_method search_cma_cholesky;
 extern const struct search_method search_xdream_ga;
 extern const struct search_method search_fdgd;

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * CMA-ES, with a full and with a diagonal covariance (cma_es.h).
+ *
+ * A code is represented by real numbers, one a dimension, N(0,1) in n equal bins (bins.h); what is proposed
+ * is moved to the centres of its bins before anything is learned from it. It starts at 0 with sigma 1, and
+ * starts again there when nothing is to be learned any more.
+ *
+ * Source: Nevergrad 1.0.12, `CMA` (on an ordered `TransitionChoice` that is pycma's `CMAEvolutionStrategy`)
+ * and `DiagonalCMA`, with pycma 4.5.0.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "bins.h"
+#include "cma_es.h"
+#include "memory.h"
+#include "methods.h"
+
+static const double LARGEST_LOSS = 5e20; /* stands for larger ones and for what is not a number */
+
+struct search {
+    struct search_problem problem;
+    struct bins bins;
+    struct cma_es es;
+    uint32_t step;
+    double *values; /* [population][n_dimensions], centres of the bins as last asked */
+    double *losses; /* [population] */
+};
+
+static const struct key cma_keys[] = {{0}};
+
+static int cma_batch(const void *settings, int n_dimensions)
+{
+    (void)settings;
+    return cma_es_population(n_dimensions);
+}
+
+static void cma_destroy(struct search *search)
+{
+    bins_release(&search->bins);
+    cma_es_release(&search->es);
+    free(search->values);
+    free(search->losses);
+    free(search);
+}
+
+static enum status cma_allocate(struct search *search, bool is_diagonal, struct error *error)
+{
+    TRY(bins_prepare(&search->bins, search->problem.n_points, error));
+    TRY(cma_es_prepare(&search->es, search->problem.n_dimensions, is_diagonal, error));
+    const size_t population = (size_t)search->es.population;
+    TRY(MEMORY_ALLOCATE(search->values, population * (size_t)search->problem.n_dimensions, error));
+    return MEMORY_ALLOCATE(search->losses, population, error);
+}
+
+static enum status cma_create(const struct search_method *method, const struct search_problem *problem,
+                              const void *settings, struct search **search, struct error *error)
+{
+    (void)settings;
+    struct search *made;
+    TRY(search_problem_check(method, problem, error));
+    TRY(MEMORY_ALLOCATE(made, 1, error));
+    made->problem = *problem;
+    enum status status = cma_allocate(made, method == &search_cma_diagonal, error);
+    if (status == STATUS_OK)
+        *search = made;
+    else
+        cma_destroy(made);
+    return status;
+}
+
+static void cma_ask(struct search *search, int32_t *codes)
+{
+    const size_t n_values = (size_t)search->es.population * (size_t)search->problem.n_dimensions;
+    struct draws draws = draws_begin(search->problem.key, ++search->step);
+    if (cma_es_has_converged(&search->es))
+        cma_es_restart(&search->es);
+    cma_es_sample(&search->es, &draws, search->values);
+    for (size_t i = 0; i < n_values; i++) {
+        codes[i] = bins_index(&search->bins, search->values[i]);
+        search->values[i] = search->bins.centres[codes[i]];
+    }
+}
+
+static void cma_tell(struct search *search, const float *scores)
+{
+    for (int i = 0; i < search->es.population; i++) {
+        const double loss = -(double)scores[i];
+        search->losses[i] = loss < LARGEST_LOSS ? fmax(loss, -LARGEST_LOSS) : LARGEST_LOSS;
+    }
+    cma_es_learn(&search->es, search->values, search->losses);
+}
+
+#define CMA_METHOD(method_name, text)                                                                        \
+    {                                                                                                        \
+        .name = method_name, .summary = text, .keys = cma_keys, .create = cma_create, .batch = cma_batch,    \
+        .ask = cma_ask, .tell = cma_tell, .destroy = cma_destroy                                             \
+    }
+
+const struct search_method search_cma = CMA_METHOD("cma", "CMA-ES (Nevergrad 1.0.12, CMA; pycma 4.5.0)");
+const struct search_method search_cma_diagonal = CMA_METHOD(
+    "cma_diagonal", "CMA-ES with a diagonal covariance (Nevergrad 1.0.12, DiagonalCMA; pycma 4.5.0)");

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+#include "cma_es.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+
+/* pycma's tolfun, tolfunhist, tolflatfitness, tolfacupx. */
+static const double LEAST_RANGE = 1e-11, LEAST_HISTORIC_RANGE = 1e-12, LARGEST_GROWTH = 1e3;
+enum { MOST_FLAT = 1, LEAST_HISTORY = 9 };
+
+struct cma_order {
+    double loss;
+    int place;
+};
+
+int cma_es_population(int n)
+{
+    return 4 + (int)(3 * log(n));
+}
+
+/* ---- constants ---- */
+
+static double sum_of(const double *values, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += values[i];
+    return sum;
+}
+
+static double sum_of_squares(const double *values, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += values[i] * values[i];
+    return sum;
+}
+
+static void scale(double *values, int n, double factor)
+{
+    for (int i = 0; i < n; i++)
+        values[i] *= factor;
+}
+
+/** Logarithms of the rank: those above 0 add up to 1, those below it to -1. */
+static void set_weights(struct cma_es *es)
+{
+    es->n_parents = 0;
+    for (int i = 0; i < es->population; i++) {
+        es->weights[i] = log((es->population + 1) / 2.0) - log(i + 1.0);
+        es->n_parents += es->weights[i] > 0;
+    }
+    const int n_rest = es->population - es->n_parents;
+    scale(es->weights, es->n_parents, 1 / sum_of(es->weights, es->n_parents));
+    scale(es->weights + es->n_parents, n_rest, -1 / sum_of(es->weights + es->n_parents, n_rest));
+    es->parents_effective = 1 / sum_of_squares(es->weights, es->n_parents);
+}
+
+static void set_rates(struct cma_es *es)
+{
+    const double n = es->n, effective = es->parents_effective;
+    const double spread = 0.25 + effective + 1 / effective - 2;
+    if (es->is_diagonal) {
+        es->path_rate = (1 + 1 / n + effective / n) / (sqrt(n) + 1 / n + 2 * effective / n);
+        es->rank_one = 1 / (n + 2 * sqrt(n) + effective / n);
+        es->rank_mu = fmin(1 - es->rank_one, spread / (n + 4 * sqrt(n) + effective / 2));
+        return;
+    }
+    es->path_rate = (4 + effective / n) / (n + 4 + 2 * effective / n);
+    es->rank_one = fmin(1, es->population / 6.0) * 2 / ((n + 1.3) * (n + 1.3) + effective);
+    es->rank_mu = fmin(1 - es->rank_one, 2 * spread / ((n + 2) * (n + 2) + effective));
+}
+
+static void set_sigma_rates(struct cma_es *es)
+{
+    const double n = es->n, effective = es->parents_effective;
+    const double inner = fmax(1, 3 * (1 - pow(0.5, n / 9)));
+    es->sigma_rate = fmin(0.5, (effective + 2) / (n + effective + 3));
+    es->damping = 1 + 2 * fmax(0, inner * sqrt((effective - 1) / (n + 1)) - 1) + es->sigma_rate;
+    es->mean_length = sqrt(n) * (1 - 1 / (4 * n) + 1 / (21 * n * n));
+}
+
+/** What the worse half unlearns: as much as decays, no more than its effective number allows, and never so
+ * much that the covariance could lose its positive definiteness. */
+static void limit_negative_weights(struct cma_es *es)
+{
+    double *negative = es->weights + es->n_parents;
+    const int n_negative = es->population - es->n_parents;
+    const double sum = sum_of(negative, n_negative);
+    const double effective = sum * sum / sum_of_squares(negative, n_negative);
+    double wanted = fmin(1 + es->rank_one / es->rank_mu, 1 + 2 * effective / (es->parents_effective + 2));
+    if (!es->is_diagonal)
+        wanted = fmin(wanted, (1 - es->rank_one - es->rank_mu) / es->rank_mu / es->n);
+    scale(negative, n_negative, -wanted / sum);
+}
+
+enum status cma_es_prepare(struct cma_es *es, int n, bool is_diagonal, struct error *error)
+{
+    const int population = cma_es_population(n);
+    const size_t size = (size_t)n, square = size * size;
+    *es = (struct cma_es){.n = n, .population = population, .is_diagonal = is_diagonal};
+    es->history_capacity = 11 + 30 * n / population;
+    TRY(MEMORY_ALLOCATE(es->weights, (size_t)population, error));
+    TRY(MEMORY_ALLOCATE(es->mean, size, error));
+    TRY(MEMORY_ALLOCATE(es->path, size, error));
+    TRY(MEMORY_ALLOCATE(es->sigma_path, size, error));
+    TRY(MEMORY_ALLOCATE(es->history, (size_t)es->history_capacity, error));
+    TRY(MEMORY_ALLOCATE(es->points, (size_t)population * size, error));
+    TRY(MEMORY_ALLOCATE(es->shift, size, error));
+    TRY(MEMORY_ALLOCATE(es->whitened, size, error));
+    TRY(MEMORY_ALLOCATE(es->order, (size_t)population, error));
+    if (is_diagonal)
+        TRY(MEMORY_ALLOCATE(es->scaling, size, error));
+    else
+        TRY(MEMORY_ALLOCATE(es->covariance, square, error));
+    if (!is_diagonal)
+        TRY(MEMORY_ALLOCATE(es->factor, square, error));
+    set_weights(es);
+    set_rates(es);
+    set_sigma_rates(es);
+    limit_negative_weights(es);
+    cma_es_restart(es);
+    return STATUS_OK;
+}
+
+void cma_es_release(struct cma_es *es)
+{
+    double *const arrays[] = {es->weights,    es->mean,   es->path,    es->sigma_path,
+                              es->covariance, es->factor, es->scaling, es->history,
+                              es->points,     es->shift,  es->whitened};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        free(arrays[i]);
+    free(es->order);
+}
+
+void cma_es_restart(struct cma_es *es)
+{
+    const size_t n = (size_t)es->n;
+    es->generation = es->n_flat = es->n_history = 0;
+    es->is_wide = false;
+    es->sigma = 1;
+    memset(es->mean, 0, n * sizeof *es->mean);
+    memset(es->path, 0, n * sizeof *es->path);
+    memset(es->sigma_path, 0, n * sizeof *es->sigma_path);
+    if (!es->is_diagonal)
+        memset(es->covariance, 0, n * n * sizeof *es->covariance);
+    for (size_t i = 0; i < n; i++) {
+        if (es->is_diagonal)
+            es->scaling[i] = 1;
+        else
+            es->covariance[i * n + i] = 1;
+    }
+    if (!es->is_diagonal)
+        memcpy(es->factor, es->covariance, n * n * sizeof *es->factor);
+}
+
+/* ---- covariance ---- */
+
+/** factor = the Cholesky factor of the covariance; false: not positive definite. */
+static bool try_factor(struct cma_es *es)
+{
+    const size_t n = (size_t)es->n;
+    double *l = es->factor;
+    for (size_t i = 0; i < n; i++)
+        memcpy(l + i * n, es->covariance + i * n, (i + 1) * sizeof *l);
+    for (size_t j = 0; j < n; j++) {
+        if (!(l[j * n + j] > 0))
+            return false;
+        const double root = sqrt(l[j * n + j]);
+        for (size_t i = j; i < n; i++)
+            es->whitened[i] = l[i * n + j] /= root;
+        for (size_t i = j + 1; i < n; i++)
+            for (size_t k = j + 1; k <= i; k++)
+                l[i * n + k] -= es->whitened[i] * es->whitened[k];
+    }
+    return true;
+}
+
+static void factorise(struct cma_es *es)
+{
+    const size_t n = (size_t)es->n;
+    for (double more = 1e-12; !try_factor(es); more *= 10)
+        for (size_t i = 0; i < n; i++)
+            es->covariance[i * n + i] += more * fmax(1, fabs(es->covariance[i * n + i]));
+}
+
+/** value = root of the covariance times normal. */
+static void colour(const struct cma_es *es, const double *normal, double *value)
+{
+    for (int i = 0; i < es->n; i++) {
+        value[i] = es->is_diagonal ? es->scaling[i] * normal[i] : 0;
+        for (int j = 0; j <= i && !es->is_diagonal; j++)
+            value[i] += es->factor[(size_t)i * (size_t)es->n + (size_t)j] * normal[j];
+    }
+}
+
+/** normal = inverse root of the covariance times value. */
+static void whiten(const struct cma_es *es, const double *value, double *normal)
+{
+    for (int i = 0; i < es->n; i++) {
+        if (es->is_diagonal) {
+            normal[i] = value[i] / es->scaling[i];
+            continue;
+        }
+        const double *row = es->factor + (size_t)i * (size_t)es->n;
+        double rest = value[i];
+        for (int j = 0; j < i; j++)
+            rest -= row[j] * normal[j];
+        normal[i] = rest / row[i];
+    }
+}
+
+void cma_es_sample(const struct cma_es *es, struct draws *draws, double *values)
+{
+    for (int k = 0; k < es->population; k++, values += es->n) {
+        draws_normals(draws, es->shift, es->n);
+        colour(es, es->shift, values);
+        for (int i = 0; i < es->n; i++)
+            values[i] = es->mean[i] + es->sigma * values[i];
+    }
+}
+
+/* ---- learning ---- */
+
+static int by_loss(const void *first, const void *second)
+{
+    const struct cma_order *a = first, *b = second;
+    if (a->loss != b->loss)
+        return a->loss < b->loss ? -1 : 1;
+    return (a->place > b->place) - (a->place < b->place);
+}
+
+static double *point(const struct cma_es *es, int rank)
+{
+    return es->points + (size_t)rank * (size_t)es->n;
+}
+
+/** The points from the best on, less the mean, over sigma, none longer than a sampled one. */
+static void take_points(struct cma_es *es, const double *values, const double *losses)
+{
+    const double n = es->n, longest = sqrt(n) + 2 * n / (n + 2);
+    for (int k = 0; k < es->population; k++)
+        es->order[k] = (struct cma_order){losses[k], k};
+    qsort(es->order, (size_t)es->population, sizeof *es->order, by_loss);
+    for (int k = 0; k < es->population; k++) {
+        const double *value = values + (size_t)es->order[k].place * (size_t)es->n;
+        for (int i = 0; i < es->n; i++)
+            point(es, k)[i] = (value[i] - es->mean[i]) / es->sigma;
+        whiten(es, point(es, k), es->whitened);
+        const double length = sqrt(sum_of_squares(es->whitened, es->n));
+        if (length > longest)
+            scale(point(es, k), es->n, longest / length);
+    }
+}
+
+static void note_losses(struct cma_es *es)
+{
+    const struct cma_order *order = es->order;
+    es->least_loss = order[0].loss;
+    es->largest_loss = order[es->population - 1].loss;
+    es->n_flat = order[0].loss < order[(int)(0.75 * es->population)].loss ? 0 : es->n_flat + 1;
+    if (es->n_history == es->history_capacity)
+        es->n_history--;
+    memmove(es->history + 1, es->history, (size_t)es->n_history * sizeof *es->history);
+    es->history[0] = order[0].loss;
+    es->n_history++;
+}
+
+/** shift = the weighted mean of the parents; the mean follows it. */
+static void move_mean(struct cma_es *es)
+{
+    memset(es->shift, 0, (size_t)es->n * sizeof *es->shift);
+    for (int k = 0; k < es->n_parents; k++)
+        for (int i = 0; i < es->n; i++)
+            es->shift[i] += es->weights[k] * point(es, k)[i];
+    for (int i = 0; i < es->n; i++)
+        es->mean[i] += es->sigma * es->shift[i];
+}
+
+static void follow(int n, double rate, double effective, const double *shift, double *path)
+{
+    const double gain = sqrt(rate * (2 - rate) * effective);
+    for (int i = 0; i < n; i++)
+        path[i] = (1 - rate) * path[i] + gain * shift[i];
+}
+
+/** Whether the path of sigma is short enough for the rank-one update. */
+static bool path_is_short(const struct cma_es *es)
+{
+    const double expected = 1 - pow(1 - es->sigma_rate, 2.0 * es->generation);
+    const double square = sum_of_squares(es->sigma_path, es->n) / expected / es->n;
+    return square - 1 < 1 + 4.0 / (es->n + 1);
+}
+
+static void add_square(struct cma_es *es, double weight, const double *vector)
+{
+    const int n = es->n;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j <= i; j++)
+            es->covariance[(size_t)i * (size_t)n + (size_t)j] += weight * vector[i] * vector[j];
+}
+
+static void learn_covariance(struct cma_es *es, double rank_one)
+{
+    const size_t n = (size_t)es->n;
+    const double sum = rank_one + es->rank_mu * sum_of(es->weights, es->population);
+    scale(es->covariance, (int)(n * n), 1 - sum);
+    add_square(es, es->rank_one, es->path);
+    for (int k = 0; k < es->population; k++) {
+        double weight = es->rank_mu * es->weights[k];
+        if (weight < 0) {
+            whiten(es, point(es, k), es->whitened);
+            const double length = sqrt(sum_of_squares(es->whitened, es->n)) + 1e-9;
+            weight *= es->n / (length * length);
+        }
+        add_square(es, weight, point(es, k));
+    }
+    factorise(es);
+}
+
+static void learn_scaling(struct cma_es *es, double rank_one)
+{
+    const double sum = rank_one + es->rank_mu * sum_of(es->weights, es->population);
+    for (int i = 0; i < es->n; i++) {
+        double mean_square = rank_one * es->path[i] * es->path[i];
+        for (int k = 0; k < es->population; k++) {
+            const double z = point(es, k)[i] / es->scaling[i];
+            mean_square += es->rank_mu * es->weights[k] * z * z;
+        }
+        es->scaling[i] *= exp(log(2) * (mean_square - sum) / 2);
+    }
+}
+
+static void learn_sigma(struct cma_es *es)
+{
+    const double length = sqrt(sum_of_squares(es->sigma_path, es->n));
+    const double change = es->sigma_rate / es->damping * (length / es->mean_length - 1);
+    es->sigma *= exp(fmin(fmax(change, -1), 1));
+}
+
+static bool has_grown(const struct cma_es *es)
+{
+    for (size_t i = 0; i < (size_t)es->n; i++) {
+        const double deviation =
+            es->is_diagonal ? es->scaling[i] : sqrt(es->covariance[i * (size_t)es->n + i]);
+        if (es->sigma * deviation > LARGEST_GROWTH)
+            return true;
+    }
+    return false;
+}
+
+void cma_es_learn(struct cma_es *es, const double *values, const double *losses)
+{
+    es->generation++;
+    take_points(es, values, losses);
+    note_losses(es);
+    move_mean(es);
+    whiten(es, es->shift, es->whitened);
+    follow(es->n, es->sigma_rate, es->parents_effective, es->whitened, es->sigma_path);
+    const bool is_short = path_is_short(es);
+    const double *direction = es->is_diagonal ? es->whitened : es->shift;
+    const double effective = is_short ? es->parents_effective : 0;
+    follow(es->n, es->path_rate, effective, direction, es->path);
+    const double lost = is_short ? 0 : es->path_rate * (2 - es->path_rate);
+    (es->is_diagonal ? learn_scaling : learn_covariance)(es, es->rank_one * (1 - lost));
+    learn_sigma(es);
+    es->is_wide = has_grown(es);
+}
+
+static double range(const double *values, int n)
+{
+    double least = values[0], largest = values[0];
+    for (int i = 1; i < n; i++) {
+        least = fmin(least, values[i]);
+        largest = fmax(largest, values[i]);
+    }
+    return largest - least;
+}
+
+bool cma_es_has_converged(const struct cma_es *es)
+{
+    if (es->generation == 0)
+        return false;
+    const double historic = range(es->history, es->n_history);
+    return es->n_flat > MOST_FLAT || es->is_wide ||
+           (es->largest_loss - es->least_loss < LEAST_RANGE && historic < LEAST_RANGE) ||
+           (es->n_history > LEAST_HISTORY && historic < LEAST_HISTORIC_RANGE);
+}
