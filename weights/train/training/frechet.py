@@ -33,7 +33,7 @@ class Statistics:
 def statistics(features: torch.Tensor) -> Statistics:
     features = features.double()
     if not torch.isfinite(features).all():
-        raise Refused("features of images are not finite numbers: the network they come from, or the generator, is broken")
+        raise Refused("features of images are not finite numbers; either network is broken")
     return Statistics(len(features), features.mean(0), features.T.cov())
 
 

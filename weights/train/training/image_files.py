@@ -85,8 +85,8 @@ def checked(path: Path, images: np.ndarray, in_range: bool = True) -> np.ndarray
                       "from 2 on")
     if np.issubdtype(images.dtype, np.floating):
         if in_range and not (images.min() >= 0 and images.max() <= 1):  # also where a value is not a number
-            raise Refused(f"{path}: holds values outside [0, 1]; give float images in [0, 1], or uint8, or --model with "
-                          "what `meicensus forward` wrote")
+            raise Refused(f"{path}: holds values outside [0, 1]; give float images in [0, 1], or uint8, or --model "
+                          "with what `meicensus forward` wrote")
         images = images.astype(np.float32)
     elif images.dtype != np.uint8:
         raise Refused(f"{path}: holds {images.dtype}; uint8, or float in [0, 1], is expected")

@@ -41,7 +41,8 @@ class Recipe:
     def training(self, network: nn.Module, images: Images, options: argparse.Namespace) -> Resumable:
         raise NotImplementedError
 
-    def finish(self, network: nn.Module, training_images: Images, test_images: Images, options: argparse.Namespace) -> None:
+    def finish(self, network: nn.Module, training_images: Images, test_images: Images,
+               options: argparse.Namespace) -> None:
         """Measure the trained network and write it."""
         raise NotImplementedError
 
@@ -55,10 +56,12 @@ class Classifier(Recipe):
     mirror: bool = True
 
     def training(self, network: nn.Module, images: Images, options: argparse.Namespace) -> Resumable:
-        augmentation = Augmentation(options.affine, options.colour, options.cutout, options.cutmix, self.border, self.mirror)
+        augmentation = Augmentation(options.affine, options.colour, options.cutout, options.cutmix, self.border,
+                                    self.mirror)
         return Classification(network, self.loss, self.schedule, images, options, augmentation)
 
-    def finish(self, network: nn.Module, training_images: Images, test_images: Images, options: argparse.Namespace) -> None:
+    def finish(self, network: nn.Module, training_images: Images, test_images: Images,
+               options: argparse.Namespace) -> None:
         finish(self.name, self.source, network, training_images, test_images, options)
 
 
@@ -75,8 +78,8 @@ def main(options: argparse.Namespace, make_recipe: Callable[[argparse.Namespace]
         print(f"{program}: {error}", file=sys.stderr)
         return 4
     except Diverged as error:
-        print(f"\n{program}: stopped: {error}; {options.output / CHECKPOINT}, where written, is the last good one; start "
-              "again with a lower --learning-rate and another --output", file=sys.stderr)
+        print(f"\n{program}: stopped: {error}; {options.output / CHECKPOINT}, where written, is the last good one; "
+              "start again with a lower --learning-rate and another --output", file=sys.stderr)
         return 5
     except (Interrupted, KeyboardInterrupt):
         print(f"\n{program}: interrupted; the same command with --resume goes on", file=sys.stderr)
@@ -100,7 +103,8 @@ def run(recipe: Recipe, options: argparse.Namespace) -> None:
     (output / "checkpoints").mkdir(parents=True, exist_ok=True)
     checkpoint = output / CHECKPOINT
     if checkpoint.exists() and not options.resume:
-        raise Refused(f"{checkpoint}: there is a training already; add --resume to go on with it, or choose another --output")
+        raise Refused(f"{checkpoint}: there is a training already; add --resume to go on with it, or choose another "
+                      "--output")
     training_images, test_images = (read(options.data, options.limit)
                                     for read in (recipe.source.read_training, recipe.source.read_test))
     first = untrained(recipe.build, options.seed)

@@ -35,7 +35,8 @@ class Panel:
 
     def text(self, row: dict) -> str:
         """The newest values in a line of text."""
-        return "  ".join(f"{name} {row[column]:{'.2%' if self.percent else '.4g'}}" for column, name in self.lines.items())
+        form = ".2%" if self.percent else ".4g"
+        return "  ".join(f"{name} {row[column]:{form}}" for column, name in self.lines.items())
 
 
 ACCURACY_PANELS = (Panel("training loss", {"training_loss": "loss"}),
@@ -53,8 +54,8 @@ def write_settings(path: Path, recipe: str, options: argparse.Namespace, inputs:
     before = _read_settings(path) if options.resume else None
     if before and list(before["inputs"].values()) != list(hashes.values()):
         raise Refused(f"{', '.join(hashes)}: has changed since the training began ({path} holds its SHA-256)")
-    run = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "resumed": options.resume, "device": _device(options.device),
-           "threads": torch.get_num_threads(), "python": platform.python_version(),
+    run = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "resumed": options.resume,
+           "device": _device(options.device), "threads": torch.get_num_threads(), "python": platform.python_version(),
            "versions": _versions(), "git_revision": git_revision()}
     write_json(path, {"recipe": recipe, "arguments": as_plain(options), "inputs": hashes,
                       "runs": [*(before["runs"] if before else []), run]})
