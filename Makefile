@@ -40,6 +40,9 @@ BUILD_INFO        := $(OBJECT_DIR)/build_info.o
 LIBRARY_OBJECTS   := $(call objects,$(LIBRARY_SOURCES)) $(BUILD_INFO)
 LIBRARY_ARCHIVE   := $(OBJECT_DIR)/library.a
 ANALYSIS_OBJECTS  := $(call objects,$(ANALYSIS_SOURCES))
+# The pages of the atlas are part of the program, which carries them to where they are looked at.
+ATLAS_PAGES       := $(OBJECT_DIR)/analysis/atlas/pages.o
+ANALYSIS_OBJECTS  += $(ATLAS_PAGES)
 # The analysis shares these few modules with the census program, and nothing else.
 ANALYSIS_SHARED   := $(call objects,$(wildcard src/base/*.c)) $(BUILD_INFO)
 
@@ -98,6 +101,11 @@ $(OBJECT_DIR)/%.o: %.c $(OBJECT_DIR)/flags | libraries
 	@mkdir -p $(@D)
 	$(call say,compile $<)
 	$(QUIET)$(CC) $(CFLAGS) $(INSTRUCTION_SET) $(INCLUDE) -MMD -MP -c -o $@ $<
+
+$(ATLAS_PAGES): $(wildcard analysis/atlas/*) | libraries
+	@mkdir -p $(@D)
+	$(call say,embed analysis/atlas)
+	$(QUIET)cd analysis/atlas && $(LD) -r -z noexecstack -b binary -o $(abspath $@) index.html atlas.css atlas.js
 
 -include $(patsubst %.o,%.d,$(call objects,src/main.c analysis/main.c $(LIBRARY_SOURCES) $(ANALYSIS_SOURCES) \
                                    $(TEST_SOURCES) $(KERNEL_TESTS)))

@@ -79,6 +79,30 @@ enum status input_read(const struct group *group, enum record_field_id field, si
                           &extent, first, n, buffer, error);
 }
 
+enum status input_read_message(const struct group *group, size_t row, size_t replicate,
+                               char message[RECORD_TEXT_BYTES + 1], struct error *error)
+{
+    const char *name = fields[FIELD_MESSAGE].name;
+    const struct extent extent = field_extent(group, FIELD_MESSAGE);
+    char *texts = NULL;
+    enum status status;
+    message[0] = '\0';
+    if (!hdf5_exists(group->id, name))
+        return STATUS_OK;
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, RECORD_TEXT_BYTES);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    TRY_CLEANUP(memory_allocate((void **)&texts, group->n_replicates, RECORD_TEXT_BYTES, name, error));
+    TRY_CLEANUP(hdf5_read_rows(group->id, group->where, name, type, &extent, row, 1, texts, error));
+    snprintf(message, RECORD_TEXT_BYTES + 1, "%.*s", RECORD_TEXT_BYTES,
+             texts + replicate * RECORD_TEXT_BYTES);
+cleanup:
+    H5Tclose(type);
+    free(texts);
+    return status;
+}
+
 size_t input_row_elements(const struct group *group, enum record_field_id field)
 {
     struct extent extent = field_extent(group, field);

@@ -94,6 +94,10 @@ void input_close(struct input *input);
 enum status input_read(const struct group *group, enum record_field_id field, size_t first, size_t n,
                        void *buffer, struct error *error);
 
+/** Why a run failed; "" if the file does not say. */
+enum status input_read_message(const struct group *group, size_t row, size_t replicate,
+                               char message[RECORD_TEXT_BYTES + 1], struct error *error);
+
 /** Elements of a field for one row (all replicates). */
 size_t input_row_elements(const struct group *group, enum record_field_id field);
 

@@ -5,6 +5,7 @@
 
 #include <gsl/gsl_errno.h>
 
+#include "atlas.h"
 #include "figures.h"
 
 struct options {
@@ -25,6 +26,7 @@ static void print_help(void)
         print_figure(&figures[i]);
     printf("\nand of all subjects:\n\n");
     print_figure(&figure_of_all);
+    printf("  %-12s DIR/atlas/index.html: every unit, to look at in a browser\n", OUTPUT_ATLAS);
     printf("\nEvery figure is a CSV file, a group in DIR/figures.h5, a gnuplot script and its SVG and PNG;\n"
            "DIR/README.txt lists all files and columns. Files of an earlier analysis in DIR are replaced.\n\n"
            "exit codes:\n");
@@ -87,7 +89,8 @@ static enum status analyse_all(struct output *output, const struct input *input,
 static void print_files_to_open(const struct output *output, const struct input *input)
 {
     char name[FILE_NAME_CAPACITY];
-    printf("open first:\n  %s/README.txt\n", output->folder);
+    printf("open first:\n  %s/README.txt\n  %s/atlas/index.html (in a browser)\n", output->folder,
+           output->folder);
     for (int i = 0; i < input->n_subjects; i++) {
         output_subject_folder(&input->subjects[i], name);
         printf("  %s/%s/%s\n", output->folder, name, "summary.csv");
@@ -109,6 +112,8 @@ static enum status analyse(const struct options *options, struct error *error)
         status = analyse_subject(&output, &input, &input.subjects[i], error);
     if (status == STATUS_OK)
         status = analyse_all(&output, &input, error);
+    if (status == STATUS_OK)
+        status = atlas_write(&output, &input, error);
 cleanup:;
     enum status closed = output_close(&output, &close_error);
     if (status == STATUS_OK && closed != STATUS_OK) {

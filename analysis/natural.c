@@ -140,24 +140,36 @@ static int compare_numbers(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static const int64_t *find_image(const struct natural *natural, size_t unit)
+int64_t natural_find(const struct natural *natural, int64_t image)
+{
+    const int64_t *found = natural->n_images == 0 ? NULL
+                                                  : bsearch(&image, natural->image, natural->n_images,
+                                                            sizeof *natural->image, compare_numbers);
+    return found == NULL ? -1 : found - natural->image;
+}
+
+enum status natural_read_pixels(const struct natural *natural, size_t place, uint8_t *pixels,
+                                struct error *error)
+{
+    const struct extent extent = {4, {natural->n_images, natural->height, natural->width, natural->channels}};
+    return hdf5_read_rows(natural->id, natural->where, NATURAL_RGB8, H5T_NATIVE_UINT8, &extent, place, 1,
+                          pixels, error);
+}
+
+/** Of the pixels of a unit's best image; -1: they are not there. */
+static int64_t place_of_pixels(const struct natural *natural, size_t unit)
 {
     const int64_t place = best_place(natural, unit);
-    if (place < 0 || natural->n_images == 0)
-        return NULL;
-    return bsearch(&natural->top_image[place], natural->image, natural->n_images, sizeof *natural->image,
-                   compare_numbers);
+    return place < 0 ? -1 : natural_find(natural, natural->top_image[place]);
 }
 
 bool natural_has_image(const struct natural *natural, size_t unit)
 {
-    return find_image(natural, unit) != NULL;
+    return place_of_pixels(natural, unit) >= 0;
 }
 
 enum status natural_read_image(const struct natural *natural, size_t unit, uint8_t *pixels,
                                struct error *error)
 {
-    const struct extent extent = {4, {natural->n_images, natural->height, natural->width, natural->channels}};
-    return hdf5_read_rows(natural->id, natural->where, NATURAL_RGB8, H5T_NATIVE_UINT8, &extent,
-                          (hsize_t)(find_image(natural, unit) - natural->image), 1, pixels, error);
+    return natural_read_pixels(natural, (size_t)place_of_pixels(natural, unit), pixels, error);
 }

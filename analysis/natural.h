@@ -40,6 +40,13 @@ struct natural_reference natural_reference(const struct natural *natural, size_t
 /** Activation of a unit for its best image; NAN if it has no reference. */
 double natural_best(const struct natural *natural, size_t unit);
 
+/** Place of an image's pixels in the list of those that are there; -1: they are not. */
+int64_t natural_find(const struct natural *natural, int64_t image);
+
+/** Pixels [height][width][channels] of the image at that place. */
+enum status natural_read_pixels(const struct natural *natural, size_t place, uint8_t *pixels,
+                                struct error *error);
+
 /** Whether the pixels of a unit's best image are there. */
 bool natural_has_image(const struct natural *natural, size_t unit);
 
