@@ -248,7 +248,7 @@ def test_what_a_training_leaves(undisturbed: Path, tmp_path: Path) -> None:
 
 
 def test_both_networks_learn(undisturbed: Path) -> None:
-    """From the seed's networks; the average is neither the first nor the last generator."""
+    """From the seed's networks; the average is neither the first nor the last generator, and is what is written."""
     state = load_checkpoint(undisturbed / "checkpoint.pt")
     generator, average = state["generator"]["c5.weight"], state["average"]["module.c5.weight"]
     torch.manual_seed(18)
@@ -256,6 +256,9 @@ def test_both_networks_learn(undisturbed: Path) -> None:
     torch.manual_seed(19)
     discriminator = networks.Discriminator(8).state_dict()
     assert not torch.equal(generator, first) and not torch.equal(average, first) and not torch.equal(average, generator)
+    kept = safetensors.torch.load_file(undisturbed / "checkpoints" / "step_000006.safetensors")["c5.weight"]
+    written = torch.load(undisturbed / "sn_gan_light.pt", weights_only=True)["c5.weight"]
+    assert torch.equal(kept, average) and torch.equal(written, average.to(written.dtype))
     changed = [name for name, tensor in discriminator.items() if not torch.equal(tensor, state["discriminator"][name])]
     assert any(name.endswith("original") for name in changed) and any(name.endswith("_u") for name in changed)
 
@@ -327,7 +330,9 @@ def test_distance_of_known_gaussians() -> None:
     assert frechet.distance(few, few) == pytest.approx(0, abs=1e-6)
 
 
-def test_features_must_be_finite() -> None:
+def test_features_of_one_image_and_not_finite_ones_are_refused() -> None:
+    with pytest.raises(Refused, match="2 images or more"):
+        frechet.statistics(torch.zeros(1, 3))
     with pytest.raises(Refused, match="not finite"):
         frechet.statistics(torch.tensor([[0.0], [float("nan")]]))
 

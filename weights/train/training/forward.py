@@ -53,7 +53,7 @@ class GeneratorModel:
             before, after = Path(folder, "latents.h5"), Path(folder, "images.h5")
             with h5py.File(before, "w") as file:
                 file["input"] = latents.numpy()
-            command = [program, "forward", "--model", self.path, "--input", before, "--output", after]
+            command = [program.resolve(), "forward", "--model", self.path, "--input", before, "--output", after]
             code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
             if code != 0:
                 raise Refused(f"{program}: could not make images with {self.path} (exit code {code})")

@@ -32,6 +32,8 @@ class Statistics:
 
 def statistics(features: torch.Tensor) -> Statistics:
     features = features.double()
+    if len(features) < 2:
+        raise Refused(f"{len(features)} image has no covariance of its features; give 2 images or more")
     if not torch.isfinite(features).all():
         raise Refused("features of images are not finite numbers; either network is broken")
     return Statistics(len(features), features.mean(0), features.T.cov())
