@@ -69,7 +69,7 @@ $(BUILD)/meicensus: $(call objects,src/main.c) $(LIBRARY_OBJECTS)
 $(BUILD)/meicensus-analyze: $(call objects,analysis/main.c) $(ANALYSIS_OBJECTS) $(ANALYSIS_SHARED)
 	$(link)
 
-$(BUILD)/tests/test_analysis $(BUILD)/tests/test_sheets: $(ANALYSIS_OBJECTS)
+$(BUILD)/tests/test_analysis $(BUILD)/tests/test_atlas $(BUILD)/tests/test_sheets: $(ANALYSIS_OBJECTS)
 
 # A test takes from the archive what it calls, directly or not.
 $(BUILD)/tests/test_%: $(OBJECT_DIR)/tests/modules/test_%.o $(LIBRARY_ARCHIVE)

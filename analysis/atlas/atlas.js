@@ -14,7 +14,7 @@ const best = (row) => (row && row.best >= 0 ? row.runs[row.best] : null);
 const descending = (value) => (a, b) => (value(b) ?? -Infinity) - (value(a) ?? -Infinity);
 const SORTS = {
   channel: ['channel', () => 0],
-  activation: ['activation, high first', descending((entry) => entry.row.activation)],
+  activation: ['activation, high first', descending((entry) => best(entry.row)?.activation)],
   entropy: ['class entropy, low first', descending((entry) => (entry.row.entropy === null ? null : -entry.row.entropy))],
   selectivity: ['class probability, high first', descending((entry) => entry.row.top_probability)],
   relative: ['activation / natural, high first', descending((entry) => entry.row.relative)],
@@ -190,8 +190,8 @@ function changeSubject(subject) {
 for (const id of ['group', 'layer', 'sort', 'show'])
   byId(id).addEventListener('change', (event) => {
     const value = event.target.value;
-    const number_of = id === 'group' || id === 'layer' ? Number(value) : value;
-    go({[id]: number_of, replicate: null, ...(id === 'layer' ? {unit: null} : {})});
+    const choice = id === 'group' || id === 'layer' ? Number(value) : value;
+    go({[id]: choice, replicate: null, ...(id === 'layer' ? {unit: null} : {})});
   });
 byId('subject').addEventListener('change', (event) => changeSubject(Number(event.target.value)));
 
@@ -327,7 +327,7 @@ function convergence(run, group) {
   return section('Convergence', 'best activation so far', svg);
 }
 
-function classes(run, group) {
+function classProbabilities(run, group) {
   if (run.status !== 1 || run.classes.length === 0) return [];
   const note = group.trials > 0 ? `mean over ${group.trials} presentations, noise ${group.noise}` : 'shown once';
   const bars = run.classes.flatMap(([name, probability]) => {
@@ -409,8 +409,8 @@ async function drawUnit(data) {
     make('p', {}, `${subject.name}; generator ${group.generator}, method ${group.method}` +
       (group.replicates > 1 ? `, replicate ${replicate}` : '') + (group.minimise ? '; activation minimised' : '')),
     make('div', {className: 'top'}, mei(view.subject, view.group, view.layer, unit, row, replicate, 192), facts(row, run)),
-    ...searches(data, entry, replicate), ...others, ...natural(data, entry), ...convergence(run, group),
-    ...classes(run, group), ...latent(run, group));
+    ...natural(data, entry), ...others, ...searches(data, entry, replicate), ...convergence(run, group),
+    ...classProbabilities(run, group), ...latent(run, group));
   panel.scrollTop = 0;
 }
 

@@ -394,3 +394,30 @@ static enum status fixture_write(const char *shape_name, const char *path, struc
     fixture_free(&fixture);
     return status;
 }
+
+/* One more subject in a file, whose units and runs are those of the first; the list of weights lacks it. Its
+ * first channel gets another number. */
+static bool fixture_add_subject(const char *path, const char *name)
+{
+    static const char *const parents[] = {"census", "units"};
+    char from[64], to[320];
+    int32_t *channels = NULL;
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    bool made = file >= 0;
+    for (int i = 0; i < 2 && made; i++) {
+        snprintf(from, sizeof from, "%s/spiking_resnet18", parents[i]);
+        snprintf(to, sizeof to, "%s/%s", parents[i], name);
+        made = H5Ocopy(file, from, file, to, H5P_DEFAULT, H5P_DEFAULT) >= 0;
+    }
+    snprintf(to, sizeof to, "units/%s/channel", name);
+    hid_t dataset = H5Dopen2(file, to, H5P_DEFAULT);
+    hid_t space = H5Dget_space(dataset);
+    channels = calloc((size_t)H5Sget_simple_extent_npoints(space), sizeof *channels);
+    made = made && H5Dread(dataset, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, channels) >= 0;
+    channels[0] = 999;
+    made = made && H5Dwrite(dataset, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, channels) >= 0;
+    free(channels);
+    H5Sclose(space);
+    H5Dclose(dataset);
+    return H5Fclose(file) >= 0 && made;
+}
