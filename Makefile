@@ -52,7 +52,7 @@ TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels)
 SHELL_SCRIPTS := $(wildcard .ci/run .setup/*.sh jobs/*.sh slurm/*.sh slurm/*.sbatch tests/*.sh tests/*/*.sh)
 C_FILES       := $(wildcard include/*.h src/*.c src/*/*.[ch] src/*/*/*.[ch] analysis/*.[ch] tests/*/*.[ch])
 
-.PHONY: all help demo check check-python check-slurm bench format format-check sanitize lint install-packages \
+.PHONY: all help demo check check-python check-slurm check-browser bench format format-check sanitize lint install-packages \
         clean tests libraries always
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -169,6 +169,11 @@ check-slurm:  ## array job, requeue, cancel and gather on a real Slurm on this m
 	@.setup/install_packages.sh build slurm
 	@$(MAKE) --no-print-directory $(parallel) all
 	@tests/slurm/check_slurm.sh
+
+check-browser:  ## the atlas in a real browser (Chromium)
+	@.setup/install_packages.sh build browser
+	@$(MAKE) --no-print-directory $(parallel) $(BUILD)/meicensus-analyze $(BUILD)/tests/test_analysis
+	@tests/browser/check_browser.sh
 
 sanitize:  ## the module and kernel tests with address and undefined-behaviour checks
 	@$(MAKE) --no-print-directory $(parallel) SANITIZE=1 all tests

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs the Debian packages of the named groups (packages.txt beside this file) that are missing.
 #
-#   install_packages.sh [GROUP...]      default: build; others: develop, python, slurm
+#   install_packages.sh [GROUP...]      default: build; others: browser, develop, python, slurm
 set -eu
 
 list=$(dirname "$0")/packages.txt

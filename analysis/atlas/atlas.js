@@ -427,6 +427,7 @@ async function show() {
     await drawUnit(data);
   } catch (error) {
     byId('summary').textContent = error.message;
+    console.error(error);
   }
 }
 

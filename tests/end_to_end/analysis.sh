@@ -145,6 +145,19 @@ analyse usual second
 diff -r "$folder/first" "$folder/second" >"$folder/log" 2>&1
 report 'a second analysis gives the same bytes in every file' $?
 
+# ---- Several subjects ----
+# The second one is called as a folder that is there anyway.
+"$writer" write few "$folder/two.h5" subject atlas >"$folder/log" 2>&1 &&
+    timeout 300 "$analyze" "$folder/two.h5" --out "$folder/two" >"$folder/log" 2>&1 &&
+    [ -s "$folder/two/atlas/index.html" ] && [ -s "$folder/two/%61tlas/units.csv" ]
+report 'a second subject is analysed' $?
+figures=$folder/two/subjects
+every_plot_is_whole && no_table_has_nan && grep -q '^  subjects.csv: ' "$folder/two/README.txt" &&
+    [ "$(column subject subjects subject_position=1 | sort -u)" = atlas ] &&
+    [ "$(column activation subjects subject_position=0)" = "$(column activation subjects subject_position=1)" ] &&
+    [ "$(column shared subjects_layers layer=sn1 | sort -u)" = 1 ] && [ -s "$figures/sheets/sn_gan_light/tt_b/sn1_channels_1.png" ]
+report 'the units that both have are followed' $?
+
 # ---- Too little ----
 # says SHAPE PATTERN...   it succeeds, and each pattern is in what it prints
 says() {
@@ -156,7 +169,8 @@ says() {
     done
 }
 says one 'comparison: one method and one generator only' 'distance: no unit with two finished' \
-    'replicates: no unit with two finished replicates' 'relative: no natural references in the results file'
+    'replicates: no unit with two finished replicates' 'relative: no natural references in the results file' \
+    'all subjects: subjects: one subject only (n = 1)'
 report 'one run says what cannot be compared' $?
 says silent 'distance: no unit with two finished, not silent' 'relative: no unit .* that some image .* excites' &&
     [ "$(column note summary | sort -u)" = 'every finished run is silent' ]

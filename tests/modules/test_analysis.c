@@ -3,8 +3,8 @@
  * The analysis: its statistics against published packages, its tables, and what it reads of a results file.
  *
  * With arguments it writes a file for tests/end_to_end/analysis.sh:
- *   test_analysis write SHAPE PATH [newer]     SHAPE: see analysis_fixture.h; newer: of the next format
- * version
+ *   test_analysis write SHAPE PATH [newer | subject NAME]   SHAPE: see analysis_fixture.h; newer: of the next
+ * format version; subject: with a second subject of that name
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -797,16 +797,16 @@ static void long_names_keep_what_tells_them_apart(void **state)
 }
 
 /* For tests/end_to_end/analysis.sh. */
-static int write_file(const char *shape, const char *path, bool newer)
+static int write_file(const char *shape, const char *path, const char *change, const char *name)
 {
     struct error error = {0};
     if (fixture_write(shape, path, &error) != STATUS_OK) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
-    if (newer)
+    if (strcmp(change, "newer") == 0)
         make_newer(path);
-    return 0;
+    return strcmp(change, "subject") == 0 && !fixture_add_subject(path, name);
 }
 
 #define TEST(function) cmocka_unit_test(function)
@@ -848,9 +848,10 @@ int main(int n_words, char **words)
         TEST(long_names_keep_what_tells_them_apart),
     };
     MPI_Init(&n_words, &words);
-    int result = n_words >= 4 && strcmp(words[1], "write") == 0
-                     ? write_file(words[2], words[3], n_words > 4)
-                     : cmocka_run_group_tests(tests, make_folder, remove_folder);
+    int result =
+        n_words >= 4 && strcmp(words[1], "write") == 0
+            ? write_file(words[2], words[3], n_words > 4 ? words[4] : "", n_words > 5 ? words[5] : "other")
+            : cmocka_run_group_tests(tests, make_folder, remove_folder);
     MPI_Finalize();
     return result;
 }
