@@ -41,10 +41,9 @@
  *       incarnations/    per process: backend, isa, blas_core, precision, device, batch (its identity),
  *                        host, rank, pid, date, program_version, journal
  *       runs/<subject>/<generator>/<method>/   provenance fields of record.h
- *       weights/         name, path, sha256 of model and tensor files: of the subjects in the job's order, then
- *                        of the generators
- *       natural/         subject, file, sha256, data: files of natural references, and what their dataset was
- *       attributes       program_version, code_revision, compiler, flags, mpi_library, mpi_io,
+ *       weights/         name, path, sha256 of model and tensor files: of the subjects in the job's order,
+ * then of the generators natural/         subject, file, sha256, data: files of natural references, and what
+ * their dataset was attributes       program_version, code_revision, compiler, flags, mpi_library, mpi_io,
  *                        hdf5_version, ranks, date, duplicate_records (int64: records passed over
  *                        because another one of the run came first)
  *
