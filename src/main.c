@@ -15,12 +15,13 @@ static enum status flush_output(struct error *error)
 
 enum { SPEAKING_MS = 300 };
 
-/** A wrong command line is every rank's: the first one tells, before mpirun ends it for another's exit. */
+/** One rank tells, of a wrong command line, which is every rank's, the first one. The silent ones wait, lest
+ * mpirun should end it for their exit before it has spoken. */
 static void tell(const struct error *error, enum status status)
 {
-    if (status == STATUS_USAGE && !ranks_started_first())
+    if (error->message[0] == '\0' || (status == STATUS_USAGE && !ranks_started_first()))
         clock_sleep(1e-3 * SPEAKING_MS);
-    else if (error->message[0] != '\0')
+    else
         fprintf(stderr, "meicensus: error: %s\n", error->message);
 }
 
