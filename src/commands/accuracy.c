@@ -11,9 +11,8 @@
 static const struct command_option options[] = {
     NETWORK_MODEL_OPTION,
     {"data", "PATH", NULL, true, false,
-     "binary CIFAR-10 file, MNIST's *-images-idx3-ubyte, or a folder of them or of PNG images, in one folder "
-     "a "
-     "class"},
+     "binary CIFAR-10 file, MNIST's *-images-idx3-ubyte, or a folder of them or of PNG images, in one "
+     "folder a class"},
     {"limit", "N", NULL, false, false, "only the first N images"},
     NETWORK_TENSORS_OPTION,
     NETWORK_TIMESTEPS_OPTION,
