@@ -9,15 +9,13 @@
  * Source: Nevergrad 1.0.12, `CMA` (on an ordered `TransitionChoice` that is pycma's `CMAEvolutionStrategy`)
  * and `DiagonalCMA`, with pycma 4.5.0.
  */
-#include <math.h>
 #include <stdlib.h>
 
 #include "bins.h"
 #include "cma_es.h"
 #include "memory.h"
 #include "methods.h"
-
-static const double LARGEST_LOSS = 5e20; /* stands for larger ones and for what is not a number */
+#include "ranking.h"
 
 struct search {
     struct search_problem problem;
@@ -85,10 +83,8 @@ static void cma_ask(struct search *search, int32_t *codes)
 
 static void cma_tell(struct search *search, const float *scores)
 {
-    for (int i = 0; i < search->es.population; i++) {
-        const double loss = -(double)scores[i];
-        search->losses[i] = loss < LARGEST_LOSS ? fmax(loss, -LARGEST_LOSS) : LARGEST_LOSS;
-    }
+    for (int i = 0; i < search->es.population; i++)
+        search->losses[i] = ranking_loss(scores[i]);
     cma_es_learn(&search->es, search->values, search->losses);
 }
 

@@ -21,16 +21,11 @@
 #include "draws.h"
 #include "memory.h"
 #include "methods.h"
+#include "ranking.h"
 
 struct cholesky_settings {
     long long population, update_every;
     double sigma;
-};
-
-/** A place in the generation with its score. */
-struct ranked {
-    float score;
-    int place;
 };
 
 struct search {
@@ -171,19 +166,11 @@ static void cholesky_ask(struct search *search, int32_t *codes)
     axis_codes(&search->axis, n_values, search->values, codes);
 }
 
-static int by_score(const void *first, const void *second)
-{
-    const struct ranked *a = first, *b = second;
-    if (a->score != b->score)
-        return a->score < b->score ? 1 : -1;
-    return (a->place > b->place) - (a->place < b->place);
-}
-
 static void rank_scores(struct search *search, const float *scores)
 {
     for (int i = 0; i < search->population; i++)
-        search->ranked[i] = (struct ranked){isnan(scores[i]) ? -INFINITY : scores[i], i};
-    qsort(search->ranked, (size_t)search->population, sizeof *search->ranked, by_score);
+        search->ranked[i] = (struct ranked){isnan(scores[i]) ? -INFINITY : (double)scores[i], i};
+    ranking_sort(search->ranked, search->population);
 }
 
 /** mean = the weighted mean of the parents' rows [population][n_dimensions]. */

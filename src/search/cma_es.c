@@ -11,11 +11,6 @@
 static const double LEAST_RANGE = 1e-11, LEAST_HISTORIC_RANGE = 1e-12, LARGEST_GROWTH = 1e3;
 enum { MOST_FLAT = 1, LEAST_HISTORY = 9 };
 
-struct cma_order {
-    double loss;
-    int place;
-};
-
 int cma_es_population(int n)
 {
     return 4 + (int)(3 * log(n));
@@ -225,14 +220,6 @@ void cma_es_sample(const struct cma_es *es, struct draws *draws, double *values)
 
 /* ---- learning ---- */
 
-static int by_loss(const void *first, const void *second)
-{
-    const struct cma_order *a = first, *b = second;
-    if (a->loss != b->loss)
-        return a->loss < b->loss ? -1 : 1;
-    return (a->place > b->place) - (a->place < b->place);
-}
-
 static double *point(const struct cma_es *es, int rank)
 {
     return es->points + (size_t)rank * (size_t)es->n;
@@ -243,8 +230,8 @@ static void take_points(struct cma_es *es, const double *values, const double *l
 {
     const double n = es->n, longest = sqrt(n) + 2 * n / (n + 2);
     for (int k = 0; k < es->population; k++)
-        es->order[k] = (struct cma_order){losses[k], k};
-    qsort(es->order, (size_t)es->population, sizeof *es->order, by_loss);
+        es->order[k] = (struct ranked){-losses[k], k};
+    ranking_sort(es->order, es->population);
     for (int k = 0; k < es->population; k++) {
         const double *value = values + (size_t)es->order[k].place * (size_t)es->n;
         for (int i = 0; i < es->n; i++)
@@ -258,14 +245,14 @@ static void take_points(struct cma_es *es, const double *values, const double *l
 
 static void note_losses(struct cma_es *es)
 {
-    const struct cma_order *order = es->order;
-    es->least_loss = order[0].loss;
-    es->largest_loss = order[es->population - 1].loss;
-    es->n_flat = order[0].loss < order[(int)(0.75 * es->population)].loss ? 0 : es->n_flat + 1;
+    const struct ranked *order = es->order;
+    es->least_loss = -order[0].score;
+    es->largest_loss = -order[es->population - 1].score;
+    es->n_flat = order[0].score > order[(int)(0.75 * es->population)].score ? 0 : es->n_flat + 1;
     if (es->n_history == es->history_capacity)
         es->n_history--;
     memmove(es->history + 1, es->history, (size_t)es->n_history * sizeof *es->history);
-    es->history[0] = order[0].loss;
+    es->history[0] = es->least_loss;
     es->n_history++;
 }
 

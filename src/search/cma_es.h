@@ -15,9 +15,8 @@
 #include <stdbool.h>
 
 #include "draws.h"
+#include "ranking.h"
 #include "status.h"
-
-struct cma_order; /* a point's place and loss, for sorting */
 
 struct cma_es {
     int n, population, n_parents;
@@ -40,7 +39,7 @@ struct cma_es {
 
     double *points; /**< [population][n], working memory: told points less the old mean, over sigma */
     double *shift, *whitened; /**< [n] */
-    struct cma_order *order;  /**< [population] */
+    struct ranked *order;     /**< [population] */
 };
 
 /** Points of a generation in n dimensions: 4 + floor(3 ln n). */

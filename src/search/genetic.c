@@ -24,18 +24,13 @@
 #include "memory.h"
 #include "methods.h"
 #include "random.h"
+#include "ranking.h"
 
 static const double LEAST_TEMPERATURE = 1e-8, CLIPPED_FROM = 0.95;
 
 struct genetic_settings {
     long long population, conserved;
     double mutation_rate, mutation_size, selectivity, heritability;
-};
-
-/** A place in the generation with its score. */
-struct ranked {
-    double score;
-    int place;
 };
 
 struct search {
@@ -117,14 +112,6 @@ static enum status genetic_create(const struct search_method *method, const stru
 
 /* ---- selection ---- */
 
-static int by_score(const void *first, const void *second)
-{
-    const struct ranked *a = first, *b = second;
-    if (a->score != b->score)
-        return a->score < b->score ? 1 : -1;
-    return (a->place > b->place) - (a->place < b->place);
-}
-
 /** Ranks the places with a score; returns their number. */
 static int rank_scores(struct search *search, const float *scores)
 {
@@ -132,7 +119,7 @@ static int rank_scores(struct search *search, const float *scores)
     for (int i = 0; i < (int)search->settings.population; i++)
         if (isfinite(scores[i]))
             search->ranked[n++] = (struct ranked){(double)scores[i], i};
-    qsort(search->ranked, (size_t)n, sizeof *search->ranked, by_score);
+    ranking_sort(search->ranked, n);
     return n;
 }
 

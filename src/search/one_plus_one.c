@@ -20,9 +20,9 @@
 #include "draws.h"
 #include "memory.h"
 #include "methods.h"
+#include "ranking.h"
 
 static const double SIGMA_UP = 2.0, SIGMA_DOWN = 0.84;
-static const double LARGEST_LOSS = 5e20; /* stands for larger ones and for what is not a number */
 
 struct search {
     struct search_problem problem;
@@ -98,8 +98,7 @@ static void one_plus_one_ask(struct search *search, int32_t *codes)
 
 static void one_plus_one_tell(struct search *search, const float *scores)
 {
-    double loss = -(double)scores[0];
-    loss = loss < LARGEST_LOSS ? fmax(loss, -LARGEST_LOSS) : LARGEST_LOSS;
+    const double loss = ranking_loss(scores[0]);
     archive_add(&search->archive, search->code, search->step == 1, loss);
     if (loss != search->previous_best_loss)
         search->sigma *= loss < search->previous_best_loss ? SIGMA_UP : SIGMA_DOWN;
