@@ -28,9 +28,13 @@ def _datasets(group: h5py.Group) -> list[str]:
 
 
 def _compare(name: str, kept: h5py.Dataset, again: h5py.Dataset) -> None:
-    """Inputs, weights and spikes bit for bit; means and images to float32 rounding (versions of PyTorch differ)."""
+    """Inputs, weights and spikes bit for bit; means and images to float32 rounding.
+
+    PyTorch sums in another order on another processor: the trained generator's pixels (0 to 1) then
+    differ by up to 5e-5 (AVX2 against AVX-512).
+    """
     assert kept.dtype == again.dtype and kept.shape == again.shape, name
     if name == "output" or name.startswith("rate/"):
-        np.testing.assert_allclose(again[()], kept[()], atol=1e-5, rtol=0, err_msg=name)
+        np.testing.assert_allclose(again[()], kept[()], atol=1e-4 if name == "output" else 1e-5, rtol=0, err_msg=name)
     else:
         np.testing.assert_array_equal(again[()], kept[()], err_msg=name)
