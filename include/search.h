@@ -61,6 +61,12 @@ struct search_method {
      */
     void (*tell)(struct search *search, const float *scores);
 
+    /**
+     * Learn codes that the search did not ask, [n_codes][n_dimensions] with their scores [n_codes]: before
+     * the first ask (a warm start), or between a tell and the next ask. NULL: the method has no use for them.
+     */
+    void (*inform)(struct search *search, int n_codes, const int32_t *codes, const float *scores);
+
     void (*destroy)(struct search *search);
 };
 
