@@ -3,11 +3,13 @@
  * CMA-ES, with a full and with a diagonal covariance (cma_es.h).
  *
  * A code is represented by real numbers, one a dimension, N(0,1) in n equal bins (bins.h); what is proposed
- * is moved to the centres of its bins before anything is learned from it. It starts at 0 with sigma 1, and
- * starts again there when nothing is to be learned any more.
+ * is moved to the centres of its bins before anything is learned from it. It starts at 0, and starts again
+ * there when nothing is to be learned any more.
  *
- * Source: Nevergrad 1.0.12, `CMA` (on an ordered `TransitionChoice` that is pycma's `CMAEvolutionStrategy`)
- * and `DiagonalCMA`, with pycma 4.5.0.
+ * Source: Nevergrad 1.0.12, `CMA` (on an ordered `TransitionChoice` that is `OldCMA`, which is pycma's
+ * `CMAEvolutionStrategy`) and `DiagonalCMA`, with pycma 4.5.0. Codes that were not asked: the package drops
+ * them where no generation is waiting for scores (pycma refuses them), and mixes what is left of them into
+ * the next; here the mean, and the start with it, moves to the best of them, if it is the best so far.
  */
 #include <stdlib.h>
 
@@ -88,10 +90,20 @@ static void cma_tell(struct search *search, const float *scores)
     cma_es_learn(&search->es, search->values, search->losses);
 }
 
+static void cma_inform(struct search *search, int n_codes, const int32_t *codes, const float *scores)
+{
+    const int n_dimensions = search->problem.n_dimensions;
+    for (int i = 0; i < n_codes; i++, codes += n_dimensions) {
+        for (int j = 0; j < n_dimensions; j++)
+            search->values[j] = search->bins.centres[codes[j]];
+        cma_es_offer(&search->es, search->values, ranking_loss(scores[i]));
+    }
+}
+
 #define CMA_METHOD(method_name, text)                                                                        \
     {                                                                                                        \
         .name = method_name, .summary = text, .keys = cma_keys, .create = cma_create, .batch = cma_batch,    \
-        .ask = cma_ask, .tell = cma_tell, .destroy = cma_destroy                                             \
+        .ask = cma_ask, .tell = cma_tell, .inform = cma_inform, .destroy = cma_destroy                       \
     }
 
 const struct search_method search_cma = CMA_METHOD("cma", "CMA-ES (Nevergrad 1.0.12, CMA; pycma 4.5.0)");

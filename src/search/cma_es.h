@@ -4,10 +4,12 @@
  * full or of a diagonal covariance.
  *
  * Source: pycma 4.5.0, `CMAEvolutionStrategy` with its default options and `CMA_diagonal` False or True, as
- * Nevergrad 1.0.12 uses it: points that are told need not be those that were sampled, and are then moved to
- * the mean until they are not farther than sampled ones can be. Unlike there, the covariance has a Cholesky
- * factor in the place of its symmetric root (a rotation of the paths that no score sees), and stagnation over
- * thousands of generations does not stop it.
+ * Nevergrad 1.0.12 uses it in a bounded space: sigma starts at 0.3, from 18 dimensions on at 0.15; points
+ * that are told need not be those that were sampled, and are then moved to the mean until they are not
+ * farther than sampled ones can be; the covariance is decomposed again once it can have changed by a tenth
+ * in one of its axes. Unlike there, the covariance has a Cholesky factor in the place of its symmetric root
+ * (a rotation of the paths that no score sees), and what takes 500 or more generations to notice does not
+ * stop it (stagnation).
  */
 #ifndef MEICENSUS_SEARCH_CMA_ES_H
 #define MEICENSUS_SEARCH_CMA_ES_H
@@ -26,31 +28,44 @@ struct cma_es {
     double path_rate, rank_one, rank_mu;     /**< c_c, c_1, c_mu */
     double sigma_rate, damping, mean_length; /**< c_sigma, d_sigma, E|N(0, I)| */
 
-    int generation; /**< told so far, since the start or the last restart */
+    double first_sigma;
+    double lowest_loss; /**< ever seen */
+    double *start;      /**< [n], where the mean is at first and after a restart */
+    int generation;     /**< told so far, since the start or the last restart */
     double sigma;
     double *mean, *path, *sigma_path; /**< [n] */
-    double *covariance, *factor;      /**< [n][n], the latter lower triangular; NULL if diagonal */
-    double *scaling;                  /**< [n], standard deviations; NULL if full */
-    int n_flat;                       /**< generations in a row without a difference */
-    double *history;                  /**< [n_history], best losses, the newest first */
+    double *covariance;               /**< [n][n], from the diagonal on; NULL if diagonal */
+    double *factor;      /**< its Cholesky factor, transposed, likewise; maybe some updates old */
+    double factor_lasts; /**< updates until it has to be computed again */
+    int factor_age;      /**< updates since it was computed */
+    double *scaling;     /**< [n], standard deviations; NULL if full */
+    int n_flat;          /**< generations in a row without a difference */
+    double *history;     /**< [n_history], best losses, the newest first */
     int n_history, history_capacity;
     double least_loss, largest_loss; /**< of the last generation */
+    double *rest_mean;               /**< [n], where the mean has hardly moved from */
+    int rest_since;                  /**< the generation that it came there */
     bool is_wide;                    /**< its deviation has grown a thousandfold */
 
-    double *points; /**< [population][n], working memory: told points less the old mean, over sigma */
-    double *shift, *whitened; /**< [n] */
-    struct ranked *order;     /**< [population] */
+    double *points;  /**< [population][n], working memory: told points less the old mean, over sigma */
+    double *lengths; /**< [population], theirs by the covariance */
+    double *shift, *rest, *whitened; /**< [n] */
+    struct ranked *order;            /**< [population] */
 };
 
 /** Points of a generation in n dimensions: 4 + floor(3 ln n). */
 int cma_es_population(int n);
 
-/** At mean 0, sigma 1, covariance 1. Free with cma_es_release, also after an error. */
+/** At mean 0, covariance 1. Free with cma_es_release, also after an error. */
 enum status cma_es_prepare(struct cma_es *es, int n, bool is_diagonal, struct error *error);
 void cma_es_release(struct cma_es *es);
 
 /** Back to the start. */
 void cma_es_restart(struct cma_es *es);
+
+/** A point [n] from elsewhere: if its loss is lower than all before, the mean moves there, and it is the
+ * start of all restarts. */
+void cma_es_offer(struct cma_es *es, const double *point, double loss);
 
 /** The points of a generation, values [population][n]. */
 void cma_es_sample(const struct cma_es *es, struct draws *draws, double *values);
