@@ -13,8 +13,6 @@ enum { KEPT_AT_LEAST = 100, PRUNED_FROM = 1000 };
 
 static const double VARIANCE_OF_ONE = 1e6;
 
-enum estimate { ESTIMATE_OPTIMISTIC, ESTIMATE_PESSIMISTIC, ESTIMATE_AVERAGE, N_ESTIMATES };
-
 enum status archive_prepare(struct archive *archive, int n_dimensions, struct error *error)
 {
     *archive = (struct archive){.n_dimensions = n_dimensions, .capacity = PRUNED_FROM};
@@ -44,12 +42,12 @@ static size_t code_bytes(const struct archive *archive)
     return (size_t)archive->n_dimensions * sizeof(int32_t);
 }
 
-static double estimate(const struct archive_entry *entry, enum estimate kind)
+static double estimate(const struct archive_entry *entry, enum archive_estimate kind)
 {
     double margin = 0.1 * sqrt(entry->variance / (1 + entry->count));
-    if (kind == ESTIMATE_AVERAGE)
+    if (kind == ARCHIVE_AVERAGE)
         return entry->mean;
-    return kind == ESTIMATE_OPTIMISTIC ? entry->mean - margin : entry->mean + margin;
+    return kind == ARCHIVE_OPTIMISTIC ? entry->mean - margin : entry->mean + margin;
 }
 
 /* MultiValue.add_evaluation */
@@ -64,11 +62,11 @@ static void add_loss(struct archive_entry *entry, double loss)
 }
 
 /* The entry of a point, or -1. */
-static int find(const struct archive *archive, const int32_t *code, bool is_start, uint64_t hash)
+static int find(const struct archive *archive, const int32_t *code, int point, uint64_t hash)
 {
     for (int i = 0; i < archive->n_entries; i++) {
         const struct archive_entry *entry = &archive->entries[i];
-        if (entry->hash == hash && entry->is_start == is_start &&
+        if (entry->hash == hash && entry->point == point &&
             memcmp(code_of(archive, i), code, code_bytes(archive)) == 0)
             return i;
     }
@@ -82,12 +80,12 @@ static void make_best(struct archive *archive, int entry)
     memcpy(archive->best_code, code_of(archive, entry), code_bytes(archive));
 }
 
-static int lowest_pessimistic(const struct archive *archive)
+static int lowest_estimate(const struct archive *archive)
 {
     int lowest = 0;
     for (int i = 1; i < archive->n_entries; i++) {
-        if (estimate(&archive->entries[i], ESTIMATE_PESSIMISTIC) <
-            estimate(&archive->entries[lowest], ESTIMATE_PESSIMISTIC))
+        if (estimate(&archive->entries[i], archive->best_by) <
+            estimate(&archive->entries[lowest], archive->best_by))
             lowest = i;
     }
     return lowest;
@@ -97,16 +95,16 @@ static bool is_best(const struct archive *archive, int entry)
 {
     const struct archive_entry *candidate = &archive->entries[entry];
     return archive->best_is_kept && candidate->hash == archive->best.hash &&
-           candidate->is_start == archive->best.is_start &&
+           candidate->point == archive->best.point &&
            memcmp(code_of(archive, entry), archive->best_code, code_bytes(archive)) == 0;
 }
 
 static void update_best(struct archive *archive, int changed, bool is_new)
 {
     if (!is_new && is_best(archive, changed))
-        make_best(archive, lowest_pessimistic(archive));
-    else if (estimate(&archive->entries[changed], ESTIMATE_PESSIMISTIC) <=
-             estimate(&archive->best, ESTIMATE_PESSIMISTIC))
+        make_best(archive, lowest_estimate(archive));
+    else if (estimate(&archive->entries[changed], archive->best_by) <=
+             estimate(&archive->best, archive->best_by))
         make_best(archive, changed);
 }
 
@@ -117,7 +115,7 @@ static int compare_doubles(const void *first, const void *second)
 }
 
 /* The quantile below which pruning keeps. */
-static double pruning_limit(struct archive *archive, enum estimate kind)
+static double pruning_limit(struct archive *archive, enum archive_estimate kind)
 {
     int n = archive->n_entries;
     for (int i = 0; i < n; i++)
@@ -128,15 +126,15 @@ static double pruning_limit(struct archive *archive, enum estimate kind)
 
 static void prune(struct archive *archive)
 {
-    double limits[N_ESTIMATES];
-    for (int kind = 0; kind < N_ESTIMATES; kind++)
-        limits[kind] = pruning_limit(archive, (enum estimate)kind);
+    double limits[N_ARCHIVE_ESTIMATES];
+    for (int kind = 0; kind < N_ARCHIVE_ESTIMATES; kind++)
+        limits[kind] = pruning_limit(archive, (enum archive_estimate)kind);
     int n_kept = 0;
     bool best_is_kept = false;
     for (int i = 0; i < archive->n_entries; i++) {
         bool keep = false;
-        for (int kind = 0; kind < N_ESTIMATES; kind++)
-            keep = keep || estimate(&archive->entries[i], (enum estimate)kind) < limits[kind];
+        for (int kind = 0; kind < N_ARCHIVE_ESTIMATES; kind++)
+            keep = keep || estimate(&archive->entries[i], (enum archive_estimate)kind) < limits[kind];
         if (!keep)
             continue;
         best_is_kept = best_is_kept || is_best(archive, i);
@@ -148,15 +146,14 @@ static void prune(struct archive *archive)
     archive->best_is_kept = best_is_kept;
 }
 
-void archive_add(struct archive *archive, const int32_t *code, bool is_start, double loss)
+void archive_add(struct archive *archive, const int32_t *code, int point, double loss)
 {
     uint64_t hash = hash_bytes(code, code_bytes(archive));
-    int entry = find(archive, code, is_start, hash);
+    int entry = find(archive, code, point, hash);
     bool is_new = entry < 0;
     if (is_new) {
         entry = archive->n_entries++;
-        archive->entries[entry] =
-            (struct archive_entry){hash, is_start, 1, loss, loss * loss, VARIANCE_OF_ONE};
+        archive->entries[entry] = (struct archive_entry){hash, point, 1, loss, loss * loss, VARIANCE_OF_ONE};
         memcpy(code_of(archive, entry), code, code_bytes(archive));
     } else {
         add_loss(&archive->entries[entry], loss);

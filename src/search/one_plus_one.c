@@ -23,6 +23,7 @@
 #include "ranking.h"
 
 static const double SIGMA_UP = 2.0, SIGMA_DOWN = 0.84;
+enum { START = 1 }; /* to the archive: 0 everywhere, not the same point as its code's centres */
 
 struct search {
     struct search_problem problem;
@@ -86,7 +87,7 @@ static void one_plus_one_ask(struct search *search, int32_t *codes)
 {
     const struct archive *archive = &search->archive;
     int n_dimensions = search->problem.n_dimensions;
-    bool from_start = search->step == 0 || archive->best.is_start;
+    bool from_start = search->step == 0 || archive->best.point == START;
     struct draws draws = draws_begin(search->problem.key, ++search->step);
     if (search->step > 1)
         draws_normals(&draws, search->moves, n_dimensions);
@@ -99,7 +100,7 @@ static void one_plus_one_ask(struct search *search, int32_t *codes)
 static void one_plus_one_tell(struct search *search, const float *scores)
 {
     const double loss = ranking_loss(scores[0]);
-    archive_add(&search->archive, search->code, search->step == 1, loss);
+    archive_add(&search->archive, search->code, search->step == 1 ? START : 0, loss);
     if (loss != search->previous_best_loss)
         search->sigma *= loss < search->previous_best_loss ? SIGMA_UP : SIGMA_DOWN;
     search->previous_best_loss = search->archive.best.mean;

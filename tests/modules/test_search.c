@@ -451,7 +451,7 @@ static void test_bins_are_those_of_the_normal_distribution(void **state)
 
 static void add_point(struct archive *archive, int32_t code, double loss)
 {
-    archive_add(archive, &code, false, loss);
+    archive_add(archive, &code, 0, loss);
 }
 
 static void test_archive_trusts_what_was_told_twice(void **state)
