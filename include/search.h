@@ -42,6 +42,7 @@ struct search_method {
     const struct key *keys;  /**< settings with their defaults, for the job file */
     size_t settings_size;    /**< bytes of the settings struct that `keys` fills */
     bool needs_power_of_two; /**< n_points must be a power of two */
+    bool is_baseline;        /**< learns nothing from scores: any budget will do */
 
     /** Make a search. `settings` was filled from `keys` and is copied. STATUS_BAD_INPUT says which setting.
      */

@@ -107,14 +107,52 @@ static int find_group(const struct plan *plan, int subject, int generator, int m
     return -1;
 }
 
-static enum status check_method(const struct job *job, const struct latent_space *latent, int generator,
+static enum status check_points(const struct job *job, const struct latent_space *latent, int generator,
                                 int method, struct error *error)
 {
     const int n = latent->n_points;
+    int below = 1;
+    while (2 * below < n)
+        below *= 2;
     if (job->methods[method].method->needs_power_of_two && (n & (n - 1)) != 0)
         return error_set(error, STATUS_BAD_INPUT,
-                         "%s: method '%s' needs a power of two as number of points, generator '%s' has %d",
-                         job->path, job->methods[method].name, job->generators[generator].name, n);
+                         "%s: method '%s' needs a power of two as number of points (such as %d or %d), "
+                         "generator '%s' has %d",
+                         job->path, job->methods[method].name, below, 2 * below,
+                         job->generators[generator].name, n);
+    return STATUS_OK;
+}
+
+/** A method that cannot learn from a single batch is no search. */
+static enum status check_budget(const struct job_search *search, const struct job_method *method,
+                                const struct latent_space *latent, struct error *error)
+{
+    const int batch = method->method->batch(method->settings, latent->n_dimensions);
+    if (method->method->is_baseline || search->budget >= batch)
+        return STATUS_OK;
+    return node_error(search->node, error,
+                      "a budget of %lld queries is less than the first population of method '%s'; expected "
+                      "%d to 1000000000 queries",
+                      search->budget, method->name, batch);
+}
+
+/** Settings that are wrong together show when a search is made of them. */
+static enum status check_settings(const struct job *job, const struct job_search *search,
+                                  const struct latent_space *latent, const struct job_method *method,
+                                  struct error *error)
+{
+    const struct search_problem problem = {.n_dimensions = latent->n_dimensions,
+                                           .n_points = latent->n_points,
+                                           .budget = search->budget,
+                                           .low = latent->kind == LATENT_GRID ? latent->low : 0,
+                                           .high = latent->kind == LATENT_GRID ? latent->high : 0};
+    struct search *made = NULL;
+    struct error found = {0};
+    const enum status status =
+        method->method->create(method->method, &problem, method->settings, &made, &found);
+    if (status != STATUS_OK)
+        return error_set(error, status, "%s: '%s': %s", job->path, method->name, found.message);
+    method->method->destroy(made);
     return STATUS_OK;
 }
 
@@ -126,7 +164,9 @@ static enum status make_group(struct plan *plan, const struct job_search *search
     const struct map_shape image = model_input_shape(plan->subjects[subject].model);
     int64_t queries[RECORD_HISTORY_MAX];
     TRY(check_image_size(job, plan, subject, generator, error));
-    TRY(check_method(job, latent, generator, method, error));
+    TRY(check_points(job, latent, generator, method, error));
+    TRY(check_budget(search, &job->methods[method], latent, error));
+    TRY(check_settings(job, search, latent, &job->methods[method], error));
     const struct record_sizes sizes = {.dimensions = latent->n_dimensions,
                                        .channels = image.channels,
                                        .height = image.height,

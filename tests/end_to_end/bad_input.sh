@@ -23,7 +23,7 @@ methods:
 searches:
   - layers: [sn1]
     select: [3]
-    budget: 10
+    budget: 30
 trials:
   count: 2
 END
@@ -55,11 +55,11 @@ wrong_job "unknown method" 's/random/rondom/' "wrong.yaml:11: .*'rondom'.*did yo
 wrong_job "method that is not in the section" 's/select/methods: [nix]\n    select/' "wrong.yaml:14: 'nix'"
 wrong_job "unknown unit kind" 's/select/unit: chanel\n    select/' "wrong.yaml:14: .*did you mean 'channel'"
 wrong_job "unknown neuron constant" 's/timesteps: 2/neuron: {tua: 3}/' "wrong.yaml:5: .*'tua'.*did you mean 'tau'"
-wrong_job "junk behind a number" 's/budget: 10/budget: 10x/' "wrong.yaml:15: .*'10x'"
-wrong_job "number in another notation" 's/budget: 10/budget: 1e3/' "wrong.yaml:15: .*'1e3'"
-wrong_job "negative budget" 's/budget: 10/budget: -5/' "wrong.yaml:15: .*-5 is out of range; expected 1 to"
-wrong_job "budget 0" 's/budget: 10/budget: 0/' "wrong.yaml:15: .*0 is out of range; expected 1 to"
-wrong_job "overflowing budget" 's/budget: 10/budget: 99999999999999999999/' 'wrong.yaml:15: .*out of range'
+wrong_job "junk behind a number" 's/budget: 30/budget: 10x/' "wrong.yaml:15: .*'10x'"
+wrong_job "number in another notation" 's/budget: 30/budget: 1e3/' "wrong.yaml:15: .*'1e3'"
+wrong_job "negative budget" 's/budget: 30/budget: -5/' "wrong.yaml:15: .*-5 is out of range; expected 1 to"
+wrong_job "budget 0" 's/budget: 30/budget: 0/' "wrong.yaml:15: .*0 is out of range; expected 1 to"
+wrong_job "overflowing budget" 's/budget: 30/budget: 99999999999999999999/' 'wrong.yaml:15: .*out of range'
 wrong_job "missing budget" '/budget/d' "wrong.yaml:13: .*'budget' is missing"
 wrong_job "timesteps 0" 's/timesteps: 2/timesteps: 0/' 'wrong.yaml:5: .*expected 1 to'
 wrong_job "trials 0" 's/count: 2/count: 0/' 'wrong.yaml:17: .*expected 1 to'
@@ -79,8 +79,14 @@ wrong_job "neuron out of range" 's/\[3\]/[[0, 16, 0]]/; s/select/unit: neuron\n 
 wrong_job "negative neuron" 's/\[3\]/[[0, 0, -2]]/; s/select/unit: neuron\n    select/' \
     'wrong.yaml:15: .*no neuron \[0, 0, -2\]; valid are'
 wrong_job "class out of range" 's/\[3\]/[10]/; s/layers.*/unit: class/' 'wrong.yaml:14: .*no unit 10; valid are 0 to 9'
-wrong_job "one group with two budgets" '/^trials/i\  - {layers: [sn1], select: [4], budget: 11}' \
+wrong_job "one group with two budgets" '/^trials/i\  - {layers: [sn1], select: [4], budget: 31}' \
     "wrong.yaml:16: spiking/vq_vae/tt_b is searched above with another budget"
+wrong_job "budget below a first population" 's/budget: 30/budget: 24/' \
+    "wrong.yaml:13: .*24 queries is less than the first population of method 'tt_b'; expected 25 to 1000000000 queries"
+wrong_job "unknown hyperparameter" 's/tt_b: {}/tt_b: {ranks: 5}/' "wrong.yaml:10: .*'ranks'.*did you mean 'rank'"
+wrong_job "hyperparameter out of range" 's/tt_b: {}/tt_b: {rank: 257}/' \
+    "wrong.yaml:10: .*'tt_b.rank': 257 is out of range; expected 1 to 256"
+wrong_job "hyperparameters that contradict each other" 's/tt_b: {}/tt_b: {top: 26}/' "'tt_b': .*top is 26, but a batch has 25 codes"
 wrong_job "empty file" 'd' 'wrong.yaml: empty'
 refused "missing file" 4 'absent.yaml: .*No such file' "$program" plan "$folder/absent.yaml"
 refused "one message from three ranks" 3 "'buget'" "${ranks3[@]}" run "$folder/job.yaml" --set searches.0.buget=3
@@ -130,7 +136,10 @@ refused "generator as subject" 3 "vq_vae.yaml is no 'role: subject'" "$program" 
     --set 'subjects={spiking: {model: weights/vq_vae.yaml}}'
 refused "subject as generator" 3 "resnet18.yaml is no 'role: generator'" "$program" plan "$folder/job.yaml" \
     --set generators.vq_vae.model=weights/spiking_resnet18.yaml
-ln -s "$PWD/weights/spiking_resnet18.safetensors" "$folder/"
+ln -s "$PWD/weights/spiking_resnet18.safetensors" "$PWD/weights/sn_gan_light.safetensors" "$folder/"
+sed 's/points: 64/points: 60/' weights/sn_gan_light.yaml >"$folder/sixty.yaml"
+refused "points that are no power of two" 3 "'tt_b' needs a power of two as number of points (such as 32 or 64), .*'vq_vae' has 60" \
+    "$program" plan "$folder/job.yaml" --set "generators.vq_vae.model=$folder/sixty.yaml"
 sed 's/^input: .*/input: {channels: 3, height: 16, width: 16}/' weights/spiking_resnet18.yaml >"$folder/small.yaml"
 refused "images of another size" 3 "'vq_vae' makes images of 3 x 32 x 32 .*'spiking' takes 3 x 16 x 16" \
     "$program" plan "$folder/job.yaml" --set "subjects.spiking.model=$folder/small.yaml"
@@ -157,9 +166,9 @@ flip() {
 into whole
 accepted "the job as it is" "${run[@]}"
 accepted "its results" "$program" gather "$folder/whole"
-into whole --set searches.0.budget=11
-refused "folder of another job" 5 "another job: there 'budget: 10', here 'budget: 11'" "${run[@]}"
-refused "folder of another job, three ranks" 5 "another job: there 'budget: 10', here 'budget: 11'" mpirun -n 3 "${run[@]}"
+into whole --set searches.0.budget=31
+refused "folder of another job" 5 "another job: there 'budget: 30', here 'budget: 31'" "${run[@]}"
+refused "folder of another job, three ranks" 5 "another job: there 'budget: 30', here 'budget: 31'" mpirun -n 3 "${run[@]}"
 into whole --set trials.count=3
 refused "folder of a job with other trials" 5 "there 'count: 2', here 'count: 3'" "${run[@]}"
 into whole --set batch=3

@@ -26,7 +26,7 @@ example_is_current() { build/meicensus list keys | diff - jobs/example.yaml; }
 check 'jobs/example.yaml is printed from the key tables' example_is_current
 check 'jobs/example.yaml is a job' build/meicensus plan jobs/example.yaml --set "results=$scratch/r" \
     --set subjects.spiking_resnet18.model=weights/spiking_resnet18.yaml \
-    --set generators.vq_vae.model=weights/vq_vae.yaml --set searches.0.budget=10
+    --set generators.vq_vae.model=weights/vq_vae.yaml --set searches.0.budget=1000
 
 # shellcheck disable=SC2317
 census_has() { build/meicensus plan "$1" | grep -q "$2"; }

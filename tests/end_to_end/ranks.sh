@@ -22,7 +22,7 @@ methods:
   low: {method: random}
 searches:
   - {subjects: [spiking], generators: [vq_vae], methods: [tt_b, random], layers: [sn1, layer4.1.sn2], sample: 1, budget: 30, replicates: 2}
-  - {subjects: [spiking], generators: [light], methods: [tt_b], unit: neuron, layers: [layer2.0.sn1], select: [[0, 1, 2], [5, 3, 3]], budget: 12}
+  - {subjects: [spiking], generators: [light], methods: [tt_b], unit: neuron, layers: [layer2.0.sn1], select: [[0, 1, 2], [5, 3, 3]], budget: 30}
   - {subjects: [spiking], generators: [light], methods: [random], unit: class, select: [3], budget: 12}
   - {subjects: [spiking], generators: [vq_vae], methods: [low], layers: [layer1.0.sn1], select: [7], budget: 12, minimise: true}
   - {subjects: [plain], generators: [vq_vae], methods: [random], sample: 1, layers: [layer3.0.sn1], budget: 12, replicates: 2}
@@ -30,7 +30,7 @@ trials: {count: 2, noise: membrane}
 END
 {
     sed '/^searches:/,$d' "$folder/job.yaml"
-    echo 'searches: [{subjects: [spiking], generators: [vq_vae], methods: [tt_b], layers: [sn1], select: [3, 9], budget: 20}]'
+    echo 'searches: [{subjects: [spiking], generators: [vq_vae], methods: [tt_b], layers: [sn1], select: [3, 9], budget: 30}]'
 } >"$folder/two.yaml"
 
 # search NAME RANKS JOB   does the job into the folder NAME and gathers it on one rank
