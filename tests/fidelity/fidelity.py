@@ -5,10 +5,15 @@
 Runs each method and the package that it has to equal with the same budgets and numbers of seeds, and compares the
 medians of the value behind the best score seen. "equal": the bootstrap 95 % interval of the difference of medians
 lies within 10 % of (package's median - random search's median); "different": it lies outside; else "undecided".
-What is in --output is not run again: the same command goes on where it was stopped.
+What is in --output is not run again: the same command goes on where it was stopped. Ours is run again where the
+program's first seed does something else than in --output. The hours are those of all tasks, also of earlier commands.
+
+check-patch: what makes the packages faster here (ordered_choice.py, PROTES compiled once) changes nothing: the same
+codes are asked as with the packages as they are.
 """
 import argparse
 import csv
+import hashlib
 import importlib.metadata
 import itertools
 import json
@@ -33,6 +38,9 @@ BUDGET, CHECKPOINTS = 1000, [250, 500, 1000]
 SPACES = [(16, 64), (64, 512)]
 WIDE = (128, 64)  # for the methods of the papers' main results
 TOLERANCE, RESAMPLES = 0.1, 4000
+PATCHED = ("RandomSearch", "OnePlusOne", "CMA", "DiagonalCMA", "DE", "Portfolio", "NoisyBandit", "SPSA")
+PATCH_BUDGET, PATCH_SPACES = 300, [(16, 64), (6, 512)]
+HOURS = "seconds.csv"
 VERSIONED = ("nevergrad", "cma", "protes", "ttopt", "teneva", "numpy", "scipy", "jax")
 
 
@@ -62,6 +70,11 @@ def matches(xdream: Path | None, actmax: Path | None) -> dict[str, Match]:
         "cma": Match("Nevergrad CMA", packages.nevergrad("CMA"), wide=True),
         "cma_diagonal": Match("Nevergrad DiagonalCMA", packages.nevergrad("DiagonalCMA")),
         "one_plus_one": Match("Nevergrad OnePlusOne", packages.nevergrad("OnePlusOne")),
+        "de": Match("Nevergrad DE", packages.nevergrad("DE")),
+        "portfolio": Match("Nevergrad Portfolio", packages.nevergrad("Portfolio"), wide=True),
+        "noisy_bandit": Match("Nevergrad NoisyBandit", packages.nevergrad("NoisyBandit")),
+        "spsa": Match("Nevergrad SPSA", packages.nevergrad("SPSA")),
+        "ttopt": Match("TTOpt", packages.ttopt(rank=5), wide=True),
         "xdream_ga": of_xdream("Genetic", **genetic),
         "fdgd": of_xdream("FDGD", learning_rate=1.25, **steps),
         "nes": of_xdream("NES", learning_rate=1.75, search_radius_learning_rate=0.05, **steps),
@@ -83,40 +96,40 @@ class Task:
         return output / f"{self.method}-{self.function}-{self.d}x{self.n}-{self.side}.csv"
 
 
-def run_ours(task: Task, match: Match, options: argparse.Namespace) -> list[tuple]:
+def run_ours(task: Task, match: Match, options: argparse.Namespace, seeds: int) -> str:
+    """CSV with a row whenever a seed found a better score."""
     command = [options.program, "optimize", "--function", task.function, "--method", task.method,
                "--settings", match.settings, "--dim", str(task.d), "--points", str(task.n),
-               "--budget", str(BUDGET), "--seeds", str(options.seeds)]
-    text = subprocess.run(command + ["--grid"] * match.grid, check=True, capture_output=True, text=True).stdout
-    found: dict[int, list[tuple]] = {}
-    for row in csv.DictReader(text.splitlines()):
-        found.setdefault(int(row["seed"]), []).append((int(row["queries"]), float(row["best"]), float(row["value"])))
-    return [(seed, checkpoint, *[row for row in rows if row[0] <= checkpoint][-1][1:])
-            for seed, rows in found.items() for checkpoint in CHECKPOINTS]
+               "--budget", str(BUDGET), "--seeds", str(seeds)]
+    return subprocess.run(command + ["--grid"] * match.grid, check=True, capture_output=True, text=True).stdout
 
 
-def run_package(task: Task, match: Match, options: argparse.Namespace) -> list[tuple]:
-    rows = []
+def run_package(task: Task, match: Match, options: argparse.Namespace) -> str:
+    """CSV with a row for every seed and checkpoint."""
+    rows = ["seed,queries,best,value\n"]
     for seed in range(options.seeds):
         objective = Objective(task.function, task.n, BUDGET, CHECKPOINTS, seed)
         match.run(objective, task.d, seed)
-        rows += [(seed, *row) for row in objective.rows]
-    return rows
+        rows += [f"{seed},{queries},{best!r},{value!r}\n" for queries, best, value in objective.rows]
+    return "".join(rows)
+
+
+def is_done(task: Task, match: Match, options: argparse.Namespace) -> bool:
+    path = task.path(options.output)
+    return path.exists() and (task.side == "package" or path.read_text().startswith(run_ours(task, match, options, 1)))
 
 
 def run_task(given: tuple[Task, argparse.Namespace]) -> tuple[Task, float]:
     task, options = given
     match = matches(options.xdream, options.actmax)[task.method]
-    begin = time.monotonic()
-    rows = (run_ours if task.side == "ours" else run_package)(task, match, options)
-    path = task.path(options.output)
-    part = path.with_suffix(".part")
-    with part.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["seed", "queries", "best", "value"])
-        writer.writerows(rows)
-    part.replace(path)
-    return task, time.monotonic() - begin
+    begin = sum(os.times()[:4])
+    if not is_done(task, match, options):
+        path = task.path(options.output)
+        part = path.with_suffix(".part")
+        part.write_text(run_ours(task, match, options, options.seeds) if task.side == "ours"
+                        else run_package(task, match, options))
+        part.replace(path)
+    return task, sum(os.times()[:4]) - begin
 
 
 def tasks(options: argparse.Namespace) -> list[Task]:
@@ -124,7 +137,7 @@ def tasks(options: argparse.Namespace) -> list[Task]:
     result = []
     for method in options.methods or known:
         spaces = SPACES + [WIDE] * known[method].wide
-        for function, (d, n), side in itertools.product(options.functions, spaces, ("ours", "package")):
+        for function, (d, n), side in itertools.product(options.functions, spaces, options.sides):
             if side == "ours" or known[method].run:
                 result.append(Task(method, function, d, n, side))
     return result
@@ -134,13 +147,14 @@ def run_all(options: argparse.Namespace) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     versions = {name: importlib.metadata.version(name) for name in VERSIONED if _is_installed(name)}
     (options.output / "versions.json").write_text(json.dumps(versions, indent=1) + "\n")
-    left = [task for task in tasks(options) if not task.path(options.output).exists()]
-    seconds = 0.0
+    left = [task for task in tasks(options) if task.side == "ours" or not task.path(options.output).exists()]
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         for number, (task, spent) in enumerate(pool.imap_unordered(run_task, [(task, options) for task in left]), 1):
-            seconds += spent
-            print(f"{number}/{len(left)} {task.path(options.output).stem}: {spent:.1f} s, {seconds / 3600:.2f} core-hours",
-                  file=sys.stderr, flush=True)
+            with (options.output / HOURS).open("a") as file:
+                file.write(f"{task.path(options.output).stem},{spent:.2f}\n")
+            print(f"{number}/{len(left)} {task.path(options.output).stem}: {spent:.1f} s", file=sys.stderr, flush=True)
+    lines = (options.output / HOURS).read_text().splitlines() if (options.output / HOURS).exists() else []
+    print(f"{sum(float(line.split(',')[1]) for line in lines) / 3600:.2f} core-hours in all, also of earlier commands")
 
 
 def _is_installed(name: str) -> bool:
@@ -151,6 +165,44 @@ def _is_installed(name: str) -> bool:
     return True
 
 
+# ---- what makes the packages faster ----
+
+class Recorder(Objective):
+    """Also keeps what was asked."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)
+        self.asked = hashlib.sha256()
+
+    def __call__(self, codes: np.ndarray) -> np.ndarray:
+        self.asked.update(np.ascontiguousarray(codes, dtype=np.int64))
+        return super().__call__(codes)
+
+
+def asked(run: Callable[[Objective, int, int], None], d: int, n: int, seed: int) -> tuple[str, float]:
+    """Hash of all codes that a run asks, and its milliseconds a query."""
+    objective = Recorder("noisy_sphere", n, PATCH_BUDGET, [], seed)
+    begin = time.process_time()
+    run(objective, d, seed)
+    return objective.asked.hexdigest(), 1000 * (time.process_time() - begin) / PATCH_BUDGET
+
+
+def check_patch() -> bool:
+    """A line for every method; True: all ask the same codes with and without."""
+    rows = [(name, packages.nevergrad(name), packages.nevergrad(name, as_is=True)) for name in PATCHED]
+    rows += [("PROTES", packages.protes(k=10, k_top=1), packages.protes(as_is=True, k=10, k_top=1)),
+             ("PROTES, not quantised", packages.protes(quantised=False, k=10, k_top=1),
+              packages.protes(quantised=False, as_is=True, k=10, k_top=1))]
+    all_same = True
+    for (name, faster, as_is), (d, n) in itertools.product(rows, PATCH_SPACES):
+        pairs = [(asked(faster, d, n, seed), asked(as_is, d, n, seed)) for seed in (0, 1)]
+        same = all(ours[0] == theirs[0] for ours, theirs in pairs)
+        print(f"{name}, {d} x {n}: {'same' if same else 'DIFFERENT'} codes; second run {pairs[1][0][1]:.2f} ms a "
+              f"query, as it is {pairs[1][1][1]:.2f}", flush=True)
+        all_same = all_same and same
+    return all_same
+
+
 # ---- the table ----
 
 def values(task: Task, output: Path, checkpoint: int) -> np.ndarray | None:
@@ -158,8 +210,9 @@ def values(task: Task, output: Path, checkpoint: int) -> np.ndarray | None:
     path = task.path(output)
     if not path.exists():
         return None
-    with path.open() as file:
-        return np.array([float(row["value"]) for row in csv.DictReader(file) if int(row["queries"]) == checkpoint])
+    with path.open() as file:  # the last row up to the checkpoint is what counts
+        return np.array(list({row["seed"]: float(row["value"]) for row in csv.DictReader(file)
+                              if int(row["queries"]) <= checkpoint}.values()))
 
 
 def interval(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
@@ -202,16 +255,19 @@ def table(options: argparse.Namespace) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "table"])
+    parser.add_argument("what", choices=["run", "table", "check-patch"])
     parser.add_argument("--output", type=Path, default=Path("results/fidelity"), help="folder of the runs")
     parser.add_argument("--program", default="build/meicensus")
     parser.add_argument("--methods", nargs="*")
     parser.add_argument("--functions", nargs="*", default=list(FUNCTIONS))
+    parser.add_argument("--sides", nargs="*", default=["ours", "package"], choices=["ours", "package"])
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     parser.add_argument("--xdream", type=Path, help="checkout of willwx/XDream")
     parser.add_argument("--actmax", type=Path, help="checkout of Animadversio/ActMax-Optimizer-Dev")
     options = parser.parse_args()
+    if options.what == "check-patch":
+        return 0 if check_patch() else 1
     (run_all if options.what == "run" else table)(options)
     return 0
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The published packages on an objective: for each of our methods, what it has to equal."""
 import contextlib
+import functools
+import importlib
 import importlib.util
 import io
 import sys
@@ -16,12 +18,15 @@ from functions import Objective
 LOW, HIGH = -4.0, 4.0  # values of the grid's ends
 
 
-def nevergrad(name: str) -> Callable[[Objective, int, int], None]:
-    """A method of Nevergrad on an ordered choice of n points for each of d indices."""
+def nevergrad(name: str, as_is: bool = False) -> Callable[[Objective, int, int], None]:
+    """A method of Nevergrad on an ordered choice of n points for each of d indices; as_is: in the package's class."""
     def run(objective: Objective, d: int, seed: int) -> None:
         import nevergrad as ng
-        space = ng.p.Instrumentation(ng.p.TransitionChoice(range(objective.n_points), repetitions=d))
+        from ordered_choice import OrderedChoice
+        choice = ng.p.TransitionChoice if as_is else OrderedChoice
+        space = ng.p.Instrumentation(choice(range(objective.n_points), repetitions=d))
         space.random_state = np.random.RandomState(seed)
+        np.random.seed(seed)  # what some methods take their numbers from
         optimizer = ng.optimizers.registry[name](parametrization=space, budget=objective.budget, num_workers=1)
         while objective.left:
             candidate = optimizer.ask()
@@ -30,19 +35,52 @@ def nevergrad(name: str) -> Callable[[Objective, int, int], None]:
     return run
 
 
-def protes(quantised: bool = True, **settings: object) -> Callable[[Objective, int, int], None]:
-    """PROTES on binary modes, least significant digit first, or on the points themselves."""
+class _CompiledOnce:
+    """jax, which by itself compiles a function again for every seed."""
+
+    def __init__(self) -> None:
+        self.compiled: dict[str, Callable] = {}
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(importlib.import_module("jax"), name)
+
+    def jit(self, function: Callable) -> Callable:
+        import jax
+        return self.compiled.setdefault(function.__name__, jax.jit(function))
+
+
+@functools.cache
+def _protes_module(settings: frozenset) -> types.ModuleType:
+    """The package for one set of settings, which its compiled functions contain."""
+    del settings
+    module = _load(Path(importlib.util.find_spec("protes.protes").origin), "protes_compiled_once")
+    module.jax = _CompiledOnce()
+    return module
+
+
+def protes(quantised: bool = True, as_is: bool = False, **settings: object) -> Callable[[Objective, int, int], None]:
+    """PROTES on binary modes, least significant digit first, or on the points themselves; as_is: compiled each time."""
     def run(objective: Objective, d: int, seed: int) -> None:
-        from protes import protes as search
         digits = objective.n_points.bit_length() - 1 if quantised else 1
         base = 2 if quantised else objective.n_points
+        module = importlib.import_module("protes.protes") if as_is else _protes_module(frozenset(settings.items()))
 
-        def scores(modes: np.ndarray) -> np.ndarray | None:
+        def scores(modes: np.ndarray) -> np.ndarray:
             codes = np.asarray(modes).reshape(-1, d, digits) @ base**np.arange(digits)
             n = min(len(codes), objective.left)
             found = objective(codes[:n])
             return np.concatenate([found, np.full(len(codes) - n, -np.inf)])  # beyond the budget; it stops there
-        search(scores, d * digits, base, m=objective.budget, seed=seed, is_max=True, **settings)
+        module.protes(scores, d * digits, base, m=objective.budget, seed=seed, is_max=True, **settings)
+    return run
+
+
+def ttopt(rank: int) -> Callable[[Objective, int, int], None]:
+    """TTOpt on binary modes, least significant digit first."""
+    def run(objective: Objective, d: int, seed: int) -> None:
+        from ttopt import TTOpt
+        optimizer = TTOpt(lambda codes: objective(codes).astype(float), d, p=2, q=objective.n_points.bit_length() - 1,
+                          evals=objective.budget, is_func=False)
+        optimizer.optimize(rank=rank, seed=seed, is_max=True)
     return run
 
 
