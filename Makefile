@@ -33,6 +33,7 @@ LIBRARY_SOURCES  := $(wildcard src/*/*.c src/*/*/*.c)
 ANALYSIS_SOURCES := $(filter-out analysis/main.c,$(wildcard analysis/*.c))
 TEST_SOURCES     := $(wildcard tests/modules/test_*.c)
 KERNEL_TESTS     := $(wildcard tests/kernels/*.c)
+BENCH_SOURCES    := $(wildcard tests/bench/*.c)
 
 objects = $(patsubst %.c,$(OBJECT_DIR)/%.o,$(1))
 
@@ -82,7 +83,7 @@ $(LIBRARY_ARCHIVE): $(LIBRARY_OBJECTS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-$(BUILD)/tests/bench_query: $(call objects,$(wildcard tests/bench/*.c)) $(LIBRARY_ARCHIVE)
+$(BUILD)/tests/bench_query: $(call objects,$(BENCH_SOURCES)) $(LIBRARY_ARCHIVE)
 	$(link)
 
 tests: $(TESTS)
@@ -108,7 +109,7 @@ $(ATLAS_PAGES): $(wildcard analysis/atlas/*) | libraries
 	$(QUIET)cd analysis/atlas && $(LD) -r -z noexecstack -b binary -o $(abspath $@) index.html atlas.css atlas.js
 
 -include $(patsubst %.o,%.d,$(call objects,src/main.c analysis/main.c $(LIBRARY_SOURCES) $(ANALYSIS_SOURCES) \
-                                   $(TEST_SOURCES) $(KERNEL_TESTS)))
+                                   $(TEST_SOURCES) $(KERNEL_TESTS) $(BENCH_SOURCES)))
 
 # What a results file says about the program that made it. Written again only when something in it changed.
 REVISION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)

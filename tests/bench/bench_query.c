@@ -177,9 +177,12 @@ static struct timing measure_cores(const char *kernels, const char *generator, d
             one = measure(kernels, generator, seconds);
             _exit(write(ends[1], &one, sizeof one) == sizeof one ? 0 : 1);
         }
+    close(ends[1]);
     for (int i = 0; i < n_cores; i++) {
-        if (read(ends[0], &one, sizeof one) != sizeof one)
+        if (read(ends[0], &one, sizeof one) != sizeof one) {
+            fprintf(stderr, "bench_query: a process ended before it had measured\n");
             exit(1);
+        }
         sum.generator += 1 / one.generator;
         sum.subject += 1 / one.subject;
         sum.search += 1 / one.search;
