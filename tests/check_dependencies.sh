@@ -16,9 +16,9 @@ layers='main commands campaign search model backend kernels store job base'
 # HEADER=FOLDER, for every header in include/.
 owners='campaign=campaign search=search functions=search model=model backend=backend kernels=kernels
         record=store results=store journal=store results_file=store hdf5_arrays=store dataset=store
-        natural_file=store safetensors=model natural=campaign network=model encoder=model
+        natural_file=store safetensors=model natural=campaign network=model encoder=model external=model
         document=job keys=job
-        build_info=base clock=base counter=base hash=base log=base memory=base random=base status=base'
+        build_info=base child_process=base external_frame=base clock=base counter=base hash=base log=base memory=base random=base status=base'
 
 mpi_folders='campaign store'
 analysis_headers='results.h record.h status.h memory.h clock.h hash.h build_info.h'

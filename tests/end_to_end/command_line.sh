@@ -52,7 +52,7 @@ documents verify
 documents list model folder
 documents forward model input output timesteps neuron kernels spikes tensors
 documents encode model data output limit kernels images
-documents optimize function method settings dim points grid budget seeds
+documents optimize function command timeout restarts name method settings dim points grid budget seeds
 documents accuracy model data limit timesteps neuron kernels tensors
 documents natural model data output limit top images no-images timesteps neuron kernels tensors
 prints "help, after other options" '^Usage: meicensus run' run --shard 3 --help
