@@ -60,6 +60,7 @@ struct job_search {
     const struct node *subjects, *generators, *methods, *layers, *select;
     int unit; /**< enum unit_kind */
     long long sample, budget, replicates;
+    long long first_budget; /**< that methods plan with: the budget, unless the campaign was extended */
     bool minimise;
     const struct node *node;
 };
@@ -113,6 +114,7 @@ struct plan_subject {
 
 struct plan_group {
     int subject, generator, method; /**< indices into the job's lists */
+    int search;                     /**< the first of the job's searches that asks for it */
     bool minimise;
     int replicates;
     int64_t n_units;
@@ -163,6 +165,7 @@ struct run_options {
     int n_set;
     int shard;
     bool has_shard;
+    bool extend; /**< the job may have larger budgets, more trials or replicates than the campaign so far */
 };
 
 /**

@@ -40,7 +40,8 @@
  *       job, settings    texts: the job file; the settings in use
  *       incarnations/    per process: backend, isa, blas_core, precision, device, batch (its identity),
  *                        host, rank, pid, date, program_version, journal
- *       runs/<subject>/<generator>/<method>/   provenance fields of record.h
+ *       runs/<subject>/<generator>/<method>/   provenance fields of record.h; attribute first_budget (int64):
+ *                        the budget of the campaign before it was extended, with which its method planned
  *       weights/         name, path, sha256 of model and tensor files: of the subjects in the job's order,
  * then of the generators natural/         subject, file, sha256, data: files of natural references, and what
  * their dataset was attributes       program_version, code_revision, compiler, flags, mpi_library, mpi_io,

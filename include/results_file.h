@@ -42,6 +42,7 @@ struct results_group {
     const char *subject, *generator, *method;
     const char *settings; /**< YAML of the method's settings */
     struct record_sizes sizes;
+    int64_t first_budget; /**< queries that the method planned with */
     bool include_trace;
     size_t n_units;
     const int32_t *unit_rows; /**< [n_units] row of /units/<subject> */

@@ -22,6 +22,9 @@
 
 enum { RUN_FORMAT_VERSION = 1 };
 
+/* seconds that another start may take to extend the campaign */
+static const double extension_patience = 10.0;
+
 enum status folder_path(const char *folder, const char *name, char path[FOLDER_PATH_CAPACITY],
                         struct error *error)
 {
@@ -74,11 +77,15 @@ static enum status list_weights(const struct plan *plan, char **text, struct err
 static enum status make_digest(struct folder_facts *facts, struct error *error)
 {
     char *all = NULL;
-    const size_t length = strlen(facts->settings) + strlen(facts->weights) + strlen(facts->program_version) +
-                          strlen(facts->code_revision) + 4;
-    TRY(MEMORY_ALLOCATE(all, length, error));
-    snprintf(all, length, "%s\n%s\n%s\n%s", facts->settings, facts->weights, facts->program_version,
-             facts->code_revision);
+    size_t length = 0;
+    FILE *stream = open_memstream(&all, &length);
+    if (stream == NULL)
+        return error_set_errno(error, STATUS_INTERNAL, "the digest cannot be made in memory");
+    fprintf(stream, "%s\n%s\n%s\n%s", facts->settings, facts->weights, facts->program_version,
+            facts->code_revision);
+    for (size_t i = 0; i < facts->n_earlier; i++)
+        fprintf(stream, "\n%s", facts->earlier[i].digest);
+    fclose(stream);
     enum status status = hash_bytes_sha256(all, strlen(all), facts->digest, error);
     free(all);
     return status;
@@ -95,6 +102,13 @@ enum status folder_facts_make(const struct plan *plan, struct folder_facts *fact
     return make_digest(facts, error);
 }
 
+static void free_earlier(struct folder_facts *facts)
+{
+    for (size_t i = 0; i < facts->n_earlier; i++)
+        free(facts->earlier[i].job);
+    free(facts->earlier);
+}
+
 void folder_facts_free(struct folder_facts *facts)
 {
     free(facts->job);
@@ -102,6 +116,7 @@ void folder_facts_free(struct folder_facts *facts)
     free(facts->program_version);
     free(facts->code_revision);
     free(facts->weights);
+    free_earlier(facts);
     *facts = (struct folder_facts){0};
 }
 
@@ -150,12 +165,38 @@ static enum status take_number(const char *path, const cJSON *root, const char *
     return STATUS_OK;
 }
 
+static enum status take_digest(const char *path, const cJSON *root, char digest[SHA256_TEXT_CAPACITY],
+                               struct error *error)
+{
+    char *stored = NULL;
+    TRY(take_text(path, root, "digest", &stored, error));
+    snprintf(digest, SHA256_TEXT_CAPACITY, "%.64s", stored);
+    free(stored);
+    return STATUS_OK;
+}
+
+/** A campaign that was never extended has no such list. */
+static enum status take_earlier(const char *path, const cJSON *root, struct folder_facts *facts,
+                                struct error *error)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "earlier"), *item;
+    if (list == NULL)
+        return STATUS_OK;
+    TRY(MEMORY_ALLOCATE(facts->earlier, (size_t)cJSON_GetArraySize(list), error));
+    cJSON_ArrayForEach(item, list)
+    {
+        struct folder_stage *stage = &facts->earlier[facts->n_earlier++];
+        TRY(take_text(path, item, "job", &stage->job, error));
+        TRY(take_digest(path, item, stage->digest, error));
+    }
+    return STATUS_OK;
+}
+
 static enum status take_facts(const char *path, const cJSON *root, struct folder_facts *facts,
                               struct error *error)
 {
     const cJSON *format = cJSON_GetObjectItemCaseSensitive(root, "format");
     char digest[SHA256_TEXT_CAPACITY];
-    char *stored = NULL;
     if (!cJSON_IsString(format) || strcmp(format->valuestring, RUN_FORMAT) != 0)
         return error_set(error, STATUS_BAD_INPUT, "%s: not a campaign's run.json", path);
     TRY(take_text(path, root, "job", &facts->job, error));
@@ -165,9 +206,8 @@ static enum status take_facts(const char *path, const cJSON *root, struct folder
     TRY(take_text(path, root, "weights", &facts->weights, error));
     TRY(take_number(path, root, "shards", &facts->shards, error));
     TRY(take_number(path, root, "n_runs", &facts->n_runs, error));
-    TRY(take_text(path, root, "digest", &stored, error));
-    snprintf(digest, sizeof digest, "%.64s", stored);
-    free(stored);
+    TRY(take_digest(path, root, digest, error));
+    TRY(take_earlier(path, root, facts, error));
     TRY(make_digest(facts, error));
     return strcmp(digest, facts->digest) == 0
                ? STATUS_OK
@@ -193,6 +233,17 @@ enum status folder_facts_read(const char *folder, struct folder_facts *facts, st
     return status;
 }
 
+static void add_earlier(cJSON *root, const struct folder_facts *facts)
+{
+    cJSON *list = facts->n_earlier == 0 ? NULL : cJSON_AddArrayToObject(root, "earlier");
+    for (size_t i = 0; i < facts->n_earlier; i++) {
+        cJSON *stage = cJSON_CreateObject();
+        cJSON_AddStringToObject(stage, "digest", facts->earlier[i].digest);
+        cJSON_AddStringToObject(stage, "job", facts->earlier[i].job);
+        cJSON_AddItemToArray(list, stage);
+    }
+}
+
 static enum status facts_text(const struct folder_facts *facts, char **text, struct error *error)
 {
     cJSON *root = cJSON_CreateObject();
@@ -206,6 +257,7 @@ static enum status facts_text(const struct folder_facts *facts, char **text, str
     cJSON_AddStringToObject(root, "weights", facts->weights);
     cJSON_AddStringToObject(root, "settings", facts->settings);
     cJSON_AddStringToObject(root, "job", facts->job);
+    add_earlier(root, facts);
     *text = cJSON_Print(root);
     cJSON_Delete(root);
     return *text == NULL ? error_set(error, STATUS_INTERNAL, "run.json: out of memory") : STATUS_OK;
@@ -245,8 +297,10 @@ static bool publish(const char *temporary, const char *path)
     return linked || (cannot_link && rename(temporary, path) == 0);
 }
 
-/** Publish run.json under its name only when it is whole, and only if no other start was first. */
-static enum status publish_facts(const char *path, const struct folder_facts *facts, struct error *error)
+/** Publish run.json under its name only when it is whole; unless `replace`, only if no other start was first.
+ */
+static enum status publish_facts(const char *path, const struct folder_facts *facts, bool replace,
+                                 struct error *error)
 {
     char temporary[FOLDER_PATH_CAPACITY + 32];
     char *text = NULL;
@@ -258,7 +312,8 @@ static enum status publish_facts(const char *path, const struct folder_facts *fa
     free(text);
     if (file >= 0)
         close(file);
-    if (status == STATUS_OK && !publish(temporary, path) && errno != EEXIST)
+    if (status == STATUS_OK && !(replace ? rename(temporary, path) == 0 : publish(temporary, path)) &&
+        errno != EEXIST)
         status = error_set_errno(error, STATUS_IO, "%s: cannot be created", path);
     unlink(temporary);
     return status;
@@ -290,26 +345,154 @@ static enum status compare_texts(const char *folder, const char *what, const cha
     return error_set(
         error, STATUS_MISMATCH,
         "%s holds a campaign with %s: there '%s', here '%s'; name another folder with 'results', or go on "
-        "with what the campaign was started with",
+        "with what the campaign was started with (`run --extend` takes larger budgets, more trials and more "
+        "replicates, and nothing else)",
         folder, what, line_there, line_here);
 }
 
-static enum status compare_facts(const char *folder, const struct folder_facts *facts, struct error *error)
+/** Both are of one code version and have the same weights. */
+static enum status compare_circumstances(const char *folder, const struct folder_facts *there,
+                                         const struct folder_facts *here, struct error *error)
+{
+    TRY(compare_texts(folder, "other weights", there->weights, here->weights, error));
+    TRY(compare_texts(folder, "another version of meicensus", there->program_version, here->program_version,
+                      error));
+    return compare_texts(folder, "another code revision of meicensus", there->code_revision,
+                         here->code_revision, error);
+}
+
+/** What the campaign was earlier is known from its folder alone. */
+static enum status take_over_earlier(struct folder_facts *there, struct folder_facts *here,
+                                     struct error *error)
+{
+    here->earlier = there->earlier;
+    here->n_earlier = there->n_earlier;
+    there->earlier = NULL;
+    there->n_earlier = 0;
+    return make_digest(here, error);
+}
+
+static enum status compare_facts(const char *folder, struct folder_facts *facts, struct error *error)
 {
     struct folder_facts there;
     TRY(folder_facts_read(folder, &there, error));
     enum status status = compare_texts(folder, "another job", there.settings, facts->settings, error);
     if (status == STATUS_OK)
-        status = compare_texts(folder, "other weights", there.weights, facts->weights, error);
+        status = compare_circumstances(folder, &there, facts, error);
     if (status == STATUS_OK)
-        status = compare_texts(folder, "another version of meicensus", there.program_version,
-                               facts->program_version, error);
-    if (status == STATUS_OK)
-        status = compare_texts(folder, "another code revision of meicensus", there.code_revision,
-                               facts->code_revision, error);
+        status = take_over_earlier(&there, facts, error);
     folder_facts_free(&there);
     return status;
 }
+
+/* ---- extensions ---- */
+
+static enum status check_growth(const char *folder, const char *what, long long there, long long here,
+                                struct error *error)
+{
+    if (here >= there)
+        return STATUS_OK;
+    return error_set(error, STATUS_MISMATCH,
+                     "%s holds a campaign with %s %lld, and an extension cannot make it less (%lld)", folder,
+                     what, there, here);
+}
+
+/** Nothing but sizes differs: with the sizes of the new job the old one is the new one. */
+static enum status compare_grown(const char *folder, struct job *there, const struct job *here,
+                                 const char *settings, struct error *error)
+{
+    char *grown = NULL;
+    there->trials.count = here->trials.count;
+    for (int i = 0; i < there->n_searches && i < here->n_searches; i++) {
+        there->searches[i].budget = here->searches[i].budget;
+        there->searches[i].replicates = here->searches[i].replicates;
+    }
+    TRY(echo_text(there, false, &grown, error));
+    enum status status = compare_texts(folder, "another job", grown, settings, error);
+    free(grown);
+    return status;
+}
+
+static enum status check_extension(const char *folder, const struct folder_facts *there,
+                                   const struct folder_facts *here, struct error *error)
+{
+    struct job *old = NULL, *new = NULL;
+    enum status status = STATUS_OK;
+    TRY_CLEANUP(compare_circumstances(folder, there, here, error));
+    TRY_CLEANUP(job_read_text(there->job, "run.json", &old, error));
+    TRY_CLEANUP(job_read_text(here->job, "the job", &new, error));
+    TRY_CLEANUP(check_growth(folder, "trials.count", old->trials.count, new->trials.count, error));
+    for (int i = 0; i < old->n_searches && i < new->n_searches; i++) {
+        TRY_CLEANUP(
+            check_growth(folder, "a budget of", old->searches[i].budget, new->searches[i].budget, error));
+        TRY_CLEANUP(check_growth(folder, "replicates", old->searches[i].replicates,
+                                 new->searches[i].replicates, error));
+    }
+    status = compare_grown(folder, old, new, here->settings, error);
+cleanup:
+    job_free(old);
+    job_free(new);
+    return status;
+}
+
+/** What is there becomes the last of the earlier stages of what is here. */
+static enum status add_stage(struct folder_facts *there, struct folder_facts *here, struct error *error)
+{
+    const size_t n = there->n_earlier;
+    TRY(MEMORY_ALLOCATE(here->earlier, n + 1, error));
+    for (size_t i = 0; i < n; i++)
+        here->earlier[i] = there->earlier[i];
+    there->n_earlier = 0; /* their texts have moved */
+    here->n_earlier = n;
+    TRY(memory_copy_text(&here->earlier[n].job, there->job, error));
+    memcpy(here->earlier[n].digest, there->digest, sizeof there->digest);
+    here->n_earlier = n + 1;
+    return make_digest(here, error);
+}
+
+static enum status extend_facts(const char *folder, const char *path, struct folder_facts *facts,
+                                struct error *error)
+{
+    struct folder_facts there;
+    TRY(folder_facts_read(folder, &there, error));
+    enum status status = STATUS_OK;
+    if (strcmp(there.settings, facts->settings) == 0)
+        goto cleanup;
+    TRY_CLEANUP(check_extension(folder, &there, facts, error));
+    TRY_CLEANUP(add_stage(&there, facts, error));
+    TRY_CLEANUP(publish_facts(path, facts, /*replace=*/true, error));
+    status = sync_folder(folder, error);
+cleanup:
+    folder_facts_free(&there);
+    return status;
+}
+
+/** One start at a time; all others then find what it made. */
+static enum status extend_folder(const char *folder, const char *path, const struct folder_facts *facts,
+                                 struct error *error)
+{
+    struct folder_facts extended = *facts;
+    int lock = -1;
+    TRY(folder_lock(folder, "run.lock", extension_patience, &lock, error));
+    enum status status = extend_facts(folder, path, &extended, error);
+    folder_unlock(lock);
+    free_earlier(&extended);
+    return status;
+}
+
+enum status folder_first_budgets(const struct folder_facts *facts, struct job *job, struct error *error)
+{
+    struct job *first = NULL;
+    if (facts->n_earlier == 0)
+        return STATUS_OK;
+    TRY(job_read_text(facts->earlier[0].job, "run.json", &first, error));
+    for (int i = 0; i < job->n_searches && i < first->n_searches; i++)
+        job->searches[i].first_budget = first->searches[i].budget;
+    job_free(first);
+    return STATUS_OK;
+}
+
+/* ---- the folder ---- */
 
 enum status folder_make(const char *path, struct error *error)
 {
@@ -327,16 +510,18 @@ enum status folder_make(const char *path, struct error *error)
     return STATUS_OK;
 }
 
-enum status folder_prepare(const char *folder, const struct folder_facts *facts, struct error *error)
+enum status folder_prepare(const char *folder, bool extend, struct folder_facts *facts, struct error *error)
 {
     char path[FOLDER_PATH_CAPACITY], journals[FOLDER_PATH_CAPACITY];
     TRY(folder_path(folder, RUN_FILE, path, error));
     TRY(folder_path(folder, "journal", journals, error));
     TRY(folder_make(journals, error));
     if (access(path, F_OK) != 0) {
-        TRY(publish_facts(path, facts, error));
+        TRY(publish_facts(path, facts, /*replace=*/false, error));
         TRY(sync_folder(folder, error));
     }
+    if (extend)
+        TRY(extend_folder(folder, path, facts, error));
     return compare_facts(folder, facts, error);
 }
 

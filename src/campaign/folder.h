@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * The results folder of a campaign:
- *   run.json            what the campaign is; written once, with the first start
+ *   run.json            what the campaign is; written with the first start, and again when it is extended
  *   journal/            one journal per worker process (journal.h)
  *   progress.<k>.json   how far shard k is, replaced every few seconds
  *   shard.<k>.lock      held while shard k is being worked on
  *   gather.lock         held while results.h5 is being made
+ *   run.lock            held while run.json is being extended
  *   results.h5          made by gather
  */
 #ifndef MEICENSUS_FOLDER_H
@@ -16,14 +17,22 @@
 
 enum { FOLDER_PATH_CAPACITY = 4096 };
 
+/** What a campaign was before it was extended. */
+struct folder_stage {
+    char *job;
+    char digest[SHA256_TEXT_CAPACITY];
+};
+
 /** What run.json says. Texts belong to it; free with folder_facts_free. */
 struct folder_facts {
     char *job;      /**< the job with every setting, as YAML */
     char *settings; /**< what results depend on */
     char *program_version, *code_revision;
     char *weights;                     /**< one line a file: "sha256  name" */
-    char digest[SHA256_TEXT_CAPACITY]; /**< of settings, weights and code */
+    char digest[SHA256_TEXT_CAPACITY]; /**< of settings, weights, code and earlier digests */
     int64_t shards, n_runs;
+    size_t n_earlier;
+    struct folder_stage *earlier; /**< [n_earlier], the first start first */
 };
 
 /** What the campaign of this plan is. */
@@ -34,10 +43,14 @@ enum status folder_facts_read(const char *folder, struct folder_facts *facts, st
 void folder_facts_free(struct folder_facts *facts);
 
 /**
- * Make the folder and run.json, or compare with the run.json that is there.
- * STATUS_MISMATCH names the first difference: job, code version or weights.
+ * Make the folder and run.json, or compare with the run.json that is there, and take over from it what the
+ * campaign was earlier. extend: budgets, trials and replicates may be larger than there; run.json then says
+ * so. STATUS_MISMATCH names the first difference: job, code version or weights.
  */
-enum status folder_prepare(const char *folder, const struct folder_facts *facts, struct error *error);
+enum status folder_prepare(const char *folder, bool extend, struct folder_facts *facts, struct error *error);
+
+/** Set first_budget of the job's searches: that of the campaign's first start. */
+enum status folder_first_budgets(const struct folder_facts *facts, struct job *job, struct error *error);
 
 /** Make a folder and those above it, where they are missing. */
 enum status folder_make(const char *path, struct error *error);

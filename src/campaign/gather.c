@@ -137,6 +137,7 @@ static enum status describe_group(struct gathering *gathering, int index, struct
                                     .generator = job->generators[planned->generator].name,
                                     .method = job->methods[planned->method].name,
                                     .sizes = planned->layout.sizes,
+                                    .first_budget = job->searches[planned->search].first_budget,
                                     .include_trace = job->trace,
                                     .n_units = (size_t)planned->n_units,
                                     .unit_rows = rows,
@@ -299,6 +300,7 @@ static enum status prepare(struct gathering *gathering, bool partial, struct err
 {
     struct folder_facts now;
     TRY(job_read_text(gathering->facts.job, "run.json", &gathering->job, error));
+    TRY(folder_first_budgets(&gathering->facts, gathering->job, error));
     TRY(backend_open(gathering->job->kernels, &gathering->backend, error));
     TRY(plan_make(gathering->job, &gathering->backend, &gathering->plan, error));
     enum status status = folder_facts_make(gathering->plan, &now, error);
@@ -308,8 +310,7 @@ static enum status prepare(struct gathering *gathering, bool partial, struct err
                       "%s: the model files have changed since the campaign was started", gathering->folder);
     folder_facts_free(&now);
     TRY(status);
-    TRY(ledger_open(gathering->plan, gathering->folder, -1, gathering->facts.digest, &gathering->ledger,
-                    error));
+    TRY(ledger_open(gathering->plan, gathering->folder, -1, &gathering->facts, &gathering->ledger, error));
     TRY(check_complete(gathering, partial, error));
     return describe(gathering, error);
 }

@@ -256,6 +256,7 @@ static enum status read_searches(struct job *job, const struct node *node, struc
         snprintf(section, sizeof section, "searches[%zu]", i);
         TRY(keys_read(search_keys, node->items[i], section, &job->searches[i], error));
         job->searches[i].node = node->items[i];
+        job->searches[i].first_budget = job->searches[i].budget;
         job->n_searches++;
     }
     return STATUS_OK;

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "folder.h"
 #include "memory.h"
+#include "run_record.h"
 
 /** What a visit needs. */
 struct reading {
     const struct plan *plan;
-    const char *digest;
+    const struct folder_facts *facts;
     struct ledger *ledger;
 };
 
@@ -27,10 +27,20 @@ static bool same_result(const struct record_layout *layout, const void *a, const
     return true;
 }
 
+/** Was the frame written before the campaign was extended? */
+static bool is_of_earlier_stage(const struct reading *reading, const struct journal_frame *frame)
+{
+    for (size_t i = 0; i < reading->facts->n_earlier; i++)
+        if (strcmp(frame->incarnation->job_digest, reading->facts->earlier[i].digest) == 0)
+            return true;
+    return false;
+}
+
 static enum status check_frame(const struct reading *reading, const struct journal_frame *frame, int64_t *run,
                                struct error *error)
 {
-    if (strcmp(frame->incarnation->job_digest, reading->digest) != 0)
+    if (strcmp(frame->incarnation->job_digest, reading->facts->digest) != 0 &&
+        !is_of_earlier_stage(reading, frame))
         return error_set(error, STATUS_MISMATCH,
                          "%s: a journal of another job or code version lies in this campaign's folder",
                          frame->path);
@@ -97,27 +107,96 @@ static enum status take_duplicate(const struct reading *reading, int64_t run, st
     return STATUS_OK;
 }
 
-static enum status take_finished(const struct reading *reading, const struct journal_frame *frame,
-                                 int64_t run, struct error *error)
+/** A record of the group's layout. */
+static enum status take_record(const struct reading *reading, const struct journal_frame *frame,
+                               const void *record, int64_t run, struct error *error)
 {
     struct ledger_entry *entry = &reading->ledger->entries[run];
     const struct ledger_entry found = {
-        .record = frame->record, .file = frame->file, .incarnation = frame->incarnation};
-    TRY(check_sizes(&reading->plan->groups[reading->plan->runs[run].group].layout, frame, error));
+        .record = record, .file = frame->file, .incarnation = frame->incarnation};
     if (entry->record != NULL)
         return take_duplicate(reading, run, found, error);
     *entry = found;
     return STATUS_OK;
 }
 
-static void take_unfinished(struct ledger_entry *entry, const struct journal_frame *frame)
+static void take_progress(struct ledger_entry *entry, const struct journal_frame *frame,
+                          const struct journal_progress *progress, const float *scores)
 {
-    if (entry->record != NULL || frame->progress.n_told <= entry->progress.n_told)
+    if (entry->record != NULL || progress->n_told <= entry->progress.n_told)
         return;
-    *entry = (struct ledger_entry){.file = frame->file,
-                                   .progress = frame->progress,
-                                   .scores = frame->scores,
-                                   .incarnation = frame->incarnation};
+    *entry = (struct ledger_entry){
+        .file = frame->file, .progress = *progress, .scores = scores, .incarnation = frame->incarnation};
+}
+
+/* ---- before an extension ---- */
+
+/** The layout that a record had then; it may have been smaller in what an extension makes larger. */
+static enum status read_earlier_layout(const struct record_layout *layout, const struct journal_frame *frame,
+                                       struct record_layout *earlier, struct error *error)
+{
+    struct record_sizes grown = *frame->sizes;
+    struct journal_frame as_now = *frame;
+    as_now.sizes = &grown;
+    TRY(record_layout_make(frame->sizes, earlier, error));
+    if (grown.budget <= layout->sizes.budget && grown.trials <= layout->sizes.trials &&
+        frame->record_bytes == earlier->n_bytes) {
+        grown.budget = layout->sizes.budget;
+        grown.history = layout->sizes.history;
+        grown.trials = layout->sizes.trials;
+        as_now.record_bytes = layout->n_bytes;
+    }
+    return check_sizes(layout, &as_now, error);
+}
+
+static enum status keep_refitted(const struct reading *reading, const struct journal_frame *frame,
+                                 const struct record_layout *earlier, int64_t run, struct error *error)
+{
+    struct ledger *ledger = reading->ledger;
+    const struct plan_group *group = &reading->plan->groups[reading->plan->runs[run].group];
+    TRY(memory_grow((void **)&ledger->refitted, &ledger->refitted_capacity, ledger->n_refitted,
+                    sizeof *ledger->refitted, error));
+    void **record = &ledger->refitted[ledger->n_refitted];
+    TRY(memory_allocate(record, 1, group->layout.n_bytes, "record", error));
+    ledger->n_refitted++;
+    run_record_refit(earlier, frame->record, &group->layout, group->minimise, *record);
+    return take_record(reading, frame, *record, run, error);
+}
+
+/** Stopped for good: a larger budget would not have changed anything. */
+static bool is_final(const struct record_layout *earlier, const void *record)
+{
+    const uint8_t reason = *(const uint8_t *)record_at_const(earlier, record, FIELD_STOP_REASON);
+    return reason != STOP_NONE && reason != STOP_BUDGET;
+}
+
+static enum status take_earlier(const struct reading *reading, const struct journal_frame *frame, int64_t run,
+                                struct error *error)
+{
+    const struct record_layout *layout = &reading->plan->groups[reading->plan->runs[run].group].layout;
+    struct record_layout earlier;
+    TRY(read_earlier_layout(layout, frame, &earlier, error));
+    if (memcmp(frame->sizes, &layout->sizes, sizeof layout->sizes) == 0)
+        return take_record(reading, frame, frame->record, run, error);
+    if (frame->sizes->trials == layout->sizes.trials && is_final(&earlier, frame->record))
+        return keep_refitted(reading, frame, &earlier, run, error);
+    const struct journal_progress progress = {
+        *(const int64_t *)record_at_const(&earlier, frame->record, FIELD_QUERIES),
+        *(const uint64_t *)record_at_const(&earlier, frame->record, FIELD_CODES_HASH)};
+    take_progress(&reading->ledger->entries[run], frame, &progress,
+                  record_at_const(&earlier, frame->record, FIELD_TRACE));
+    return STATUS_OK;
+}
+
+/* ---- reading ---- */
+
+static enum status take_finished(const struct reading *reading, const struct journal_frame *frame,
+                                 int64_t run, struct error *error)
+{
+    if (is_of_earlier_stage(reading, frame))
+        return take_earlier(reading, frame, run, error);
+    TRY(check_sizes(&reading->plan->groups[reading->plan->runs[run].group].layout, frame, error));
+    return take_record(reading, frame, frame->record, run, error);
 }
 
 static enum status visit(void *context, const struct journal_frame *frame, struct error *error)
@@ -130,7 +209,7 @@ static enum status visit(void *context, const struct journal_frame *frame, struc
     if (frame->kind == JOURNAL_FINISHED)
         return take_finished(reading, frame, run, error);
     if (frame->kind == JOURNAL_UNFINISHED)
-        take_unfinished(&reading->ledger->entries[run], frame);
+        take_progress(&reading->ledger->entries[run], frame, &frame->progress, frame->scores);
     return STATUS_OK;
 }
 
@@ -147,15 +226,16 @@ static void count_finished(const struct plan *plan, struct ledger *ledger)
     }
 }
 
-enum status ledger_open(const struct plan *plan, const char *folder, int shard, const char *digest,
-                        struct ledger *ledger, struct error *error)
+enum status ledger_open(const struct plan *plan, const char *folder, int shard,
+                        const struct folder_facts *facts, struct ledger *ledger, struct error *error)
 {
     char path[FOLDER_PATH_CAPACITY];
-    const struct reading reading = {plan, digest, ledger};
+    const struct reading reading = {plan, facts, ledger};
+    const int read = facts->n_earlier == 0 ? shard : -1; /* new replicates move runs between shards */
     *ledger = (struct ledger){0};
     TRY(folder_path(folder, "journal", path, error));
     TRY(MEMORY_ALLOCATE(ledger->entries, (size_t)plan->n_runs, error));
-    TRY(journal_folder_open(path, shard, &ledger->journals, error));
+    TRY(journal_folder_open(path, read, &ledger->journals, error));
     TRY(journal_folder_scan(ledger->journals, visit, (void *)&reading, &ledger->counts, error));
     count_finished(plan, ledger);
     return STATUS_OK;
@@ -164,6 +244,9 @@ enum status ledger_open(const struct plan *plan, const char *folder, int shard, 
 void ledger_close(struct ledger *ledger)
 {
     journal_folder_close(ledger->journals);
+    for (size_t i = 0; i < ledger->n_refitted; i++)
+        free(ledger->refitted[i]);
+    free(ledger->refitted);
     free(ledger->entries);
     free(ledger->duplicates);
     *ledger = (struct ledger){0};

@@ -7,6 +7,7 @@
 #define MEICENSUS_LEDGER_H
 
 #include "campaign.h"
+#include "folder.h"
 #include "journal.h"
 
 /** The latest words on one run. */
@@ -24,17 +25,22 @@ struct ledger {
     struct ledger_entry *entries;    /**< [plan->n_runs] */
     struct ledger_entry *duplicates; /**< further records of finished runs */
     size_t n_duplicates, duplicate_capacity;
+    void **refitted; /**< records from before an extension that stand as they are */
+    size_t n_refitted, refitted_capacity;
     struct journal_counts counts;
     int64_t n_finished, n_failed, n_silent; /**< runs */
 };
 
 /**
- * Read `<folder>/journal` (shard -1: of all shards). STATUS_DAMAGED: a damaged journal, or two records of one
- * run with equal identity and unequal bytes; STATUS_MISMATCH: a journal of another job (`digest`).
+ * Read `<folder>/journal` (shard -1: of all shards). Where the campaign was extended, its earlier journals
+ * are read too: a run that had used its budget, or has more trials now, counts as left on the way with all
+ * its scores; one that had stopped for another reason counts as finished.
+ * STATUS_DAMAGED: a damaged journal, or two records of one run with equal identity and unequal bytes;
+ * STATUS_MISMATCH: a journal of another job than `facts` tell.
  * The caller frees it with ledger_close, also after a failure.
  */
-enum status ledger_open(const struct plan *plan, const char *folder, int shard, const char *digest,
-                        struct ledger *ledger, struct error *error);
+enum status ledger_open(const struct plan *plan, const char *folder, int shard,
+                        const struct folder_facts *facts, struct ledger *ledger, struct error *error);
 void ledger_close(struct ledger *ledger);
 
 #endif

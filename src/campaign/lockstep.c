@@ -24,7 +24,7 @@ struct active_run {
     struct replay replay;
     struct run_outcome outcome;
     void *record;
-    bool finished;
+    bool finished, is_refuted; /* is_refuted: its codes do not repeat those of the replay */
     int64_t n_told;
     uint64_t told_hash; /**< of the codes of the n_told queries */
 };
@@ -47,13 +47,15 @@ static enum status start_search(const struct lockstep *lockstep, struct active_r
     const struct latent_space *latent = model_latent(plan->generators[lockstep->group->generator]);
     const struct search_problem problem = {.n_dimensions = latent->n_dimensions,
                                            .n_points = latent->n_points,
-                                           .budget = lockstep->group->layout.sizes.budget,
+                                           .budget =
+                                               plan->job->searches[lockstep->group->search].first_budget,
                                            .key = active->run->key,
                                            .low = latent->kind == LATENT_GRID ? latent->low : 0,
                                            .high = latent->kind == LATENT_GRID ? latent->high : 0};
     if (active->search != NULL)
         active->method->destroy(active->search);
     active->search = NULL;
+    active->is_refuted = false;
     active->n_told = 0;
     active->told_hash = 0;
     active->outcome =
@@ -191,16 +193,11 @@ static void tell_batch(const struct lockstep *lockstep, struct active_run *activ
     active->told_hash = active->outcome.codes_hash;
 }
 
-/** Codes that do not repeat the earlier execution's make its scores worthless: start again without them. */
-static enum status check_replay(const struct lockstep *lockstep, struct active_run *active,
-                                struct error *error)
+/** Have the scores of the replay just been used up, and do they belong to other codes? */
+static bool is_refuted(const struct active_run *active)
 {
-    if (active->replay.n_scores == 0 || active->n_told != active->replay.n_scores)
-        return STATUS_OK;
-    if (active->told_hash == active->replay.codes_hash)
-        return STATUS_OK;
-    active->replay.n_scores = 0;
-    return start_search(lockstep, active, error);
+    return active->outcome.queries == active->replay.n_scores &&
+           active->outcome.codes_hash != active->replay.codes_hash;
 }
 
 static bool should_stop(const struct lockstep *lockstep)
@@ -225,9 +222,19 @@ static void score_batch(const struct lockstep *lockstep, struct active_run *acti
             break;
         const float score = score_code(lockstep, active, i);
         take_score(lockstep, active, active->codes + i * n_dimensions, score);
+        active->is_refuted = is_refuted(active);
+        if (active->is_refuted)
+            break;
         active->outcome.stop_reason = check_stop(lockstep, active);
     }
     count_queries(lockstep, active, before);
+}
+
+/** Scores of other codes are worthless: start again without them. */
+static enum status start_anew(const struct lockstep *lockstep, struct active_run *active, struct error *error)
+{
+    active->replay.n_scores = 0;
+    return start_search(lockstep, active, error);
 }
 
 /** One ask and tell of one run. A batch that was left on the way is forgotten: it is asked again later. */
@@ -236,10 +243,12 @@ static enum status advance(const struct lockstep *lockstep, struct active_run *a
     const int64_t before = active->outcome.queries;
     active->method->ask(active->search, active->codes);
     score_batch(lockstep, active);
+    if (active->is_refuted)
+        return start_anew(lockstep, active, error);
     if (active->outcome.stop_reason != STOP_NONE || active->outcome.queries < before + active->batch)
         return STATUS_OK;
     tell_batch(lockstep, active);
-    return check_replay(lockstep, active, error);
+    return STATUS_OK;
 }
 
 static bool is_searching(const struct active_run *active)

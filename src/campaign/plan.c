@@ -178,6 +178,7 @@ static enum status make_group(struct plan *plan, const struct job_search *search
     *group = (struct plan_group){.subject = subject,
                                  .generator = generator,
                                  .method = method,
+                                 .search = (int)(search - job->searches),
                                  .minimise = search->minimise,
                                  .replicates = (int)search->replicates};
     return record_layout_make(&sizes, &group->layout, error);

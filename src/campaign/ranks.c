@@ -102,6 +102,11 @@ enum status ranks_agree(const struct ranks *ranks, enum status status, struct er
     return told.status;
 }
 
+void ranks_share(const struct ranks *ranks, void *buffer, size_t n_bytes)
+{
+    broadcast(ranks, buffer, n_bytes, 0);
+}
+
 bool ranks_hold_same(const struct ranks *ranks, const char *text)
 {
     const uint64_t mine = hash_bytes(text, strlen(text));

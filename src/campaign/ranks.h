@@ -35,6 +35,9 @@ void ranks_end(void);
  */
 enum status ranks_agree(const struct ranks *ranks, enum status status, struct error *error);
 
+/** What rank 0 has in `buffer` replaces what the others have. Collective. */
+void ranks_share(const struct ranks *ranks, void *buffer, size_t n_bytes);
+
 /** Is the text of this rank that of rank 0? Collective. */
 bool ranks_hold_same(const struct ranks *ranks, const char *text);
 

@@ -163,7 +163,7 @@ static enum status print_status(const char *folder, const struct folder_facts *f
     TRY_CLEANUP(job_read_text(facts->job, "run.json", &job, error));
     TRY_CLEANUP(backend_open(job->kernels, &backend, error));
     TRY_CLEANUP(plan_make(job, &backend, &plan, error));
-    TRY_CLEANUP(ledger_open(plan, folder, -1, facts->digest, &ledger, error));
+    TRY_CLEANUP(ledger_open(plan, folder, -1, facts, &ledger, error));
     for (int i = 0; i < job->shards; i++)
         print_shard(plan, &ledger, i);
     printf("in all: %lld of %lld runs finished, %lld failed, %lld silent; %zu journals, %zu torn, %lld "

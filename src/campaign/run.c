@@ -32,6 +32,7 @@ struct execution {
     struct plan *plan;
     struct folder_facts facts;
     int shard;
+    bool extend;
     int lock; /**< rank 0 only; -1 otherwise */
 };
 
@@ -203,10 +204,20 @@ static enum status prepare_lead(struct execution *execution, struct ledger *ledg
 {
     const char *folder = execution->job->results;
     char lock_name[64];
-    TRY(folder_prepare(folder, &execution->facts, error));
+    TRY(folder_prepare(folder, execution->extend, &execution->facts, error));
+    TRY(folder_first_budgets(&execution->facts, execution->job, error));
     snprintf(lock_name, sizeof lock_name, "shard.%d.lock", execution->shard);
     TRY(folder_lock(folder, lock_name, lock_patience, &execution->lock, error));
-    return ledger_open(execution->plan, folder, execution->shard, execution->facts.digest, ledger, error);
+    return ledger_open(execution->plan, folder, execution->shard, &execution->facts, ledger, error);
+}
+
+/** What only the folder knows, and rank 0 has read. */
+static void share_facts(struct execution *execution)
+{
+    struct job_search *searches = execution->job->searches;
+    ranks_share(&execution->ranks, execution->facts.digest, sizeof execution->facts.digest);
+    for (int i = 0; i < execution->job->n_searches; i++)
+        ranks_share(&execution->ranks, &searches[i].first_budget, sizeof searches[i].first_budget);
 }
 
 static enum status run_shard(struct execution *execution, struct error *error)
@@ -218,6 +229,7 @@ static enum status run_shard(struct execution *execution, struct error *error)
     enum ending ending = ENDING_DONE;
     enum status status = leads ? prepare_lead(execution, &ledger, error) : STATUS_OK;
     TRY_CLEANUP(ranks_agree(&execution->ranks, status, error));
+    share_facts(execution);
     if (works)
         status = worker_open(execution->plan, &execution->backend, execution->job->results, execution->shard,
                              execution->ranks.rank, execution->facts.digest, &worker, error);
@@ -281,7 +293,7 @@ static enum status compare_ranks(const struct execution *execution, struct error
 
 enum status campaign_run(const struct run_options *options, struct error *error)
 {
-    struct execution execution = {.lock = -1};
+    struct execution execution = {.lock = -1, .extend = options->extend};
     signals_catch(); /* first of all: a stop while journals are read must not kill */
     enum status status = ranks_start(&execution.ranks, error);
     if (status == STATUS_OK)

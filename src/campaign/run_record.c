@@ -59,8 +59,7 @@ static void put_summary(const struct draft *draft, const struct run_outcome *out
            sizeof *outcome->best_code * (size_t)draft->layout->sizes.dimensions);
 }
 
-static void put_scores(const struct draft *draft, const struct run_outcome *outcome, const float *scores,
-                       bool minimise)
+static void put_scores(const struct draft *draft, int64_t n_scores, const float *scores, bool minimise)
 {
     const int64_t budget = draft->layout->sizes.budget;
     float *trace = record_at(draft->layout, draft->record, FIELD_TRACE);
@@ -68,11 +67,11 @@ static void put_scores(const struct draft *draft, const struct run_outcome *outc
     int64_t queries[RECORD_HISTORY_MAX];
     const int n_history = record_history_queries(budget, queries);
     for (int64_t q = 0; q < budget; q++)
-        trace[q] = q < outcome->queries ? scores[q] : NAN;
+        trace[q] = q < n_scores ? scores[q] : NAN;
     float best = NAN;
     int64_t q = 0;
     for (int i = 0; i < n_history; i++) {
-        for (; q < queries[i] && q < outcome->queries; q++)
+        for (; q < queries[i] && q < n_scores; q++)
             if (isnan(best) || (minimise ? scores[q] < best : scores[q] > best))
                 best = scores[q];
         history[i] = best;
@@ -143,7 +142,7 @@ enum status run_record_fill(const struct plan *plan, struct evaluator *evaluator
     TRY_CLEANUP(MEMORY_ALLOCATE(scratch, n_values * (size_t)model_timesteps(subject->model), error));
     memcpy(image, evaluator_image(evaluator, outcome->best_code), sizeof *image * n_values);
     put_summary(&draft, outcome, run->key, model_layer_is_spiking(subject->model, unit->layer));
-    put_scores(&draft, outcome, scores, group->minimise);
+    put_scores(&draft, outcome->queries, scores, group->minimise);
     put_image(&draft, subject->model, image);
     put_activation(&draft, subject->model, evaluator_subject(evaluator), unit, image);
     const double started = clock_seconds();
@@ -154,6 +153,20 @@ cleanup:
     free(image);
     free(scratch);
     return status;
+}
+
+void run_record_refit(const struct record_layout *from, const void *old, const struct record_layout *to,
+                      bool minimise, void *record)
+{
+    const struct draft draft = {to, record};
+    const int64_t n_scores = *(const int64_t *)record_at_const(from, old, FIELD_QUERIES);
+    for (int i = 0; i < N_RECORD_FIELDS; i++) {
+        const enum record_field_id field = (enum record_field_id)i;
+        if (from->n_elements[field] == to->n_elements[field])
+            memcpy(record_at(to, record, field), record_at_const(from, old, field),
+                   to->n_elements[field] * record_type_bytes(record_fields[field].type));
+    }
+    put_scores(&draft, n_scores, record_at_const(from, old, FIELD_TRACE), minimise);
 }
 
 static void fill_nan(const struct draft *draft, enum record_field_id field)

@@ -28,6 +28,13 @@ enum status run_record_fill(const struct plan *plan, struct evaluator *evaluator
                             const struct lockstep_watch *watch, void *record, bool *finished,
                             struct error *error);
 
+/**
+ * The record of a run that had stopped for good, as it looks with another budget: `old` is laid out as `from`
+ * says, `record` as `to`, which differ in budget and history only.
+ */
+void run_record_refit(const struct record_layout *from, const void *old, const struct record_layout *to,
+                      bool minimise, void *record);
+
 /** A record that says why the run failed: numbers are NaN or 0. */
 void run_record_failed(const struct record_layout *layout, uint64_t key, const char *message, void *record);
 

@@ -9,6 +9,9 @@
 static const struct command_option options[] = {
     {"shard", "K", NULL, false, false,
      "do shard K only, counted from 0; the job's key 'shards' says of how many"},
+    {"extend", NULL, NULL, false, false,
+     "the job has larger budgets, more trials or more replicates than when it was started: go on with every "
+     "run from what is stored of it"},
     JOB_SET_OPTION,
     {0},
 };
@@ -16,7 +19,8 @@ static const struct command_option options[] = {
 static enum status run(const struct arguments *arguments, struct error *error)
 {
     struct run_options run_options = {.job = arguments->positionals[0],
-                                      .has_shard = arguments_given(arguments, "shard")};
+                                      .has_shard = arguments_given(arguments, "shard"),
+                                      .extend = arguments_given(arguments, "extend")};
     long long shard = 0;
     TRY(arguments_integer(arguments, "shard", 0, INT_MAX, &shard, error));
     run_options.shard = (int)shard;

@@ -341,6 +341,19 @@ static bool set_group_attributes(hid_t object, const struct results_group *group
            hdf5_set_text(object, "latent_kind", group->latent_kind);
 }
 
+static enum status write_group_attributes(const struct target *target, const struct results_group *group,
+                                          const char *census, const char *provenance)
+{
+    hid_t object = H5Gopen2(target->file, census, H5P_DEFAULT);
+    hid_t origin = H5Gopen2(target->file, provenance, H5P_DEFAULT);
+    bool done = object >= 0 && origin >= 0 && set_group_attributes(object, group) &&
+                hdf5_set_numbers(origin, "first_budget", RECORD_INT64, 0, &group->first_budget);
+    enum status status = done ? STATUS_OK : fault(target, census);
+    H5Gclose(origin);
+    H5Gclose(object);
+    return status;
+}
+
 static enum status write_group(const struct target *target, const struct results_group *group)
 {
     char census[RESULTS_PATH_CAPACITY], provenance[RESULTS_PATH_CAPACITY];
@@ -357,11 +370,7 @@ static enum status write_group(const struct target *target, const struct results
         if (exists)
             TRY(describe_array(target, array.field->place == PLACE_PROVENANCE ? provenance : census, &array));
     }
-    hid_t object = H5Gopen2(target->file, census, H5P_DEFAULT);
-    bool done = object >= 0 && set_group_attributes(object, group);
-    enum status status = done ? STATUS_OK : fault(target, census);
-    H5Gclose(object);
-    return status;
+    return write_group_attributes(target, group, census, provenance);
 }
 
 /* ---- provenance ---- */

@@ -44,7 +44,7 @@ for code in 0 1 2 3 4 5 6 7 75; do
 done
 report "help lists all exit codes" $missing
 prints "version" '^meicensus [0-9]*\.[0-9]*\.[0-9]* (.*)$' --version
-documents run shard set
+documents run shard extend set
 documents plan set
 documents status
 documents gather output partial

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** Plans (names, keys, shards), the order of work, and what the journals are believed. */
 #include <dirent.h>
+#include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -204,6 +205,8 @@ struct books {
 };
 
 static const char digest[] = "the digest";
+static struct folder_stage before = {.digest = "before"};
+static const struct folder_facts facts = {.digest = "the digest", .n_earlier = 1, .earlier = &before};
 
 static int open_books(void **state)
 {
@@ -285,7 +288,7 @@ static void journal_unfinished(const struct books *books, const char *isa, int64
 static enum status read_books(struct books *books, struct error *error)
 {
     ledger_close(&books->ledger);
-    return ledger_open(books->fixture.plan, books->folder, -1, digest, &books->ledger, error);
+    return ledger_open(books->fixture.plan, books->folder, -1, &facts, &books->ledger, error);
 }
 
 static float activation_of(const struct books *books, int64_t run)
@@ -363,6 +366,78 @@ static void test_going_on_only_under_the_same_identity(void **state)
     assert_int_equal(master_replay(&books->ledger, 2, &own).n_scores, 0);
 }
 
+/** A record of before an extension, with another budget and as many scores as that allows. */
+static void journal_earlier(const struct books *books, int64_t run, int64_t budget, int64_t trials,
+                            enum stop_reason reason)
+{
+    struct error error = {0};
+    struct record_sizes sizes = run_layout(books->fixture.plan, run)->sizes;
+    struct record_layout layout;
+    int64_t queries[RECORD_HISTORY_MAX];
+    sizes.budget = budget;
+    sizes.trials = trials;
+    sizes.history = record_history_queries(budget, queries);
+    require(record_layout_make(&sizes, &layout, &error), &error);
+    void *record = calloc(1, layout.n_bytes);
+    *(uint8_t *)record_at(&layout, record, FIELD_STATUS) = RUN_DONE;
+    *(uint8_t *)record_at(&layout, record, FIELD_STOP_REASON) = (uint8_t)reason;
+    *(int64_t *)record_at(&layout, record, FIELD_QUERIES) = 3;
+    *(uint64_t *)record_at(&layout, record, FIELD_CODES_HASH) = 77;
+    *(float *)record_at(&layout, record, FIELD_ACTIVATION) = 0.75f;
+    for (int i = 0; i < 3; i++)
+        ((float *)record_at(&layout, record, FIELD_TRACE))[i] = 0.25f * (float)(i + 1);
+    struct journal *journal = new_journal(books, "avx512", "2026-01-01", "before");
+    require(journal_append_finished(journal, books->fixture.plan->runs[run].key, &layout, record, &error),
+            &error);
+    require(journal_close(journal, &error), &error);
+    free(record);
+}
+
+static void test_runs_of_a_smaller_budget_are_gone_on_with(void **state)
+{
+    struct books *books = *state;
+    struct error error = {0};
+    const struct journal_identity own = {.backend = "cpu", .isa = "avx512"};
+    journal_earlier(books, 2, 3, 2, STOP_BUDGET);
+    journal_earlier(books, 3, 8, 1, STOP_BOUND); /* fewer trials: the MEI is to be shown again */
+    require(read_books(books, &error), &error);
+    assert_int_equal(books->ledger.n_finished, 0);
+    for (int64_t run = 2; run < 4; run++) {
+        const struct replay replay = master_replay(&books->ledger, run, &own);
+        assert_int_equal(replay.n_scores, 3);
+        assert_int_equal(replay.codes_hash, 77);
+        assert_true(replay.scores[2] == 0.75f);
+    }
+}
+
+static void test_runs_that_had_stopped_are_finished(void **state)
+{
+    struct books *books = *state;
+    struct error error = {0};
+    journal_earlier(books, 2, 4, 2, STOP_BOUND);
+    journal_earlier(books, 3, 8, 2, STOP_BUDGET); /* its sizes have not changed */
+    require(read_books(books, &error), &error);
+    assert_int_equal(books->ledger.n_finished, 2);
+    const struct record_layout *layout = run_layout(books->fixture.plan, 2);
+    const void *record = books->ledger.entries[2].record;
+    const float *trace = record_at_const(layout, record, FIELD_TRACE),
+                *history = record_at_const(layout, record, FIELD_HISTORY);
+    assert_true(activation_of(books, 2) == 0.75f);
+    for (int i = 0; i < 8; i++) {
+        assert_true(i < 3 ? trace[i] == 0.25f * (float)(i + 1) : isnan(trace[i]));
+        assert_true(history[i] == 0.25f * (float)(i < 3 ? i + 1 : 3));
+    }
+}
+
+static void test_earlier_records_must_be_smaller(void **state)
+{
+    struct books *books = *state;
+    struct error error = {0};
+    journal_earlier(books, 2, 9, 2, STOP_BUDGET);
+    assert_int_equal(read_books(books, &error), STATUS_MISMATCH);
+    assert_non_null(strstr(error.message, "other sizes"));
+}
+
 static void test_journals_of_another_job_are_refused(void **state)
 {
     struct books *books = *state;
@@ -404,6 +479,10 @@ int main(void)
                                         close_books),
         cmocka_unit_test_setup_teardown(test_every_pair_is_compared, open_books, close_books),
         cmocka_unit_test_setup_teardown(test_going_on_only_under_the_same_identity, open_books, close_books),
+        cmocka_unit_test_setup_teardown(test_runs_of_a_smaller_budget_are_gone_on_with, open_books,
+                                        close_books),
+        cmocka_unit_test_setup_teardown(test_runs_that_had_stopped_are_finished, open_books, close_books),
+        cmocka_unit_test_setup_teardown(test_earlier_records_must_be_smaller, open_books, close_books),
         cmocka_unit_test_setup_teardown(test_journals_of_another_job_are_refused, open_books, close_books),
         cmocka_unit_test_setup_teardown(test_records_of_no_run_are_refused, open_books, close_books),
     };

@@ -37,6 +37,7 @@ static struct {
     int n_told;
     float told[64];
     enum status create_status;
+    int64_t budget; /* that it was created with */
 } script;
 
 static enum status script_create(const struct search_method *method, const struct search_problem *problem,
@@ -48,6 +49,7 @@ static enum status script_create(const struct search_method *method, const struc
         return error_set(error, script.create_status, "the script says no");
     *search = calloc(1, sizeof **search);
     (*search)->n_dimensions = problem->n_dimensions;
+    script.budget = problem->budget;
     script.n_told = 0;
     return STATUS_OK;
 }
@@ -125,12 +127,25 @@ static struct lockstep *advance(const int64_t *runs, int n_runs, const struct re
     return lockstep;
 }
 
+/** Hash of the first n codes that the script asks. */
+static uint64_t script_hash(int n_codes)
+{
+    uint64_t hash = 0;
+    for (int i = 0; i < n_codes; i++) {
+        int32_t code[64];
+        for (int d = 0; d < 64; d++)
+            code[d] = script.codes[i % 64];
+        hash = hash_continue(hash, code, sizeof code);
+    }
+    return hash;
+}
+
 /** One run, by name, with the first scores given; a copy of its record (to be freed). */
 static void *finished_record(const char *name, const float *scores, int n_scores)
 {
     const int64_t run = find_run(shared.plan, name);
     const struct record_layout *layout = run_layout(shared.plan, run);
-    const struct replay replay = {n_scores, 0, scores};
+    const struct replay replay = {n_scores, script_hash(n_scores), scores};
     struct lockstep *lockstep = advance(&run, 1, &replay, NULL);
     const struct lockstep_result result = lockstep_result(lockstep, 0);
     assert_true(result.finished);
@@ -178,16 +193,9 @@ static void test_codes_hash(void **state)
 {
     (void)state;
     const float scores[BUDGET] = {0};
-    uint64_t hash = 0;
     use_script(NULL, 0);
     void *record = finished_record(sn1_3, scores, BUDGET);
-    for (int32_t i = 0; i < BUDGET; i++) {
-        int32_t code[64];
-        for (int d = 0; d < 64; d++)
-            code[d] = i;
-        hash = hash_continue(hash, code, sizeof code);
-    }
-    assert_true(*FIELD(uint64_t, record, FIELD_CODES_HASH) == hash);
+    assert_true(*FIELD(uint64_t, record, FIELD_CODES_HASH) == script_hash(BUDGET));
     free(record);
 }
 
@@ -546,6 +554,42 @@ static void test_stop_during_trials(void **state)
     lockstep_free(lockstep);
 }
 
+/** A method plans with the budget of the campaign's first start, and may use all of today's. */
+static void test_first_budget(void **state)
+{
+    (void)state;
+    const float scores[BUDGET] = {0};
+    use_script(NULL, 0);
+    shared.job->searches[0].first_budget = 5;
+    void *record = finished_record(sn1_3, scores, BUDGET);
+    shared.job->searches[0].first_budget = BUDGET;
+    assert_int_equal(script.budget, 5);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_QUERIES), BUDGET);
+    free(record);
+}
+
+/** All scores of a run whose last batch was cut are used, and that batch is then asked again. */
+static void test_going_on_from_a_cut_batch(void **state)
+{
+    (void)state;
+    const int64_t run = find_run(shared.plan, tt_names[0]);
+    const struct record_layout *layout = run_layout(shared.plan, run);
+    struct counter counter = {.last_look = INT64_MAX};
+    const struct lockstep_watch watch = {&counter, stops_after, counts};
+    const float *trace = record_at_const(layout, alone[0], FIELD_TRACE);
+    const struct replay replay = {
+        TT_BUDGET, *(const uint64_t *)record_at_const(layout, alone[0], FIELD_CODES_HASH), trace};
+    struct lockstep *lockstep = advance(&run, 1, &replay, &watch);
+    assert_int_equal(counter.n_queries, 0);
+    assert_null(different_field(layout, lockstep_result(lockstep, 0).record, alone[0]));
+    lockstep_free(lockstep);
+    const struct replay wrong = {TT_BUDGET, replay.codes_hash + 1, trace};
+    lockstep = advance(&run, 1, &wrong, &watch);
+    assert_int_equal(counter.n_queries, TT_BUDGET);
+    assert_null(different_field(layout, lockstep_result(lockstep, 0).record, alone[0]));
+    lockstep_free(lockstep);
+}
+
 static int open_shared(void **state)
 {
     (void)state;
@@ -584,6 +628,8 @@ int main(void)
         cmocka_unit_test_setup(test_going_on, reset),
         cmocka_unit_test_setup(test_foreign_scores_are_not_used, reset),
         cmocka_unit_test_setup(test_stop_during_trials, reset),
+        cmocka_unit_test_setup(test_first_budget, reset),
+        cmocka_unit_test_setup(test_going_on_from_a_cut_batch, reset),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
 }
