@@ -10,6 +10,7 @@ extern const struct search_method search_tt_s;
 extern const struct search_method search_tt_b;
 extern const struct search_method search_tt_exp;
 extern const struct search_method search_tt_plain;
+extern const struct search_method search_ttopt;
 extern const struct search_method search_cma;
 extern const struct search_method search_cma_diagonal;
 extern const struct search_method search_cma_cholesky;
@@ -25,5 +26,8 @@ extern const struct search_method search_random;
  */
 enum status search_problem_check(const struct search_method *method, const struct search_problem *problem,
                                  struct error *error);
+
+/** Binary digits of an index: the largest q with 2^q <= n_points. */
+int search_problem_digits(const struct search_problem *problem);
 
 #endif

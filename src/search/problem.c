@@ -17,3 +17,11 @@ enum status search_problem_check(const struct search_method *method, const struc
                          method->name, n);
     return STATUS_OK;
 }
+
+int search_problem_digits(const struct search_problem *problem)
+{
+    int digits = 0;
+    while ((problem->n_points >> digits) > 1)
+        digits++;
+    return digits;
+}

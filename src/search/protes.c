@@ -61,14 +61,6 @@ static int protes_batch(const void *settings, int n_dimensions)
     return (int)((const struct protes_settings *)settings)->batch;
 }
 
-static int binary_digits(int n_points)
-{
-    int bits = 0;
-    while ((n_points >> bits) > 1)
-        bits++;
-    return bits;
-}
-
 static void protes_destroy(struct search *search)
 {
     tensor_train_release(&search->train);
@@ -115,7 +107,7 @@ static enum status protes_create(const struct search_method *method, const struc
     TRY(MEMORY_ALLOCATE(made, 1, error));
     made->problem = *problem;
     made->settings = *wanted;
-    made->bits = method->needs_power_of_two ? binary_digits(problem->n_points) : 0;
+    made->bits = method->needs_power_of_two ? search_problem_digits(problem) : 0;
     made->adam.decay_1_power = made->adam.decay_2_power = 1;
     enum status status = protes_allocate(made, error);
     if (status != STATUS_OK) {

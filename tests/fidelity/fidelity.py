@@ -136,7 +136,8 @@ def tasks(options: argparse.Namespace) -> list[Task]:
     known = matches(options.xdream, options.actmax)
     result = []
     for method in options.methods or known:
-        spaces = SPACES + [WIDE] * known[method].wide
+        spaces = [space for space in SPACES + [WIDE] * known[method].wide
+                  if not options.spaces or f"{space[0]}x{space[1]}" in options.spaces]
         for function, (d, n), side in itertools.product(options.functions, spaces, options.sides):
             if side == "ours" or known[method].run:
                 result.append(Task(method, function, d, n, side))
@@ -239,7 +240,8 @@ def _summary(sample: np.ndarray) -> str:
 
 
 def table(options: argparse.Namespace) -> None:
-    print("| method | package | function | d, n | queries | ours: median (quartiles) | package | |\n" + "|---" * 8 + "|")
+    print("| method | package | function | d, n | queries | ours: median (quartiles) | package | |")
+    print("|---" * 8 + "|")
     known = matches(options.xdream, options.actmax)
     for task in tasks(options):
         if task.side == "package":
@@ -249,8 +251,8 @@ def table(options: argparse.Namespace) -> None:
             samples = [values(side, options.output, checkpoint) for side in sides]
             if any(sample is None for sample in samples):
                 continue
-            print(f"| `{task.method}` | {known[task.method].package} | {task.function} | {task.d}, {task.n} | {checkpoint} "
-                  f"| {_summary(samples[0])} | {_summary(samples[1])} | {verdict(*samples)} |")
+            print(f"| `{task.method}` | {known[task.method].package} | {task.function} | {task.d}, {task.n} "
+                  f"| {checkpoint} | {_summary(samples[0])} | {_summary(samples[1])} | {verdict(*samples)} |")
 
 
 def main() -> int:
@@ -260,6 +262,7 @@ def main() -> int:
     parser.add_argument("--program", default="build/meicensus")
     parser.add_argument("--methods", nargs="*")
     parser.add_argument("--functions", nargs="*", default=list(FUNCTIONS))
+    parser.add_argument("--spaces", nargs="*", help="e.g. 16x64; by default all of a method")
     parser.add_argument("--sides", nargs="*", default=["ours", "package"], choices=["ours", "package"])
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")

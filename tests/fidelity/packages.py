@@ -75,12 +75,12 @@ def protes(quantised: bool = True, as_is: bool = False, **settings: object) -> C
 
 
 def ttopt(rank: int) -> Callable[[Objective, int, int], None]:
-    """TTOpt on binary modes, least significant digit first."""
+    """TTOpt on binary modes, least significant digit first: minimises the negative score."""
     def run(objective: Objective, d: int, seed: int) -> None:
         from ttopt import TTOpt
-        optimizer = TTOpt(lambda codes: objective(codes).astype(float), d, p=2, q=objective.n_points.bit_length() - 1,
+        optimizer = TTOpt(lambda codes: -objective(codes).astype(float), d, p=2, q=objective.n_points.bit_length() - 1,
                           evals=objective.budget, is_func=False)
-        optimizer.optimize(rank=rank, seed=seed, is_max=True)
+        optimizer.optimize(rank=rank, seed=seed)
     return run
 
 
