@@ -36,6 +36,9 @@ static const struct tolerance tolerances[] = {
      "as "
      "the plain sum; Barabasz et al. 2020, arXiv 1803.10986"},
     {"transposed_convolution", 4, "as convolution"},
+    {"whole_number_weights", 2,
+     "times sqrt(terms), of 2^-32 of all weights of a filter: each is rounded by half a unit at most, and no "
+     "sum needs more than 31 bits"},
     {"scale_shift", 2, "product and sum are rounded once each"},
     {"average_pool", 2, "times the window's side: a float32 sum of side^2 terms"},
     {"upsample", 4, "two products and a sum in each direction"},

@@ -141,6 +141,19 @@ static void spread_largest(float *size, int n_channels, size_t frame)
     }
 }
 
+/** What may come of weights that are rounded to whole numbers where only spikes are added up. */
+static double rounding_of_weights(const struct convolution_case *c, const struct operands *o, size_t channel)
+{
+    const size_t n = o->weight.n / (size_t)c->shape.out_channels;
+    const float *filter = o->weight.values + channel * n;
+    double sum = 0;
+    if (!c->shape.takes_spikes || c->is_transposed)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        sum += fabs((double)filter[i]);
+    return tolerance_factor("whole_number_weights") * sqrt((double)n) * 0x1p-32 * sum;
+}
+
 /** One time step of the result against the reference. Allowed: a multiple of the sum of absolute terms. */
 static void compare_frame(struct check *check, const struct convolution_case *c, const struct operands *o,
                           int t)
@@ -157,7 +170,8 @@ static void compare_frame(struct check *check, const struct convolution_case *c,
         spread_largest(size, s->out_channels, out_frame(s));
     for (size_t i = 0; i < n_out; i++)
         check_value(check, c->name, i, (double)result[i], (double)expected[i],
-                    factor * 0x1p-24 * (double)size[i] + (n_terms(c) + 1) * 0x1p-149);
+                    factor * 0x1p-24 * (double)size[i] + rounding_of_weights(c, o, i / out_frame(s)) +
+                        (n_terms(c) + 1) * 0x1p-149);
     free(result);
     free(expected);
     free(size);

@@ -12,6 +12,7 @@
 
 #include "../columns.h"
 #include "../reference/elementwise.h"
+#include "elementwise.h"
 #include "events.h"
 #include "product.h"
 #include "winograd.h"
@@ -219,5 +220,11 @@ const struct kernels kernels_avx512 = {
     .arrange_transposed = arrange_transposed,
     .transposed_convolution_scratch = transposed_scratch,
     .transposed_convolution = transposed_convolution,
-    ELEMENTWISE_KERNELS,
+    SCALAR_KERNELS,
+    .spike = avx512_spike,
+    .relu = avx512_relu,
+    .scale_shift = avx512_scale_shift,
+    .add = avx512_add,
+    .max_pool = avx512_max_pool,
+    .upsample = avx512_upsample,
 };

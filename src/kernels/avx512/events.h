@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * Convolutions of spikes, event by event: every spike adds its rows of weights to the outputs it reaches, and
- * what is silent costs nothing. Spikes are 0 or 1, so that nothing is multiplied.
+ * what is silent costs nothing. Spikes are 0 or 1, so that nothing is multiplied; weights are rounded to
+ * whole numbers of a unit (relative to a filter's weights, 2^-31), so that sums are exact in any order. What
+ * spikes at every time step is added up once.
  *
  * The arguments are those of struct kernels.
  */
@@ -18,7 +20,7 @@ bool events_fit(const struct convolution_shape *shape);
 
 size_t events_weight_size(const struct convolution_shape *shape);
 
-/** arranged [input][tap][output, up to a whole vector]. */
+/** arranged [input][tap][output, up to a whole vector] int32, and the outputs' units [output] float32. */
 void events_arrange(const struct convolution_shape *shape, const float *weight, float *arranged);
 
 size_t events_scratch(const struct convolution_shape *shape);

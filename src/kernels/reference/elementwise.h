@@ -27,12 +27,14 @@ void elementwise_nearest_row(int n_rows, int n_channels, int time, int n_pixels,
 void elementwise_swap_time(int n_channels, int time, int n_pixels, const float *in, float *out);
 void elementwise_channel_sums(int n_channels, size_t n_values, const float *in, double *sums);
 
-/** The slots of struct kernels that these fill. */
-#define ELEMENTWISE_KERNELS                                                                                  \
-    .spike = elementwise_spike, .relu = elementwise_relu, .scale_shift = elementwise_scale_shift,            \
-    .add = elementwise_add, .copy = elementwise_copy, .max_pool = elementwise_max_pool,                      \
-    .average_pool = elementwise_average_pool, .upsample = elementwise_upsample, .tanh = elementwise_tanh,    \
+/** The slots of struct kernels that these fill: those that no other set has, and all. */
+#define SCALAR_KERNELS                                                                                       \
+    .copy = elementwise_copy, .average_pool = elementwise_average_pool, .tanh = elementwise_tanh,            \
     .embedding = elementwise_embedding, .nearest_row = elementwise_nearest_row,                              \
     .swap_time = elementwise_swap_time, .channel_sums = elementwise_channel_sums
+#define ELEMENTWISE_KERNELS                                                                                  \
+    SCALAR_KERNELS, .spike = elementwise_spike, .relu = elementwise_relu,                                    \
+                    .scale_shift = elementwise_scale_shift, .add = elementwise_add,                          \
+                    .max_pool = elementwise_max_pool, .upsample = elementwise_upsample
 
 #endif
