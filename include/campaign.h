@@ -55,6 +55,15 @@ struct job_stop {
     double seconds;           /**< of one lockstep batch; 0: never */
 };
 
+/** Where the first codes of a search come from; nothing: it starts cold. */
+struct job_start {
+    const char *results;                      /**< results file of an earlier census; NULL: none */
+    const char *subject, *generator, *method; /**< whose MEIs of it; NULL: those of the same names */
+    long long neighbours; /**< of so many most active other units of the layer; 0: of the unit itself */
+    long long natural;    /**< so many of the unit's best natural images */
+    const char *codes;    /**< file as of `meicensus encode`; NULL: none */
+};
+
 /** One entry of `searches`; list nodes are resolved by the plan. */
 struct job_search {
     const struct node *subjects, *generators, *methods, *layers, *select;
@@ -62,6 +71,8 @@ struct job_search {
     long long sample, budget, replicates;
     long long first_budget; /**< that methods plan with: the budget, unless the campaign was extended */
     bool minimise;
+    const struct node *start_node; /**< NULL: not said */
+    struct job_start start;
     const struct node *node;
 };
 
@@ -120,6 +131,10 @@ struct plan_group {
     int64_t n_units;
     int64_t *units; /**< rows of the subject's unit table, rising */
     struct record_layout layout;
+    struct job_start start; /**< names filled in; natural images may have been added (start.h) */
+    int n_start;            /**< start codes of every unit, by plan_load_starts; 0 before */
+    int32_t *start_pool;    /**< [..][d] codes */
+    int64_t *start_rows;    /**< [n_units][n_start] rows of start_pool */
 };
 
 struct run {
@@ -143,6 +158,16 @@ struct plan {
 enum status plan_make(const struct job *job, const struct backend *backend, struct plan **plan,
                       struct error *error);
 void plan_free(struct plan *plan);
+
+/**
+ * Read the codes that searches start from, which costs time (natural images are encoded) and is needed by who
+ * searches. STATUS_BAD_INPUT: a file that is of another generator, lacks a unit, or holds what is no code of
+ * the generator; a budget too small for them.
+ */
+enum status plan_load_starts(struct plan *plan, const struct backend *backend, struct error *error);
+
+/** Start code i of a unit, by its place among the group's units: [d]. */
+const int32_t *plan_start_code(const struct plan_group *group, int64_t unit, int i);
 
 /** Number of the run with that key, or -1. */
 int64_t plan_find(const struct plan *plan, uint64_t key);

@@ -82,6 +82,10 @@ enum record_place {
          "softmax of the class outputs (mean over T) for the MEI, shown once from a fresh state")            \
     ITEM(FIELD_QUERIES, "queries", RECORD_INT64, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS,        \
          "queries", "queries used", "images the search asked for, codes asked again included")               \
+    ITEM(FIELD_START_QUERIES, "start_queries", RECORD_INT64, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE,          \
+         PLACE_CENSUS, "queries", "queries of the start",                                                    \
+         "the first so many queries are codes that the search was told, not ones that it asked; 0: it "      \
+         "started cold")                                                                                     \
     ITEM(FIELD_EVALUATIONS, "evaluations", RECORD_INT64, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE,              \
          PLACE_CENSUS, "queries", "images shown",                                                            \
          "queries less those whose code had been asked before in the run")                                   \

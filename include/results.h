@@ -43,7 +43,8 @@
  *       runs/<subject>/<generator>/<method>/   provenance fields of record.h; attribute first_budget (int64):
  *                        the budget of the campaign before it was extended, with which its method planned
  *       weights/         name, path, sha256 of model and tensor files: of the subjects in the job's order,
- * then of the generators natural/         subject, file, sha256, data: files of natural references, and what
+ *                        then of the generators; then of the files that searches start from
+ *       natural/         subject, file, sha256, data: files of natural references, and what
  * their dataset was attributes       program_version, code_revision, compiler, flags, mpi_library, mpi_io,
  *                        hdf5_version, ranks, date, duplicate_records (int64: records passed over
  *                        because another one of the run came first)

@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "memory.h"
 #include "signals.h"
+#include "start.h"
 
 #define RUN_FILE   "run.json"
 #define RUN_FORMAT "meicensus campaign"
@@ -55,6 +56,16 @@ static void list_model(FILE *stream, const char *name, const char *path, const s
     fprintf(stream, "%s  %s: %s\n", model_tensors_sha256(model), name, model_tensors_path(model));
 }
 
+static enum status list_starts(FILE *stream, const struct plan *plan, struct error *error)
+{
+    struct start_files files = {0};
+    enum status status = start_files_list(plan, &files, error);
+    for (size_t i = 0; i < files.n_items; i++)
+        fprintf(stream, "%s  %s: %s\n", files.items[i].sha256, files.items[i].name, files.items[i].path);
+    free(files.items);
+    return status;
+}
+
 static enum status list_weights(const struct plan *plan, char **text, struct error *error)
 {
     char *written = NULL;
@@ -68,8 +79,10 @@ static enum status list_weights(const struct plan *plan, char **text, struct err
     for (int i = 0; i < plan->job->n_generators; i++)
         list_model(stream, plan->job->generators[i].name, plan->job->generators[i].model,
                    plan->generators[i]);
+    enum status status = list_starts(stream, plan, error);
     fclose(stream);
-    enum status status = memory_copy_text(text, written, error);
+    if (status == STATUS_OK)
+        status = memory_copy_text(text, written, error);
     free(written);
     return status;
 }

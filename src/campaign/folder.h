@@ -28,7 +28,7 @@ struct folder_facts {
     char *job;      /**< the job with every setting, as YAML */
     char *settings; /**< what results depend on */
     char *program_version, *code_revision;
-    char *weights;                     /**< one line a file: "sha256  name" */
+    char *weights;                     /**< one line a file: "sha256  name: path"; start codes, too */
     char digest[SHA256_TEXT_CAPACITY]; /**< of settings, weights, code and earlier digests */
     int64_t shards, n_runs;
     size_t n_earlier;

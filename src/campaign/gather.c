@@ -13,6 +13,7 @@
 #include "natural.h"
 #include "ranks.h"
 #include "results_file.h"
+#include "start.h"
 #include "trials.h"
 
 /* seconds a dying earlier gather is waited for */
@@ -37,6 +38,7 @@ struct gathering {
     size_t n_texts;
     struct results_incarnation *incarnations;
     struct results_weight *weights;
+    struct start_files starts;
     struct results_natural *naturals; /**< rank 0 only */
     struct natural_table *natural_tables;
     char (*natural_sha256)[SHA256_TEXT_CAPACITY];
@@ -193,7 +195,9 @@ static void describe_model(const char *name, const char *path, const struct mode
 static enum status describe_weights(struct gathering *gathering, size_t *n, struct error *error)
 {
     const struct job *job = gathering->job;
-    *n = 2 * (size_t)(job->n_subjects + job->n_generators);
+    TRY(start_files_list(gathering->plan, &gathering->starts, error));
+    const struct start_files *starts = &gathering->starts;
+    *n = 2 * (size_t)(job->n_subjects + job->n_generators) + starts->n_items;
     TRY(MEMORY_ALLOCATE(gathering->weights, *n, error));
     struct results_weight *next = gathering->weights;
     for (int i = 0; i < job->n_subjects; i++, next += 2)
@@ -202,6 +206,9 @@ static enum status describe_weights(struct gathering *gathering, size_t *n, stru
     for (int i = 0; i < job->n_generators; i++, next += 2)
         describe_model(job->generators[i].name, job->generators[i].model, gathering->plan->generators[i],
                        next);
+    for (size_t i = 0; i < starts->n_items; i++)
+        *next++ =
+            (struct results_weight){starts->items[i].name, starts->items[i].path, starts->items[i].sha256};
     return STATUS_OK;
 }
 
@@ -305,9 +312,10 @@ static enum status prepare(struct gathering *gathering, bool partial, struct err
     TRY(plan_make(gathering->job, &gathering->backend, &gathering->plan, error));
     enum status status = folder_facts_make(gathering->plan, &now, error);
     if (status == STATUS_OK && strcmp(now.weights, gathering->facts.weights) != 0)
-        status =
-            error_set(error, STATUS_MISMATCH,
-                      "%s: the model files have changed since the campaign was started", gathering->folder);
+        status = error_set(error, STATUS_MISMATCH,
+                           "%s: the model files, or files that searches start from, have changed since the "
+                           "campaign was started",
+                           gathering->folder);
     folder_facts_free(&now);
     TRY(status);
     TRY(ledger_open(gathering->plan, gathering->folder, -1, &gathering->facts, &gathering->ledger, error));
@@ -331,6 +339,7 @@ static void gathering_free(struct gathering *gathering)
     free(gathering->group_starts);
     free(gathering->incarnations);
     free(gathering->weights);
+    free(gathering->starts.items);
     for (int i = 0; gathering->natural_tables != NULL && i < gathering->job->n_subjects; i++)
         natural_table_free(&gathering->natural_tables[i]);
     free(gathering->natural_tables);

@@ -132,7 +132,32 @@ static const struct key search_keys[] = {
                "take only so many of the selected units of each layer, evenly spread; 0: all"),
     SEARCH_KEY(budget, KEY_INTEGER, 1, 1000000000, NULL, "queries", NULL, "images a search may show"),
     SEARCH_KEY(replicates, KEY_INTEGER, 1, 100000, "1", "1", NULL, "independent searches of each unit"),
-    SEARCH_KEY(minimise, KEY_BOOLEAN, 0, 0, "false", "", NULL, "find the most inhibiting image instead"),
+    SEARCH_KEY(minimise, KEY_BOOLEAN, 0, 0, "false", "", NULL,
+               "find the most inhibiting image instead; without 'start' it begins at the unit's best natural "
+               "image, where the subject has 'natural' and the generator an encoder"),
+    {"start", KEY_NODE, offsetof(struct job_search, start_node), 0, 0, "", "", NULL,
+     "codes that are shown first and told to the method; nothing if absent"},
+    {0}};
+
+#define START_KEY(name, type, low, high, fallback, unit, choices, text)                                      \
+    {                                                                                                        \
+#name, type, offsetof(struct job_start, name), low, high, fallback, unit, choices, text              \
+    }
+
+static const struct key start_keys[] = {
+    START_KEY(results, KEY_TEXT, 0, 0, "", "", NULL,
+              "results file of an earlier census with the same generator: the unit's best MEI in it"),
+    START_KEY(subject, KEY_TEXT, 0, 0, "", "", NULL, "subject in that file; of the same name if absent"),
+    START_KEY(generator, KEY_TEXT, 0, 0, "", "", NULL, "generator in that file; of the same name if absent"),
+    START_KEY(method, KEY_TEXT, 0, 0, "", "", NULL, "method in that file; of the same name if absent"),
+    START_KEY(neighbours, KEY_INTEGER, 0, 100000, "0", "units", NULL,
+              "take the MEIs of so many most active other units of the layer in its place"),
+    START_KEY(natural, KEY_INTEGER, 0, 1000, "0", "images", NULL,
+              "the unit's best images of the subject's 'natural', through the generator's encoder"),
+    START_KEY(
+        codes, KEY_TEXT, 0, 0, "", "", NULL,
+        "HDF5 file with codes for all units: dataset 'code' [n][d] and attribute 'generator_sha256', as "
+        "`meicensus encode` writes them"),
     {0}};
 
 /* ---- reading ---- */
@@ -247,6 +272,20 @@ static enum status read_methods(struct job *job, const struct node *node, struct
     return STATUS_OK;
 }
 
+static enum status read_start(const struct node *node, const char *section, struct job_start *start,
+                              struct error *error)
+{
+    char name[96];
+    snprintf(name, sizeof name, "%s.start", section);
+    TRY(keys_read(start_keys, node, name, start, error));
+    const bool names =
+        start->subject != NULL || start->generator != NULL || start->method != NULL || start->neighbours > 0;
+    if (names && start->results == NULL)
+        return node_error(
+            node, error, "'%s' says whose MEIs are meant, but not of which file: 'results' is missing", name);
+    return STATUS_OK;
+}
+
 static enum status read_searches(struct job *job, const struct node *node, struct error *error)
 {
     char section[64];
@@ -257,6 +296,7 @@ static enum status read_searches(struct job *job, const struct node *node, struc
         TRY(keys_read(search_keys, node->items[i], section, &job->searches[i], error));
         job->searches[i].node = node->items[i];
         job->searches[i].first_budget = job->searches[i].budget;
+        TRY(read_start(job->searches[i].start_node, section, &job->searches[i].start, error));
         job->n_searches++;
     }
     return STATUS_OK;
@@ -469,6 +509,16 @@ static void document_noises(FILE *out)
         fprintf(out, "  #   %-17s %-5g %s\n", noise_names[i], noise_default_scale(i), noise_description(i));
 }
 
+static void document_searches(FILE *out)
+{
+    struct key plain[sizeof search_keys / sizeof *search_keys] = {{0}};
+    for (size_t i = 0; strcmp(search_keys[i].name, "start") != 0; i++)
+        plain[i] = search_keys[i];
+    keys_document(plain, 4, out);
+    fprintf(out, "    # codes that are shown first and told to the method, in this order\n    start:\n");
+    keys_document(start_keys, 6, out);
+}
+
 void job_document(FILE *out)
 {
     static const char *const sections[] = {"subjects", "generators", "methods", "searches",
@@ -489,7 +539,7 @@ void job_document(FILE *out)
     keys_document(generator_keys, 4, out);
     document_methods(out);
     fprintf(out, "\nsearches:\n  -\n");
-    keys_document(search_keys, 4, out);
+    document_searches(out);
     fprintf(out, "\ntrials:\n");
     document_noises(out);
     keys_document(trial_keys, 2, out);

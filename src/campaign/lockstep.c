@@ -17,8 +17,10 @@ struct active_run {
     const struct unit *unit;
     const struct search_method *method;
     struct search *search;
+    int n_start;    /**< codes that it is told before it asks any */
     int batch;      /**< codes an ask */
-    int32_t *codes; /**< [batch][d] */
+    int n_codes;    /**< of the start or of the last ask */
+    int32_t *codes; /**< [n_codes][d] */
     float *scores;  /**< [budget]: every query so far */
     struct seen_codes *seen;
     struct replay replay;
@@ -82,7 +84,9 @@ static enum status start_run(const struct lockstep *lockstep, struct active_run 
     active->method = method->method;
     active->batch = method->method->batch(method->settings, sizes->dimensions);
     active->replay = *replay;
-    TRY(MEMORY_ALLOCATE(active->codes, (size_t)active->batch * (size_t)sizes->dimensions, error));
+    active->n_start = lockstep->group->n_start;
+    const int most = active->batch > active->n_start ? active->batch : active->n_start;
+    TRY(MEMORY_ALLOCATE(active->codes, (size_t)most * (size_t)sizes->dimensions, error));
     TRY(MEMORY_ALLOCATE(active->scores, (size_t)sizes->budget, error));
     TRY(memory_allocate(&active->record, 1, lockstep->group->layout.n_bytes, "record", error));
     TRY(seen_codes_create(&active->seen, error));
@@ -111,7 +115,7 @@ static void make_images(const struct lockstep *lockstep, struct active_run *acti
     const int64_t left = sizes->budget - active->outcome.queries;
     int n_codes = 0;
     float score;
-    for (int i = first; i < active->batch && i - first < left; i++) {
+    for (int i = first; i < active->n_codes && i - first < left; i++) {
         const int32_t *code = active->codes + i * sizes->dimensions;
         if (n_codes < evaluator_batch(lockstep->evaluator) &&
             !seen_codes_find(active->seen, code, sizeof *code * (size_t)sizes->dimensions, &score))
@@ -149,6 +153,7 @@ static void take_score(const struct lockstep *lockstep, struct active_run *activ
     struct run_outcome *outcome = &active->outcome;
     const size_t n = (size_t)lockstep->group->layout.sizes.dimensions;
     active->scores[outcome->queries++] = score;
+    outcome->start_queries += active->n_told < active->n_start;
     outcome->codes_hash = hash_continue(outcome->codes_hash, code, sizeof *code * n);
     outcome->any_activity = outcome->any_activity || score > 0;
     if (!is_better(lockstep->group, score, outcome->activation_searched))
@@ -182,12 +187,16 @@ static enum stop_reason check_stop(const struct lockstep *lockstep, const struct
 /** Tell a whole batch; a minimising search is told the negative, as methods only ever maximise. */
 static void tell_batch(const struct lockstep *lockstep, struct active_run *active)
 {
-    float *scores = active->scores + active->outcome.queries - active->batch;
+    const bool is_start = active->n_told < active->n_start;
+    float *scores = active->scores + active->n_told;
     const float sign = lockstep->group->minimise ? -1.0f : 1.0f;
-    for (int i = 0; i < active->batch; i++)
+    for (int i = 0; i < active->n_codes; i++)
         scores[i] *= sign;
-    active->method->tell(active->search, scores);
-    for (int i = 0; i < active->batch; i++)
+    if (is_start)
+        active->method->inform(active->search, active->n_codes, active->codes, scores);
+    else
+        active->method->tell(active->search, scores);
+    for (int i = 0; i < active->n_codes; i++)
         scores[i] *= sign;
     active->n_told = active->outcome.queries;
     active->told_hash = active->outcome.codes_hash;
@@ -212,12 +221,38 @@ static void count_queries(const struct lockstep *lockstep, const struct active_r
         lockstep->watch->count_queries(lockstep->watch->context, active->outcome.queries - first);
 }
 
+/** Place of the run's unit in its group. */
+static int64_t unit_place(const struct lockstep *lockstep, const struct active_run *active)
+{
+    const struct plan_group *group = lockstep->group;
+    int64_t place = 0;
+    while (group->units[place] != active->run->unit)
+        place++;
+    return place;
+}
+
+/** The start codes first of all, then what the method asks. */
+static void next_codes(const struct lockstep *lockstep, struct active_run *active)
+{
+    const int64_t n_dimensions = lockstep->group->layout.sizes.dimensions;
+    if (active->n_told >= active->n_start) {
+        active->n_codes = active->batch;
+        active->method->ask(active->search, active->codes);
+        return;
+    }
+    const int64_t unit = unit_place(lockstep, active);
+    active->n_codes = active->n_start;
+    for (int i = 0; i < active->n_start; i++)
+        memcpy(active->codes + i * n_dimensions, plan_start_code(lockstep->group, unit, i),
+               sizeof *active->codes * (size_t)n_dimensions);
+}
+
 /** Score the codes of one ask, until there is a reason to stop. */
 static void score_batch(const struct lockstep *lockstep, struct active_run *active)
 {
     const int64_t n_dimensions = lockstep->group->layout.sizes.dimensions;
     const int64_t before = active->outcome.queries;
-    for (int i = 0; i < active->batch && active->outcome.stop_reason == STOP_NONE; i++) {
+    for (int i = 0; i < active->n_codes && active->outcome.stop_reason == STOP_NONE; i++) {
         if (should_stop(lockstep))
             break;
         const float score = score_code(lockstep, active, i);
@@ -241,11 +276,11 @@ static enum status start_anew(const struct lockstep *lockstep, struct active_run
 static enum status advance(const struct lockstep *lockstep, struct active_run *active, struct error *error)
 {
     const int64_t before = active->outcome.queries;
-    active->method->ask(active->search, active->codes);
+    next_codes(lockstep, active);
     score_batch(lockstep, active);
     if (active->is_refuted)
         return start_anew(lockstep, active, error);
-    if (active->outcome.stop_reason != STOP_NONE || active->outcome.queries < before + active->batch)
+    if (active->outcome.stop_reason != STOP_NONE || active->outcome.queries < before + active->n_codes)
         return STATUS_OK;
     tell_batch(lockstep, active);
     return STATUS_OK;

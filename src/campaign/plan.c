@@ -7,6 +7,7 @@
 #include "campaign.h"
 #include "hash.h"
 #include "memory.h"
+#include "start.h"
 #include "trials.h"
 #include "units.h"
 
@@ -181,10 +182,29 @@ static enum status make_group(struct plan *plan, const struct job_search *search
                                  .search = (int)(search - job->searches),
                                  .minimise = search->minimise,
                                  .replicates = (int)search->replicates};
+    TRY(start_choose(plan, search, group, error));
     return record_layout_make(&sizes, &group->layout, error);
 }
 
-/** The group of a combination; entries that share one must agree in budget, replicates and direction. */
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/** Does the entry ask for what the group is? */
+static bool agrees(const struct plan_group *group, const struct job_search *first,
+                   const struct job_search *search)
+{
+    const struct job_start *a = &first->start, *b = &search->start;
+    return group->layout.sizes.budget == search->budget && group->replicates == search->replicates &&
+           group->minimise == search->minimise &&
+           (first->start_node == NULL) == (search->start_node == NULL) &&
+           is_same_text(a->results, b->results) && is_same_text(a->subject, b->subject) &&
+           is_same_text(a->generator, b->generator) && is_same_text(a->method, b->method) &&
+           is_same_text(a->codes, b->codes) && a->neighbours == b->neighbours && a->natural == b->natural;
+}
+
+/** The group of a combination; entries that share one must agree in all but units. */
 static enum status use_group(struct plan *plan, const struct job_search *search, int subject, int generator,
                              int method, int *index, struct error *error)
 {
@@ -193,13 +213,11 @@ static enum status use_group(struct plan *plan, const struct job_search *search,
         *index = plan->n_groups++;
         return make_group(plan, search, subject, generator, method, &plan->groups[*index], error);
     }
-    const struct plan_group *group = &plan->groups[*index];
-    if (group->layout.sizes.budget == search->budget && group->replicates == search->replicates &&
-        group->minimise == search->minimise)
+    if (agrees(&plan->groups[*index], &plan->job->searches[plan->groups[*index].search], search))
         return STATUS_OK;
     return node_error(
         search->node, error,
-        "%s/%s/%s is searched above with another budget, number of replicates or direction; give the "
+        "%s/%s/%s is searched above with another budget, number of replicates, direction or start; give the "
         "method a second name in 'methods' (name: {method: %s})",
         plan->job->subjects[subject].name, plan->job->generators[generator].name,
         plan->job->methods[method].name, plan->job->methods[method].method->name);
@@ -440,6 +458,13 @@ enum status plan_make(const struct job *job, const struct backend *backend, stru
     return STATUS_OK;
 }
 
+static void free_group(struct plan_group *group)
+{
+    free(group->units);
+    free(group->start_pool);
+    free(group->start_rows);
+}
+
 void plan_free(struct plan *plan)
 {
     if (plan == NULL)
@@ -451,7 +476,7 @@ void plan_free(struct plan *plan)
     for (int i = 0; plan->generators != NULL && i < plan->job->n_generators; i++)
         model_free(plan->generators[i]);
     for (int i = 0; plan->groups != NULL && i < plan->n_groups; i++)
-        free(plan->groups[i].units);
+        free_group(&plan->groups[i]);
     free(plan->subjects);
     free(plan->generators);
     free(plan->groups);

@@ -11,6 +11,7 @@
 #include "ledger.h"
 #include "memory.h"
 #include "natural.h"
+#include "start.h"
 #include "trials.h"
 
 /* ---- plan ---- */
@@ -72,16 +73,29 @@ static void print_amount(const char *name, const struct amount *amount)
            amount->queries, amount->seconds, amount->journal_bytes * 1e-6);
 }
 
+/** Who minimises from nothing is told so: most codes give no activation at all. */
+static void print_start(const struct plan_group *group)
+{
+    if (group->n_start > 0 || group->minimise) {
+        printf("; starts from ");
+        start_describe(group, stdout);
+    }
+    if (group->n_start > 0)
+        printf(", %d codes a unit", group->n_start);
+    printf("\n");
+}
+
 static void print_groups(const struct plan *plan)
 {
     for (int i = 0; i < plan->n_groups; i++) {
         const struct plan_group *group = &plan->groups[i];
         const struct latent_space *latent = model_latent(plan->generators[group->generator]);
-        printf("%s/%s/%s: %lld units x %d replicates, budget %lld%s%s\n",
+        printf("%s/%s/%s: %lld units x %d replicates, budget %lld%s%s",
                plan->job->subjects[group->subject].name, plan->job->generators[group->generator].name,
                plan->job->methods[group->method].name, (long long)group->n_units, group->replicates,
                (long long)group->layout.sizes.budget, group->minimise ? ", minimised" : "",
                latent->kind == LATENT_CODEBOOK ? "; codebook indices are treated as ordered numbers" : "");
+        print_start(group);
     }
 }
 
@@ -127,6 +141,8 @@ enum status campaign_print_plan(const struct job *job, struct error *error)
     TRY(backend_open(job->kernels, &backend, error));
     TRY(plan_make(job, &backend, &plan, error));
     enum status status = natural_check(plan, stdout, error);
+    if (status == STATUS_OK)
+        status = plan_load_starts(plan, &backend, error);
     if (status == STATUS_OK)
         status = print_plan(plan, error);
     plan_free(plan);

@@ -273,6 +273,7 @@ static enum status prepare_rank(struct execution *execution, const struct run_op
     TRY(choose_shard(execution, options, error));
     TRY(backend_open(execution->job->kernels, &execution->backend, error));
     TRY(plan_make(execution->job, &execution->backend, &execution->plan, error));
+    TRY(plan_load_starts(execution->plan, &execution->backend, error));
     if (execution->ranks.rank == 0) /* gather reads them; it must not be the first to refuse them */
         TRY(natural_check(execution->plan, NULL, error));
     return folder_facts_make(execution->plan, &execution->facts, error);

@@ -49,6 +49,7 @@ static void put_summary(const struct draft *draft, const struct run_outcome *out
     put_uint8(draft, FIELD_SATURATED, spiking && outcome->activation_searched == 1.0f);
     put_float(draft, FIELD_ACTIVATION_SEARCHED, outcome->activation_searched);
     put_int64(draft, FIELD_QUERIES, outcome->queries);
+    put_int64(draft, FIELD_START_QUERIES, outcome->start_queries);
     put_int64(draft, FIELD_EVALUATIONS, outcome->evaluations);
     put_int64(draft, FIELD_BEST_QUERY, outcome->best_query);
     put_uint64(draft, FIELD_KEY, key);

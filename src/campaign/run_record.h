@@ -10,6 +10,7 @@
 /** What a search left. */
 struct run_outcome {
     int64_t queries, evaluations;
+    int64_t start_queries;     /**< of them for start codes */
     int64_t best_query;        /**< 1-based; the first that reached the best score */
     float activation_searched; /**< NAN before the first query */
     int32_t *best_code;        /**< [d] */

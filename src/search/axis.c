@@ -28,3 +28,9 @@ void axis_codes(const struct axis *axis, size_t n, const double *values, int32_t
     for (size_t i = 0; i < n; i++)
         codes[i] = axis->spacing > 0 ? nearest_point(axis, values[i]) : bins_index(&axis->bins, values[i]);
 }
+
+void axis_values(const struct axis *axis, size_t n, const int32_t *codes, double *values)
+{
+    for (size_t i = 0; i < n; i++)
+        values[i] = axis->spacing > 0 ? axis->low + codes[i] * axis->spacing : axis->bins.centres[codes[i]];
+}

@@ -25,4 +25,7 @@ void axis_release(struct axis *axis);
 /** The nearest points of n values, those outside the grid at its ends. */
 void axis_codes(const struct axis *axis, size_t n, const double *values, int32_t *codes);
 
+/** The values of n indices. */
+void axis_values(const struct axis *axis, size_t n, const int32_t *codes, double *values);
+
 #endif

@@ -6,7 +6,8 @@
  * points that were asked. A generation is mean + sigma z A, z ~ N(0, 1); the better half, weighted by
  * logarithms of the rank, makes the next mean, the evolution paths and sigma. Every `update_every`
  * generations A and its inverse get a rank-one update. The mean starts at 0 and the first generation is drawn
- * around it (the package asks the starting point first and alone, and learns nothing from it).
+ * around it (the package asks the starting point first and alone, and learns nothing from it). It moves to
+ * the best of codes that were not asked, if that is better than all that was told before.
  *
  * Source: Wang and Ponce 2022 (GECCO, arXiv 2204.06765), `CholeskyCMAES` of ActMax-Optimizer-Dev with the
  * settings of its benchmark, but for sigma, which is 3 there: codes of its generator are wider than N(0,1).
@@ -36,6 +37,7 @@ struct search {
     int64_t n_told, n_told_at_update;
     double path_rate, sigma_rate, covariance_rate, damping, effective_parents, expected_length;
     double sigma;
+    double best;                      /* of all scores */
     double *weights;                  /* [n_parents] */
     double *mean;                     /* [n_dimensions] */
     double *path, *sigma_path;        /* [n_dimensions] */
@@ -128,6 +130,7 @@ static enum status cholesky_create(const struct search_method *method, const str
     made->n_parents = made->population / 2;
     made->update_every = (int)given->update_every;
     made->sigma = given->sigma;
+    made->best = -INFINITY;
     enum status status = cholesky_allocate(made, error);
     if (status != STATUS_OK) {
         cholesky_destroy(made);
@@ -238,6 +241,7 @@ static void cholesky_tell(struct search *search, const float *scores)
 {
     const int d = search->problem.n_dimensions;
     rank_scores(search, scores);
+    search->best = fmax(search->best, search->ranked[0].score);
     recombine(search, search->values, search->mean);
     recombine(search, search->moves, search->mean_move);
     times_matrix(d, search->mean_move, search->factor, search->whole);
@@ -252,6 +256,16 @@ static void cholesky_tell(struct search *search, const float *scores)
     }
 }
 
+static void cholesky_inform(struct search *search, int n_codes, const int32_t *codes, const float *scores)
+{
+    const size_t d = (size_t)search->problem.n_dimensions;
+    struct ranked best;
+    if (ranking_best(scores, n_codes, 1, &best) == 0 || best.score <= search->best)
+        return;
+    search->best = best.score;
+    axis_values(&search->axis, d, codes + (size_t)best.place * d, search->mean);
+}
+
 const struct search_method search_cma_cholesky = {
     .name = "cma_cholesky",
     .summary = "CMA-ES with a factored covariance (Wang and Ponce 2022, CholeskyCMAES)",
@@ -261,5 +275,6 @@ const struct search_method search_cma_cholesky = {
     .batch = cholesky_batch,
     .ask = cholesky_ask,
     .tell = cholesky_tell,
+    .inform = cholesky_inform,
     .destroy = cholesky_destroy,
 };

@@ -8,7 +8,8 @@
  * exp((s - best) / kT), kT = deviation of the scores / selectivity, s at most their 95th percentile. Each
  * gene of a child comes from the first parent with probability `heritability`, else from the second, and with
  * probability `mutation_rate` N(0, mutation_size^2) is added. The `conserved` best are asked again as they
- * are. Without a score a vector stays in the next generation.
+ * are. Without a score a vector stays in the next generation. Of codes that were not asked the best, at most
+ * half a generation of them, take the last places of the generation that is asked next.
  *
  * Source: XDream (Xiao and Kreiman 2020, arXiv 1905.00378), `Optimizers.Genetic`, with the settings of its
  * examples.
@@ -38,6 +39,7 @@ struct search {
     struct genetic_settings settings;
     struct axis axis;
     uint32_t step;
+    bool is_drawn;         /* the first generation */
     double *genes;         /* [population][n_dimensions], as last asked */
     double *children;      /* the same, in the making */
     double *mutation;      /* [n_dimensions] */
@@ -208,13 +210,18 @@ static void make_generation(struct search *search, const float *scores, struct d
     search->children = asked;
 }
 
+static void draw_first_generation(struct search *search)
+{
+    struct draws draws = draws_begin(search->problem.key, 1);
+    if (!search->is_drawn)
+        draws_normals(&draws, search->genes, (int)search->settings.population * search->problem.n_dimensions);
+    search->is_drawn = true;
+}
+
 static void genetic_ask(struct search *search, int32_t *codes)
 {
     const size_t n_genes = (size_t)search->settings.population * (size_t)search->problem.n_dimensions;
-    if (search->step == 0) {
-        struct draws draws = draws_begin(search->problem.key, 1);
-        draws_normals(&draws, search->genes, (int)n_genes);
-    }
+    draw_first_generation(search);
     search->step++;
     axis_codes(&search->axis, n_genes, search->genes, codes);
 }
@@ -223,6 +230,17 @@ static void genetic_tell(struct search *search, const float *scores)
 {
     struct draws draws = draws_begin(search->problem.key, search->step + 1);
     make_generation(search, scores, &draws);
+}
+
+static void genetic_inform(struct search *search, int n_codes, const int32_t *codes, const float *scores)
+{
+    const size_t d = (size_t)search->problem.n_dimensions;
+    const int population = (int)search->settings.population;
+    const int n = ranking_best(scores, n_codes, population / 2, search->ranked);
+    draw_first_generation(search);
+    for (int i = 0; i < n; i++)
+        axis_values(&search->axis, d, codes + (size_t)search->ranked[i].place * d,
+                    search->genes + (size_t)(population - 1 - i) * d);
 }
 
 const struct search_method search_xdream_ga = {
@@ -234,5 +252,6 @@ const struct search_method search_xdream_ga = {
     .batch = genetic_batch,
     .ask = genetic_ask,
     .tell = genetic_tell,
+    .inform = genetic_inform,
     .destroy = genetic_destroy,
 };

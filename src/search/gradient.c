@@ -5,7 +5,8 @@
  *
  * A code is a real vector (axis.h), a step N(0, radius^2) a dimension, asked on both sides of the centre
  * (antithetic): first all on one side, then all on the other. The scores count for the vectors themselves,
- * not for the nearest grid points that were asked. The centre starts at 0.
+ * not for the nearest grid points that were asked. The centre starts at 0; it moves to the best of codes that
+ * were not asked, if that is better than all that was told before.
  *   fdgd: centre += rate mean_i ((s+_i - s-_i) / 2) step_i / mean|step_i|^2
  *   nes:  centre += rate mean_i s_i z_i / radius, z_i the step in units of the radius;
  *         radius += radius_rate mean_i mean_d s_i (z_id^2 - 1) / radius, not below 0.01
@@ -22,6 +23,7 @@
 #include "draws.h"
 #include "memory.h"
 #include "methods.h"
+#include "ranking.h"
 
 static const double SMALLEST_RADIUS = 0.01;
 
@@ -37,6 +39,7 @@ struct search {
     uint32_t step;
     int n_pairs;
     double radius;
+    double best;    /* of all scores */
     double *centre; /* [n_dimensions] */
     double *moves;  /* [n_pairs][n_dimensions], N(0,1) */
     double *values; /* [n_dimensions], of one code */
@@ -79,6 +82,7 @@ static enum status gradient_create(const struct search_method *method, const str
     made->settings = *settings;
     made->n_pairs = gradient_batch(settings, problem->n_dimensions) / 2;
     made->radius = settings->radius;
+    made->best = -INFINITY;
     made->learn = learn;
     enum status status = gradient_allocate(made, error);
     if (status == STATUS_OK)
@@ -155,7 +159,20 @@ static void nes_learn(struct search *search, const float *scores)
 
 static void gradient_tell(struct search *search, const float *scores)
 {
+    struct ranked best;
+    if (ranking_best(scores, 2 * search->n_pairs, 1, &best) == 1)
+        search->best = fmax(search->best, best.score);
     search->learn(search, scores);
+}
+
+static void gradient_inform(struct search *search, int n_codes, const int32_t *codes, const float *scores)
+{
+    const size_t d = (size_t)search->problem.n_dimensions;
+    struct ranked best;
+    if (ranking_best(scores, n_codes, 1, &best) == 0 || best.score <= search->best)
+        return;
+    search->best = best.score;
+    axis_values(&search->axis, d, codes + (size_t)best.place * d, search->centre);
 }
 
 /* ---- the two methods ---- */
@@ -206,6 +223,7 @@ const struct search_method search_fdgd = {
     .batch = gradient_batch,
     .ask = gradient_ask,
     .tell = gradient_tell,
+    .inform = gradient_inform,
     .destroy = gradient_destroy,
 };
 
@@ -218,5 +236,6 @@ const struct search_method search_nes = {
     .batch = gradient_batch,
     .ask = gradient_ask,
     .tell = gradient_tell,
+    .inform = gradient_inform,
     .destroy = gradient_destroy,
 };

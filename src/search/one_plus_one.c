@@ -6,7 +6,8 @@
  * asked is the starting point, 0 everywhere. A child starts from the best point by the archive's pessimistic
  * estimate (archive.h; among equals the later told) and is moved to the centres of its bins before it is
  * asked. Sigma starts at 1 and is doubled by a loss below the best before it, multiplied by 0.84 by one above
- * it, kept by an equal one. The loss is the negative score.
+ * it, kept by an equal one. The loss is the negative score. Codes that were not asked go into the archive; if
+ * there are some before the first ask, the starting point is not asked.
  *
  * Source: Nevergrad 1.0.12, `OnePlusOne` (Gaussian mutation) on `TransitionChoice`.
  */
@@ -30,6 +31,7 @@ struct search {
     struct bins bins;
     struct archive archive;
     uint32_t step;
+    bool is_start; /* the code last asked is the starting point */
     double sigma;
     double previous_best_loss;
     double *moves; /* [n_dimensions] */
@@ -87,9 +89,11 @@ static void one_plus_one_ask(struct search *search, int32_t *codes)
 {
     const struct archive *archive = &search->archive;
     int n_dimensions = search->problem.n_dimensions;
-    bool from_start = search->step == 0 || archive->best.point == START;
+    bool knows_nothing = archive->n_entries == 0;
+    bool from_start = knows_nothing || archive->best.point == START;
     struct draws draws = draws_begin(search->problem.key, ++search->step);
-    if (search->step > 1)
+    search->is_start = knows_nothing;
+    if (!knows_nothing)
         draws_normals(&draws, search->moves, n_dimensions);
     for (int i = 0; i < n_dimensions; i++) {
         double parent = from_start ? 0 : search->bins.centres[archive->best_code[i]];
@@ -100,9 +104,17 @@ static void one_plus_one_ask(struct search *search, int32_t *codes)
 static void one_plus_one_tell(struct search *search, const float *scores)
 {
     const double loss = ranking_loss(scores[0]);
-    archive_add(&search->archive, search->code, search->step == 1 ? START : 0, loss);
+    archive_add(&search->archive, search->code, search->is_start ? START : 0, loss);
     if (loss != search->previous_best_loss)
         search->sigma *= loss < search->previous_best_loss ? SIGMA_UP : SIGMA_DOWN;
+    search->previous_best_loss = search->archive.best.mean;
+}
+
+static void one_plus_one_inform(struct search *search, int n_codes, const int32_t *codes, const float *scores)
+{
+    for (int i = 0; i < n_codes; i++)
+        archive_add(&search->archive, codes + (size_t)i * (size_t)search->problem.n_dimensions, 0,
+                    ranking_loss(scores[i]));
     search->previous_best_loss = search->archive.best.mean;
 }
 
@@ -116,5 +128,6 @@ const struct search_method search_one_plus_one = {
     .batch = one_plus_one_batch,
     .ask = one_plus_one_ask,
     .tell = one_plus_one_tell,
+    .inform = one_plus_one_inform,
     .destroy = one_plus_one_destroy,
 };

@@ -12,6 +12,10 @@ struct ranked {
 /** The highest score first, equal ones in the order of their places; no score may be NaN. */
 void ranking_sort(struct ranked *ranked, int n);
 
+/** The best of n scores that are numbers, `most` at most, the highest first, equal ones in their order.
+ * Returns how many there are; ranked has room for `most`. */
+int ranking_best(const float *scores, int n, int most, struct ranked *ranked);
+
 /** The negative score, within +-5e20; that bound stands for what is not a number, too (Nevergrad 1.0.12). */
 double ranking_loss(float score);
 

@@ -55,7 +55,7 @@ before=$(queries small)
 
 refused "a larger budget only with --extend" "there 'budget: 30', here 'budget: 60'.*--extend" "${larger[@]}"
 refused "another seed" "there 'seed: 0', here 'seed: 1'" --extend --set seed=1 "${larger[@]}"
-refused "another layer" "there '- layer1.0.sn1', here '- layer1.0.sn2'" --extend --set searches.0.layers=[sn1,layer1.0.sn2]
+refused "another layer" "there '- layer1.0.sn1', here '- layer1.0.sn2'" --extend --set 'searches.0.layers=[sn1,layer1.0.sn2]'
 refused "another stop" "there 'no_improvement: 0', here 'no_improvement: 9'" --extend --set stop.no_improvement=9
 refused "a smaller budget" "a budget of 30, and an extension cannot make it less (25)" --extend --set searches.0.budget=25
 refused "fewer trials" "trials.count 2, and an extension cannot make it less (1)" --extend --set trials.count=1

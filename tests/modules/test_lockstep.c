@@ -38,6 +38,9 @@ static struct {
     float told[64];
     enum status create_status;
     int64_t budget; /* that it was created with */
+    int n_informed; /* codes that it was told without asking, their first index, and their scores */
+    int informed[8];
+    float informed_scores[8];
 } script;
 
 static enum status script_create(const struct search_method *method, const struct search_problem *problem,
@@ -75,6 +78,15 @@ static void script_tell(struct search *search, const float *scores)
     script.n_told += script.batch;
 }
 
+static void script_inform(struct search *search, int n_codes, const int32_t *codes, const float *scores)
+{
+    assert_int_equal(search->n_asked, 0);
+    for (int i = 0; i < n_codes; i++, script.n_informed++) {
+        script.informed[script.n_informed] = codes[i * search->n_dimensions];
+        script.informed_scores[script.n_informed] = scores[i];
+    }
+}
+
 static void script_destroy(struct search *search)
 {
     free(search);
@@ -85,6 +97,7 @@ static const struct search_method scripted = {.name = "scripted",
                                               .batch = script_batch,
                                               .ask = script_ask,
                                               .tell = script_tell,
+                                              .inform = script_inform,
                                               .destroy = script_destroy};
 
 /* ---- helpers ---- */
@@ -98,6 +111,7 @@ static int reset(void **state)
     (void)state;
     script.batch = 1;
     script.create_status = STATUS_OK;
+    script.n_informed = 0;
     for (int i = 0; i < 64; i++)
         script.codes[i] = i;
     shared.job->stop = (struct job_stop){.at_bound = true};
@@ -590,6 +604,113 @@ static void test_going_on_from_a_cut_batch(void **state)
     lockstep_free(lockstep);
 }
 
+/* ---- warm starts ---- */
+
+enum { N_START = 3 };
+
+static int32_t start_pool[N_START + 1][64];
+static int64_t start_rows[8 * N_START];
+
+/** Codes filled with 101, 102, 103 for the unit of the run, 100 for all other units of its group. */
+static void warm(const char *name, int n_start)
+{
+    const struct run *run = &shared.plan->runs[find_run(shared.plan, name)];
+    struct plan_group *group = &shared.plan->groups[run->group];
+    for (int i = 0; i <= N_START; i++)
+        for (int d = 0; d < 64; d++)
+            start_pool[i][d] = 100 + i;
+    memset(start_rows, 0, sizeof start_rows);
+    for (int64_t unit = 0; unit < group->n_units; unit++)
+        for (int i = 0; i < n_start && group->units[unit] == run->unit; i++)
+            start_rows[unit * n_start + i] = 1 + i;
+    group->n_start = n_start;
+    group->start_pool = n_start == 0 ? NULL : start_pool[0];
+    group->start_rows = n_start == 0 ? NULL : start_rows;
+}
+
+static uint64_t warm_hash(int n_asked)
+{
+    uint64_t hash = 0;
+    for (int i = 1; i <= N_START; i++)
+        hash = hash_continue(hash, start_pool[i], sizeof start_pool[i]);
+    for (int i = 0; i < n_asked; i++) {
+        int32_t code[64];
+        for (int d = 0; d < 64; d++)
+            code[d] = script.codes[i];
+        hash = hash_continue(hash, code, sizeof code);
+    }
+    return hash;
+}
+
+/** The record of a run with a start whose scores are all given. */
+static void *warm_record(const char *name, const float *scores)
+{
+    const int64_t run = find_run(shared.plan, name);
+    const struct record_layout *layout = run_layout(shared.plan, run);
+    warm(name, N_START);
+    const struct replay replay = {BUDGET, warm_hash(BUDGET - N_START), scores};
+    struct counter counter = {.last_look = INT64_MAX};
+    const struct lockstep_watch watch = {&counter, stops_after, counts};
+    struct lockstep *lockstep = advance(&run, 1, &replay, &watch);
+    const struct lockstep_result result = lockstep_result(lockstep, 0);
+    assert_true(result.finished);
+    assert_int_equal(counter.n_queries, 0); /* the codes were those that the replay is of */
+    void *copy = malloc(layout->n_bytes);
+    memcpy(copy, result.record, layout->n_bytes);
+    lockstep_free(lockstep);
+    warm(name, 0);
+    return copy;
+}
+
+static void test_start_codes_come_first(void **state)
+{
+    (void)state;
+    const float scores[BUDGET] = {0.1f, 0.5f, 0.25f, 0.3f, 0.4f, 0.2f, 0, 0.3f};
+    use_script(NULL, 0);
+    void *record = warm_record(sn1_3, scores);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_QUERIES), BUDGET);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_START_QUERIES), N_START);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_BEST_QUERY), 2);
+    assert_int_equal(FIELD(int32_t, record, FIELD_LATENT)[63], 102);
+    assert_memory_equal(FIELD(float, record, FIELD_TRACE), scores, sizeof scores);
+    assert_int_equal(script.n_informed, N_START);
+    for (int i = 0; i < N_START; i++) {
+        assert_int_equal(script.informed[i], 101 + i);
+        assert_true(script.informed_scores[i] == scores[i]);
+    }
+    assert_int_equal(script.n_told, BUDGET - N_START - 1);
+    assert_memory_equal(script.told, scores + N_START, sizeof(float) * (BUDGET - N_START - 1));
+    free(record);
+}
+
+static void test_start_of_a_minimum(void **state)
+{
+    (void)state;
+    const float scores[BUDGET] = {0.5f, 0.25f, 0.75f, 0.25f, 0.3f, 0.5f, 0.6f, 0.3f};
+    use_script(NULL, 0);
+    void *record = warm_record(low_3, scores);
+    assert_int_equal(*FIELD(int64_t, record, FIELD_BEST_QUERY), 2);
+    for (int i = 0; i < N_START; i++)
+        assert_true(script.informed_scores[i] == -scores[i]);
+    free(record);
+}
+
+/** Shown to the networks, a start code is the same as if it were asked. */
+static void test_start_codes_are_shown(void **state)
+{
+    (void)state;
+    use_script((const int[]){101, 102, 103}, 3);
+    void *asked = finished_record(sn1_3, NULL, 0);
+    use_script((const int[]){3, 4, 5, 6, 7, 8, 9, 10}, 8);
+    warm(sn1_3, N_START);
+    void *told = finished_record(sn1_3, NULL, 0);
+    warm(sn1_3, 0);
+    assert_memory_equal(FIELD(float, told, FIELD_TRACE), FIELD(float, asked, FIELD_TRACE),
+                        N_START * sizeof(float));
+    free(asked);
+    free(told);
+}
+
 static int open_shared(void **state)
 {
     (void)state;
@@ -629,6 +750,9 @@ int main(void)
         cmocka_unit_test_setup(test_foreign_scores_are_not_used, reset),
         cmocka_unit_test_setup(test_stop_during_trials, reset),
         cmocka_unit_test_setup(test_first_budget, reset),
+        cmocka_unit_test_setup(test_start_codes_come_first, reset),
+        cmocka_unit_test_setup(test_start_of_a_minimum, reset),
+        cmocka_unit_test_setup(test_start_codes_are_shown, reset),
         cmocka_unit_test_setup(test_going_on_from_a_cut_batch, reset),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
