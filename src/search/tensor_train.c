@@ -14,25 +14,52 @@ static const float SMALLEST_LENGTH = 1e-15F;
 static const double SMALLEST_TOTAL = 1e-8;
 static const double SMALLEST_PROBABILITY = 1e-10;
 
-static size_t core_size(const struct tensor_train *train)
-{
-    return (size_t)train->rank * (size_t)train->rank;
-}
+/*
+ * Every preset has rank 5, and all but one have binary modes. With both sizes constants the compiler unrolls
+ * these short loops and keeps their vectors in registers: a search is two to three times as fast. So the
+ * functions below take the sizes as an argument and are inlined once for each case (WITH_CONSTANT_SIZES).
+ */
+struct sizes {
+    int rank, mode_size;
+};
 
-static const float *core_at(const struct tensor_train *train, int mode, int index)
+enum { USUAL_RANK = 5, BINARY = 2 };
+#define INLINE static inline __attribute__((always_inline))
+
+#define WITH_CONSTANT_SIZES(train, call)                                                                     \
+    do {                                                                                                     \
+        if ((train)->rank == USUAL_RANK && (train)->mode_size == BINARY) {                                   \
+            const struct sizes sizes = {USUAL_RANK, BINARY};                                                 \
+            call;                                                                                            \
+        } else if ((train)->rank == USUAL_RANK) {                                                            \
+            const struct sizes sizes = {USUAL_RANK, (train)->mode_size};                                     \
+            call;                                                                                            \
+        } else {                                                                                             \
+            const struct sizes sizes = {(train)->rank, (train)->mode_size};                                  \
+            call;                                                                                            \
+        }                                                                                                    \
+    } while (0)
+
+INLINE const float *core_at(const struct tensor_train *train, int mode, int index, struct sizes sizes)
 {
-    return train->cores + ((size_t)mode * (size_t)train->mode_size + (size_t)index) * core_size(train);
+    return train->cores + ((ptrdiff_t)mode * sizes.mode_size + index) * ((ptrdiff_t)sizes.rank * sizes.rank);
 }
 
 /* Of an array [n_modes][mode_size][rank]. */
-static size_t vector_offset(const struct tensor_train *train, int mode, int index)
+INLINE ptrdiff_t vector_offset(int mode, int index, struct sizes sizes)
 {
-    return ((size_t)mode * (size_t)train->mode_size + (size_t)index) * (size_t)train->rank;
+    return ((ptrdiff_t)mode * sizes.mode_size + index) * sizes.rank;
+}
+
+/* Of an array [n_modes][mode_size][rank]. */
+static size_t n_vector_elements(const struct tensor_train *train)
+{
+    return (size_t)train->n_modes * (size_t)train->mode_size * (size_t)train->rank;
 }
 
 size_t tensor_train_n_parameters(const struct tensor_train *train)
 {
-    return (size_t)train->n_modes * (size_t)train->mode_size * core_size(train);
+    return n_vector_elements(train) * (size_t)train->rank;
 }
 
 enum status tensor_train_prepare(struct tensor_train *train, int n_modes, int mode_size, int rank,
@@ -40,17 +67,21 @@ enum status tensor_train_prepare(struct tensor_train *train, int n_modes, int mo
 {
     *train = (struct tensor_train){
         .n_modes = n_modes, .mode_size = mode_size, .rank = rank, .n_samples = n_samples};
+    if (rank > TENSOR_TRAIN_LARGEST_RANK)
+        return error_set(error, STATUS_BAD_INPUT, "a tensor train of rank %d is too large: %d is the most",
+                         rank, TENSOR_TRAIN_LARGEST_RANK);
     size_t modes = (size_t)n_modes, width = (size_t)rank;
     size_t n_vectors = (size_t)(n_samples > n_modes + 1 ? n_samples : n_modes + 1);
     TRY(MEMORY_ALLOCATE(train->cores, tensor_train_n_parameters(train), error));
     TRY(MEMORY_ALLOCATE(train->right, (modes + 1) * width, error));
     TRY(MEMORY_ALLOCATE(train->right_norm, modes, error));
-    TRY(MEMORY_ALLOCATE(train->towards, vector_offset(train, n_modes, 0), error));
+    TRY(MEMORY_ALLOCATE(train->towards, n_vector_elements(train), error));
     TRY(MEMORY_ALLOCATE(train->weight, (size_t)mode_size, error));
+    TRY(MEMORY_ALLOCATE(train->product, (size_t)mode_size, error));
+    TRY(MEMORY_ALLOCATE(train->transposed, (size_t)mode_size * width, error));
     TRY(MEMORY_ALLOCATE(train->left, n_vectors * width, error));
     TRY(MEMORY_ALLOCATE(train->left_norm, modes, error));
-    TRY(MEMORY_ALLOCATE(train->towards_gradient, vector_offset(train, n_modes, 0), error));
-    TRY(MEMORY_ALLOCATE(train->vector, 3 * width, error));
+    TRY(MEMORY_ALLOCATE(train->towards_gradient, n_vector_elements(train), error));
     train->right[modes * width] = 1.0F;
     return STATUS_OK;
 }
@@ -62,10 +93,11 @@ void tensor_train_release(struct tensor_train *train)
     free(train->right_norm);
     free(train->towards);
     free(train->weight);
+    free(train->product);
+    free(train->transposed);
     free(train->left);
     free(train->left_norm);
     free(train->towards_gradient);
-    free(train->vector);
 }
 
 void tensor_train_randomise(struct tensor_train *train, struct draws *draws)
@@ -85,13 +117,6 @@ void tensor_train_randomise(struct tensor_train *train, struct draws *draws)
 }
 
 /* ---- Small vectors ---- */
-
-/*
- * Every preset has rank 5. With the rank a constant the compiler unrolls these short loops and a search is
- * twice as fast, so the functions below take it as an argument and are inlined twice.
- */
-enum { USUAL_RANK = 5 };
-#define INLINE static inline __attribute__((always_inline))
 
 INLINE float dot(const float *a, const float *b, int n)
 {
@@ -158,14 +183,15 @@ INLINE void normalise_gradient(float *gradient, const float *unit, float length,
 
 /* ---- Probabilities ---- */
 
-INLINE void update(struct tensor_train *train, int rank)
+INLINE void update(struct tensor_train *train, struct sizes sizes)
 {
+    const int rank = sizes.rank;
     for (int mode = train->n_modes - 1; mode >= 0; mode--) {
         float *interface = train->right + (ptrdiff_t)mode * rank;
         memset(interface, 0, (size_t)rank * sizeof *interface);
-        for (int index = 0; index < train->mode_size; index++) {
-            float *towards = train->towards + vector_offset(train, mode, index);
-            multiply(towards, core_at(train, mode, index), interface + rank, rank);
+        for (int index = 0; index < sizes.mode_size; index++) {
+            float *towards = train->towards + vector_offset(mode, index, sizes);
+            multiply(towards, core_at(train, mode, index, sizes), interface + rank, rank);
             add_multiple(interface, 1, towards, rank);
         }
         train->right_norm[mode] = normalise(interface, rank);
@@ -174,43 +200,62 @@ INLINE void update(struct tensor_train *train, int rank)
 
 void tensor_train_update(struct tensor_train *train)
 {
-    if (train->rank == USUAL_RANK)
-        update(train, USUAL_RANK);
-    else
-        update(train, train->rank);
+    WITH_CONSTANT_SIZES(train, update(train, sizes));
 }
 
-/* The first index whose cumulative weight exceeds a uniform share of the total; any index if all are zero. */
-static int choose(double *weight, int n, double uniform)
+/* The first index whose sum of weights exceeds a uniform share of the total; any index if all are zero. */
+INLINE int choose(const double *sums, int n, double uniform)
 {
-    double total = 0;
-    for (int i = 0; i < n; i++)
-        weight[i] = total += weight[i];
+    const double total = sums[n - 1];
     if (!(total > 0 && total < INFINITY))
         return (int)(uniform * n);
     int chosen = 0;
     for (int i = 0; i < n - 1; i++)
-        chosen += weight[i] <= uniform * total;
+        chosen += sums[i] <= uniform * total;
     return chosen;
 }
 
-INLINE void sample_indices(struct tensor_train *train, struct draws *draws, int n_samples, int32_t *indices,
-                           int rank)
+/* Those of one mode as [rank][mode_size], along which a processor can do several indices at once. */
+INLINE void transpose_towards(struct tensor_train *train, int mode, struct sizes sizes)
 {
+    const float *towards = train->towards + vector_offset(mode, 0, sizes);
+    for (int index = 0; index < sizes.mode_size; index++)
+        for (int row = 0; row < sizes.rank; row++)
+            train->transposed[(ptrdiff_t)row * sizes.mode_size + index] = *towards++;
+}
+
+/* The sums of the weights |left . towards_i| up to each index. */
+INLINE void add_weights(struct tensor_train *train, const float *left, struct sizes sizes)
+{
+    float *restrict product = train->product;
+    for (int index = 0; index < sizes.mode_size; index++)
+        product[index] = left[0] * train->transposed[index];
+    for (int row = 1; row < sizes.rank; row++)
+        for (int index = 0; index < sizes.mode_size; index++)
+            product[index] += left[row] * train->transposed[(ptrdiff_t)row * sizes.mode_size + index];
+    double total = 0;
+    for (int index = 0; index < sizes.mode_size; index++)
+        train->weight[index] = total += fabsf(product[index]);
+}
+
+INLINE void sample_indices(struct tensor_train *train, struct draws *draws, int n_samples, int32_t *indices,
+                           struct sizes sizes)
+{
+    const int rank = sizes.rank;
     for (int sample = 0; sample < n_samples; sample++)
         memcpy(train->left + (ptrdiff_t)sample * rank, train->right + (ptrdiff_t)train->n_modes * rank,
                (size_t)rank * sizeof *train->left);
     /* The samples of a mode are independent of each other, so a processor can overlap them. */
     for (int mode = 0; mode < train->n_modes; mode++) {
+        transpose_towards(train, mode, sizes);
         for (int sample = 0; sample < n_samples; sample++) {
             float *left = train->left + (ptrdiff_t)sample * rank;
-            for (int index = 0; index < train->mode_size; index++)
-                train->weight[index] =
-                    fabsf(dot(left, train->towards + vector_offset(train, mode, index), rank));
-            int chosen = choose(train->weight, train->mode_size, random_uniform(draws_word(draws)));
+            add_weights(train, left, sizes);
+            int chosen = choose(train->weight, sizes.mode_size, random_uniform(draws_word(draws)));
             indices[(ptrdiff_t)sample * train->n_modes + mode] = chosen;
-            multiply_from_left(train->vector, left, core_at(train, mode, chosen), rank);
-            memcpy(left, train->vector, (size_t)rank * sizeof *left);
+            float product[TENSOR_TRAIN_LARGEST_RANK];
+            multiply_from_left(product, left, core_at(train, mode, chosen, sizes), rank);
+            memcpy(left, product, (size_t)rank * sizeof *left);
             normalise(left, rank);
         }
     }
@@ -218,20 +263,18 @@ INLINE void sample_indices(struct tensor_train *train, struct draws *draws, int 
 
 void tensor_train_sample(struct tensor_train *train, struct draws *draws, int n_samples, int32_t *indices)
 {
-    if (train->rank == USUAL_RANK)
-        sample_indices(train, draws, n_samples, indices, USUAL_RANK);
-    else
-        sample_indices(train, draws, n_samples, indices, train->rank);
+    WITH_CONSTANT_SIZES(train, sample_indices(train, draws, n_samples, indices, sizes));
 }
 
 /* ---- Gradient ---- */
 
-INLINE void sweep_right(struct tensor_train *train, const int32_t *indices, int rank)
+INLINE void sweep_right(struct tensor_train *train, const int32_t *indices, struct sizes sizes)
 {
+    const int rank = sizes.rank;
     memcpy(train->left, train->right + (ptrdiff_t)train->n_modes * rank, (size_t)rank * sizeof *train->left);
     for (int mode = 0; mode < train->n_modes; mode++) {
         float *left = train->left + (ptrdiff_t)mode * rank;
-        multiply_from_left(left + rank, left, core_at(train, mode, indices[mode]), rank);
+        multiply_from_left(left + rank, left, core_at(train, mode, indices[mode], sizes), rank);
         train->left_norm[mode] = normalise(left + rank, rank);
     }
 }
@@ -241,22 +284,23 @@ INLINE void sweep_right(struct tensor_train *train, const int32_t *indices, int 
  * gradient by w_i, times `share`, to those by the towards_i and by left.
  */
 INLINE void add_mode_gradient(struct tensor_train *train, int mode, int chosen, float share,
-                              float *left_gradient, int rank)
+                              float *left_gradient, struct sizes sizes)
 {
+    const int rank = sizes.rank;
     const float *left = train->left + (ptrdiff_t)mode * rank;
     double total = 0;
-    for (int index = 0; index < train->mode_size; index++) {
-        train->weight[index] = dot(left, train->towards + vector_offset(train, mode, index), rank);
+    for (int index = 0; index < sizes.mode_size; index++) {
+        train->weight[index] = dot(left, train->towards + vector_offset(mode, index, sizes), rank);
         total += fabs(train->weight[index]);
     }
     if (!(total > SMALLEST_TOTAL && total < 1 / SMALLEST_TOTAL))
         return;
-    for (int index = 0; index < train->mode_size; index++) {
+    for (int index = 0; index < sizes.mode_size; index++) {
         double weight = train->weight[index];
         double slope = weight == 0 ? 0 : -copysign(1 / total, weight);
         if (index == chosen)
             slope += copysign(1 / fmax(fabs(weight), SMALLEST_PROBABILITY * total), weight);
-        size_t offset = vector_offset(train, mode, index);
+        const ptrdiff_t offset = vector_offset(mode, index, sizes);
         add_multiple(train->towards_gradient + offset, share * (float)slope, left, rank);
         add_multiple(left_gradient, share * (float)slope, train->towards + offset, rank);
     }
@@ -264,33 +308,35 @@ INLINE void add_mode_gradient(struct tensor_train *train, int mode, int chosen, 
 
 /* One sample, from the last mode to the first: through its left vectors. */
 INLINE void sweep_left(struct tensor_train *train, const int32_t *indices, float share, float *gradient,
-                       int rank)
+                       struct sizes sizes)
 {
-    float *product_gradient = train->vector, *left_gradient = train->vector + rank;
+    const int rank = sizes.rank;
+    float product_gradient[TENSOR_TRAIN_LARGEST_RANK], left_gradient[TENSOR_TRAIN_LARGEST_RANK];
     memset(left_gradient, 0, (size_t)rank * sizeof *left_gradient);
     for (int mode = train->n_modes - 1; mode >= 0; mode--) {
         const float *left = train->left + (ptrdiff_t)mode * rank;
-        const float *core = core_at(train, mode, indices[mode]);
+        const float *core = core_at(train, mode, indices[mode], sizes);
         memcpy(product_gradient, left_gradient, (size_t)rank * sizeof *left_gradient);
         normalise_gradient(product_gradient, left + rank, train->left_norm[mode], rank);
         add_outer(gradient + (core - train->cores), 1, left, product_gradient, rank);
         multiply(left_gradient, core, product_gradient, rank);
-        add_mode_gradient(train, mode, indices[mode], share, left_gradient, rank);
+        add_mode_gradient(train, mode, indices[mode], share, left_gradient, sizes);
     }
 }
 
 /* All samples, from the first mode to the last: through the interfaces. */
-INLINE void sweep_interfaces(struct tensor_train *train, float *gradient, int rank)
+INLINE void sweep_interfaces(struct tensor_train *train, float *gradient, struct sizes sizes)
 {
-    float *sum_gradient = train->vector, *next = train->vector + rank;
+    const int rank = sizes.rank;
+    float sum_gradient[TENSOR_TRAIN_LARGEST_RANK], next[TENSOR_TRAIN_LARGEST_RANK];
     memset(sum_gradient, 0, (size_t)rank * sizeof *sum_gradient);
     for (int mode = 0; mode < train->n_modes; mode++) {
         const float *interface = train->right + (ptrdiff_t)mode * rank;
         normalise_gradient(sum_gradient, interface, train->right_norm[mode], rank);
         memset(next, 0, (size_t)rank * sizeof *next);
-        for (int index = 0; index < train->mode_size; index++) {
-            float *towards_gradient = train->towards_gradient + vector_offset(train, mode, index);
-            const float *core = core_at(train, mode, index);
+        for (int index = 0; index < sizes.mode_size; index++) {
+            float *towards_gradient = train->towards_gradient + vector_offset(mode, index, sizes);
+            const float *core = core_at(train, mode, index, sizes);
             add_multiple(towards_gradient, 1, sum_gradient, rank);
             add_outer(gradient + (core - train->cores), 1, towards_gradient, interface + rank, rank);
             for (int row = 0; row < rank; row++)
@@ -301,26 +347,22 @@ INLINE void sweep_interfaces(struct tensor_train *train, float *gradient, int ra
 }
 
 INLINE void sum_gradients(struct tensor_train *train, const int32_t *indices, int n_samples, float *gradient,
-                          int rank)
+                          struct sizes sizes)
 {
     for (int sample = 0; sample < n_samples; sample++) {
         const int32_t *chosen = indices + (ptrdiff_t)sample * train->n_modes;
-        sweep_right(train, chosen, rank);
-        sweep_left(train, chosen, 1.0F / (float)n_samples, gradient, rank);
+        sweep_right(train, chosen, sizes);
+        sweep_left(train, chosen, 1.0F / (float)n_samples, gradient, sizes);
     }
-    sweep_interfaces(train, gradient, rank);
+    sweep_interfaces(train, gradient, sizes);
 }
 
 void tensor_train_gradient(struct tensor_train *train, const int32_t *indices, int n_samples, float *gradient)
 {
     size_t n_parameters = tensor_train_n_parameters(train);
     memset(gradient, 0, n_parameters * sizeof *gradient);
-    memset(train->towards_gradient, 0,
-           vector_offset(train, train->n_modes, 0) * sizeof *train->towards_gradient);
-    if (train->rank == USUAL_RANK)
-        sum_gradients(train, indices, n_samples, gradient, USUAL_RANK);
-    else
-        sum_gradients(train, indices, n_samples, gradient, train->rank);
+    memset(train->towards_gradient, 0, n_vector_elements(train) * sizeof *train->towards_gradient);
+    WITH_CONSTANT_SIZES(train, sum_gradients(train, indices, n_samples, gradient, sizes));
     for (size_t i = 0; i < n_parameters; i++)
         gradient[i] = fabsf(gradient[i]) < 1e18F ? gradient[i] : 0; /* its square must be finite too */
 }

@@ -20,6 +20,8 @@
 #include "draws.h"
 #include "status.h"
 
+enum { TENSOR_TRAIN_LARGEST_RANK = 256 };
+
 struct tensor_train {
     int n_modes, mode_size, rank;
     int n_samples; /**< most samples a call may have */
@@ -33,16 +35,18 @@ struct tensor_train {
 
     /* Working memory. */
     double *weight;          /**< [mode_size] of one mode */
+    float *product;          /**< [mode_size] */
+    float *transposed;       /**< [rank][mode_size] of one mode */
     float *left;             /**< sampling: [n_samples][rank]; gradient: [n_modes + 1][rank] */
     float *left_norm;        /**< [n_modes] */
     float *towards_gradient; /**< [n_modes][mode_size][rank] */
-    float *vector;           /**< [3][rank] */
 };
 
 /** Elements of `cores`. */
 size_t tensor_train_n_parameters(const struct tensor_train *train);
 
-/** A train with all cores zero. Free with tensor_train_release, also after an error. */
+/** A train with all cores zero, of a rank up to TENSOR_TRAIN_LARGEST_RANK. Free with tensor_train_release,
+ * also after an error. */
 enum status tensor_train_prepare(struct tensor_train *train, int n_modes, int mode_size, int rank,
                                  int n_samples, struct error *error);
 void tensor_train_release(struct tensor_train *train);
