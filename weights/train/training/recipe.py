@@ -55,14 +55,15 @@ class Classifier(Recipe):
     border: int = 4
     mirror: bool = True
 
+    def augmentation(self, options: argparse.Namespace) -> Augmentation:
+        return Augmentation(options.affine, options.colour, options.cutout, options.cutmix, self.border, self.mirror)
+
     def training(self, network: nn.Module, images: Images, options: argparse.Namespace) -> Resumable:
-        augmentation = Augmentation(options.affine, options.colour, options.cutout, options.cutmix, self.border,
-                                    self.mirror)
-        return Classification(network, self.loss, self.schedule, images, options, augmentation)
+        return Classification(network, self.loss, self.schedule, images, options, self.augmentation(options))
 
     def finish(self, network: nn.Module, training_images: Images, test_images: Images,
                options: argparse.Namespace) -> None:
-        finish(self.name, self.source, network, training_images, test_images, options)
+        finish(self.name, self.source, network, training_images, self.augmentation(options), test_images, options)
 
 
 def main(options: argparse.Namespace, make_recipe: Callable[[argparse.Namespace], Recipe], program: str) -> int:
