@@ -83,7 +83,10 @@ $(LIBRARY_ARCHIVE): $(LIBRARY_OBJECTS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-$(BUILD)/tests/bench_query: $(call objects,$(BENCH_SOURCES)) $(LIBRARY_ARCHIVE)
+$(BUILD)/tests/bench_query: $(call objects,$(filter-out %/bench_search.c,$(BENCH_SOURCES))) $(LIBRARY_ARCHIVE)
+	$(link)
+
+$(BUILD)/tests/bench_search: $(OBJECT_DIR)/tests/bench/bench_search.o $(LIBRARY_ARCHIVE)
 	$(link)
 
 tests: $(TESTS)
@@ -182,9 +185,10 @@ sanitize:  ## the module and kernel tests with address and undefined-behaviour c
 	    LSAN_OPTIONS=suppressions=tests/sanitizer/known_leaks.txt:print_suppressions=0:use_tls=0 \
 	    tests/run_all.sh $(TESTS:build/%=build/sanitize/%)
 
-bench: $(BUILD)/tests/check_kernels $(BUILD)/tests/bench_query  ## speed of every kernel and of a whole query
+bench: $(BUILD)/tests/check_kernels $(BUILD)/tests/bench_query $(BUILD)/tests/bench_search  ## speed of every kernel, of a whole query and of every search method
 	$< --bench
 	@tests/bench/bench.sh
+	@tests/bench/bench_search.sh
 
 format:  ## formats every C file
 	clang-format -i $(C_FILES)

@@ -38,6 +38,7 @@ BUDGET, CHECKPOINTS = 1000, [250, 500, 1000]
 SPACES = [(16, 64), (64, 512)]
 WIDE = (128, 64)  # for the methods of the papers' main results
 TOLERANCE, RESAMPLES = 0.1, 4000
+WIDE_NEVERGRAD = ("RandomSearch", "CMA", "Portfolio")
 PATCHED = ("RandomSearch", "OnePlusOne", "CMA", "DiagonalCMA", "DE", "Portfolio", "NoisyBandit", "SPSA")
 PATCH_BUDGET, PATCH_SPACES = 300, [(16, 64), (6, 512)]
 HOURS = "seconds.csv"
@@ -55,25 +56,32 @@ class Match:
     wide: bool = False
 
 
-def matches(xdream: Path | None, actmax: Path | None) -> dict[str, Match]:
+def matches(xdream: Path | None, actmax: Path | None, as_is: bool = False) -> dict[str, Match]:
+    """as_is: the packages without what makes them faster here."""
+    def nevergrad(name: str) -> Match:
+        return Match(f"Nevergrad {name}", packages.nevergrad(name, as_is), wide=name in WIDE_NEVERGRAD)
+
+    def protes(quantised: bool = True, **settings: object) -> Match:
+        return Match("PROTES", packages.protes(quantised, as_is, **settings), wide=quantised)
+
     def of_xdream(name: str, **settings: object) -> Match:
         return Match(f"XDream {name}", xdream and packages.xdream(xdream, name, **settings), grid=True)
     genetic = {"population_size": 20, "mutation_rate": 0.5, "mutation_size": 0.5, "selectivity": 2, "heritability": 0.5}
     steps = {"n_samples": 20, "search_radius": 1.25}
     return {
-        "random": Match("Nevergrad RandomSearch", packages.nevergrad("RandomSearch"), wide=True),
-        "tt": Match("PROTES", packages.protes(k=10, k_top=1), wide=True),
-        "tt_s": Match("PROTES", packages.protes(k=5, k_top=1), wide=True),
-        "tt_b": Match("PROTES", packages.protes(k=25, k_top=5), wide=True),
-        "tt_exp": Match("PROTES", packages.protes(k=100, k_top=10, lr=0.1), wide=True),
-        "tt_plain": Match("PROTES", packages.protes(quantised=False, k=10, k_top=1)),
-        "cma": Match("Nevergrad CMA", packages.nevergrad("CMA"), wide=True),
-        "cma_diagonal": Match("Nevergrad DiagonalCMA", packages.nevergrad("DiagonalCMA")),
-        "one_plus_one": Match("Nevergrad OnePlusOne", packages.nevergrad("OnePlusOne")),
-        "de": Match("Nevergrad DE", packages.nevergrad("DE")),
-        "portfolio": Match("Nevergrad Portfolio", packages.nevergrad("Portfolio"), wide=True),
-        "noisy_bandit": Match("Nevergrad NoisyBandit", packages.nevergrad("NoisyBandit")),
-        "spsa": Match("Nevergrad SPSA", packages.nevergrad("SPSA")),
+        "random": nevergrad("RandomSearch"),
+        "tt": protes(k=10, k_top=1),
+        "tt_s": protes(k=5, k_top=1),
+        "tt_b": protes(k=25, k_top=5),
+        "tt_exp": protes(k=100, k_top=10, lr=0.1),
+        "tt_plain": protes(quantised=False, k=10, k_top=1),
+        "cma": nevergrad("CMA"),
+        "cma_diagonal": nevergrad("DiagonalCMA"),
+        "one_plus_one": nevergrad("OnePlusOne"),
+        "de": nevergrad("DE"),
+        "portfolio": nevergrad("Portfolio"),
+        "noisy_bandit": nevergrad("NoisyBandit"),
+        "spsa": nevergrad("SPSA"),
         "ttopt": Match("TTOpt", packages.ttopt(rank=5), wide=True),
         "xdream_ga": of_xdream("Genetic", **genetic),
         "fdgd": of_xdream("FDGD", learning_rate=1.25, **steps),

@@ -9,6 +9,7 @@ import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from scipy.stats import norm
@@ -123,11 +124,11 @@ def xdream(folder: Path, name: str, **settings: object) -> Callable[[Objective, 
 def cholesky(folder: Path, sigma: float) -> Callable[[Objective, int, int], None]:
     """CholeskyCMAES of ActMax-Optimizer-Dev on the grid."""
     def run(objective: Objective, d: int, seed: int) -> None:
-        for absent in ("nevergrad", "cma"):
-            sys.modules.setdefault(absent, types.ModuleType(absent))
+        absent = {name: types.ModuleType(name) for name in ("nevergrad", "cma")}
         sys.path.insert(0, str(folder))  # it imports its own core.geometry_utils
         with contextlib.redirect_stdout(io.StringIO()):
-            module = _load(folder / "core" / "Optimizers.py", "actmax_optimizers")
+            with mock.patch.dict(sys.modules, absent):
+                module = _load(folder / "core" / "Optimizers.py", "actmax_optimizers")
             np.random.seed(seed)
             optimizer = module.CholeskyCMAES(d, population_size=40, init_sigma=sigma, Aupdate_freq=10,
                                              init_code=np.zeros((1, d)))
