@@ -59,6 +59,7 @@ static hsize_t size_of(const struct record_sizes *sizes, enum record_size size)
         [EXTENT_BUDGET] = sizes->budget,
         [EXTENT_TRIALS] = sizes->trials,
         [EXTENT_CLASSES] = sizes->classes,
+        [EXTENT_CANDIDATES] = sizes->candidates,
     };
     return (hsize_t)values[size];
 }

@@ -55,6 +55,11 @@ struct job_stop {
     double seconds;           /**< of one lockstep batch; 0: never */
 };
 
+/** Further presentations of the codes with the best scores, after a search with noise. */
+struct job_recheck {
+    long long candidates, presentations; /**< codes (0: no recheck), presentations of each */
+};
+
 /** Where the first codes of a search come from; nothing: it starts cold. */
 struct job_start {
     const char *results;                      /**< results file of an earlier census; NULL: none */
@@ -73,6 +78,9 @@ struct job_search {
     bool minimise;
     const struct node *start_node; /**< NULL: not said */
     struct job_start start;
+    const struct node *noise_node, *recheck_node;
+    struct job_trials noise; /**< of every query; noise none: the subject answers the same each time */
+    struct job_recheck recheck;
     const struct node *node;
 };
 

@@ -23,6 +23,7 @@ struct record_sizes {
     int64_t budget;  /**< queries */
     int64_t trials;
     int64_t classes;
+    int64_t candidates; /**< codes that are presented again before the winner is named; 0: none */
 };
 
 enum record_type {
@@ -47,7 +48,8 @@ enum record_size {
     EXTENT_HISTORY,
     EXTENT_BUDGET,
     EXTENT_TRIALS,
-    EXTENT_CLASSES
+    EXTENT_CLASSES,
+    EXTENT_CANDIDATES
 };
 
 /** Where a field goes in the results file. */
@@ -72,11 +74,12 @@ enum record_place {
          "1", "saturated unit", "1 if the best activation of a spiking unit is 1, its maximum")              \
     ITEM(FIELD_ACTIVATION, "activation", RECORD_FLOAT32, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE,              \
          PLACE_CENSUS, "1", "activation of the unit for its MEI",                                            \
-         "recomputed for the winning code in a call of its own; spiking channels: spikes / (T H W); single " \
+         "recomputed for the winning code in a call of its own, without the noise of a search; spiking "     \
+         "channels: spikes / (T H W); single "                                                               \
          "neurons: spikes / T; other layers: mean output; classes: mean output over T")                      \
     ITEM(FIELD_ACTIVATION_SEARCHED, "activation_searched", RECORD_FLOAT32, EXTENT_NONE, EXTENT_NONE,         \
          EXTENT_NONE, PLACE_CENSUS, "1", "best activation met by the search",                                \
-         "the value the search saw for the winning code")                                                    \
+         "the value the search saw for the winning code; with recheck the highest it saw for that code")     \
     ITEM(FIELD_CLASS_PROBABILITY, "class_probability", RECORD_FLOAT32, EXTENT_CLASSES, EXTENT_NONE,          \
          EXTENT_NONE, PLACE_CENSUS, "1", "class probabilities for the MEI",                                  \
          "softmax of the class outputs (mean over T) for the MEI, shown once from a fresh state")            \
@@ -119,6 +122,25 @@ enum record_place {
     ITEM(FIELD_KEY, "key", RECORD_UINT64, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS, "1",          \
          "random key of the run",                                                                            \
          "Philox key: XXH3-64 of the text seed/subject/generator/method/layer/channel/y/x/replicate")        \
+    ITEM(FIELD_RECHECKS, "rechecks", RECORD_INT64, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS,      \
+         "presentations", "presentations of the recheck",                                                    \
+         "of all candidates together, not counted among the queries; 0 without a recheck")                   \
+    ITEM(FIELD_RECOMMENDED, "recommended", RECORD_INT32, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE,              \
+         PLACE_CENSUS, "1", "recommended candidate",                                                         \
+         "the candidate with the highest mean in the recheck (the lowest when minimising): latent, mei, "    \
+         "best_query, activation and trials are about it; -1 without a recheck, where they are about the "   \
+         "best score seen")                                                                                  \
+    ITEM(FIELD_RECHECK_QUERY, "recheck/query", RECORD_INT64, EXTENT_CANDIDATES, EXTENT_NONE, EXTENT_NONE,    \
+         PLACE_CENSUS, "queries", "query of the candidate",                                                  \
+         "1-based number of the query that gave its best score; candidate 0 is the best seen, the highest "  \
+         "single score of the run; 0 where the search asked fewer codes")                                    \
+    ITEM(FIELD_RECHECK_SCORE, "recheck/score", RECORD_FLOAT32, EXTENT_CANDIDATES, EXTENT_NONE, EXTENT_NONE,  \
+         PLACE_CENSUS, "1", "best single score of the candidate", "as the search saw it")                    \
+    ITEM(FIELD_RECHECK_MEAN, "recheck/mean", RECORD_FLOAT32, EXTENT_CANDIDATES, EXTENT_NONE, EXTENT_NONE,    \
+         PLACE_CENSUS, "1", "mean activation in the recheck",                                                \
+         "over further presentations under the noise of the search")                                         \
+    ITEM(FIELD_RECHECK_LATENT, "recheck/latent", RECORD_INT32, EXTENT_CANDIDATES, EXTENT_DIMENSIONS,         \
+         EXTENT_NONE, PLACE_CENSUS, "1", "latent code of the candidate", "as latent")                        \
     ITEM(FIELD_CODES_HASH, "codes_hash", RECORD_UINT64, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS, \
          "1", "hash of all codes asked", "rolling XXH3-64 over the codes in the order asked")                \
     ITEM(FIELD_MESSAGE, "message", RECORD_TEXT, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS, "1",    \

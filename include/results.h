@@ -14,12 +14,11 @@
  *       trials/...       repeated presentations
  *       attributes       subject, generator, method (texts), settings (YAML of the method's settings),
  *                        budget (int64), minimise (uint8), timesteps (int32), noise (name),
- *                        noise_scale (float64), mean, std (float64 [channel]; RGB = mei * std + mean),
- *                        how_to_read (text), latent_points (int32), latent_kind ("grid" or "codebook")
- *   /units/<subject>/    one row per unit of the subject that any run is about, in network order:
- *       layer            text
- *       layer_index      int32: 0 = first spiking (or selectable) layer
- *       kind             uint8: 0 channel, 1 neuron, 2 class
+ *                        noise_scale (float64), search_noise (name), search_noise_scale (float64),
+ *                        recheck_presentations (int64), mean, std (float64 [channel]; RGB = mei * std +
+ * mean), how_to_read (text), latent_points (int32), latent_kind ("grid" or "codebook") /units/<subject>/ one
+ * row per unit of the subject that any run is about, in network order: layer            text layer_index
+ * int32: 0 = first spiking (or selectable) layer kind             uint8: 0 channel, 1 neuron, 2 class
  *       channel, y, x    int32 (-1 where not meant)
  *       attributes       layers (text list of all selectable layers, network order), model_sha256
  *   /natural/<subject>/  the images of a dataset that excite the units most; only where the job names natural
@@ -50,11 +49,11 @@
  *                        because another one of the run came first)
  *
  * Every array has named dimensions (HDF5 dimension scales in its group): beside those above dimension,
- * channel, y, x, trial, query; in the tables unit, incarnation, file, reference. Its attributes are units,
- * long_name, description, and _FillValue where a missing run shows it (NaN; -1 for int32). A field with an
- * extent of 0 (no trials) is left out, and so is a table without rows. Text attributes are of variable
- * length, text datasets of fixed length, zero-padded; both UTF-8. Arrays carry Fletcher-32 checksums; the
- * first 512 bytes of the file (HDF5's user block) hold its length and an XXH3-64 of the rest.
+ * channel, y, x, trial, query, candidate; in the tables unit, incarnation, file, reference. Its attributes
+ * are units, long_name, description, and _FillValue where a missing run shows it (NaN; -1 for int32). A field
+ * with an extent of 0 (no trials) is left out, and so is a table without rows. Text attributes are of
+ * variable length, text datasets of fixed length, zero-padded; both UTF-8. Arrays carry Fletcher-32
+ * checksums; the first 512 bytes of the file (HDF5's user block) hold its length and an XXH3-64 of the rest.
  *
  * Everything outside /provenance is equal bit for bit between executions of one job.
  */

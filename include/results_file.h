@@ -52,8 +52,11 @@ struct results_group {
     int32_t timesteps;
     const char *noise;
     double noise_scale;
-    const double *mean, *std; /**< [sizes.channels] RGB = mei * std + mean */
-    const char *how_to_read;  /**< how the latent indices become the generator's input */
+    const char *search_noise; /**< of the queries */
+    double search_noise_scale;
+    int64_t recheck_presentations; /**< of each candidate */
+    const double *mean, *std;      /**< [sizes.channels] RGB = mei * std + mean */
+    const char *how_to_read;       /**< how the latent indices become the generator's input */
     int32_t latent_points;
     const char *latent_kind; /**< "grid" or "codebook" */
 };

@@ -16,6 +16,7 @@ struct evaluator {
     int32_t *codes;                /**< [batch][d] */
     float *latents;                /**< [d][batch] */
     float *images;                 /**< [batch][channel][height][width] */
+    float *noisy;                  /**< [channel][T][height][width] */
     bool same_space;
 };
 
@@ -48,6 +49,8 @@ enum status evaluator_create(const struct plan *plan, int subject, int generator
     TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->codes, batch * evaluator->n_dimensions, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->latents, batch * evaluator->n_dimensions, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->images, batch * evaluator->n_values, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->noisy,
+                                evaluator->n_values * (size_t)model_timesteps(evaluator->subject), error));
     *result = evaluator;
     evaluator = NULL;
 cleanup:
@@ -64,6 +67,7 @@ void evaluator_free(struct evaluator *evaluator)
     free(evaluator->codes);
     free(evaluator->latents);
     free(evaluator->images);
+    free(evaluator->noisy);
     free(evaluator);
 }
 
@@ -153,6 +157,14 @@ float evaluator_activation(struct evaluator *evaluator, const struct unit *unit,
 {
     model_forward(evaluator->subject_run, image, unit->layer, NULL);
     return unit_activation(evaluator->subject_run, unit);
+}
+
+float evaluator_noisy_activation(struct evaluator *evaluator, const struct unit *unit,
+                                 const struct job_trials *noise, uint64_t key, int64_t presentation,
+                                 const float *image)
+{
+    return trial_activation(evaluator->subject_run, evaluator->subject, unit, noise, key, presentation, image,
+                            evaluator->noisy);
 }
 
 struct model_run *evaluator_subject(struct evaluator *evaluator)

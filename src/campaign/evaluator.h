@@ -29,6 +29,11 @@ const float *evaluator_image(struct evaluator *evaluator, const int32_t *code);
 /** Activation of `unit` for an image shown once from a fresh state. */
 float evaluator_activation(struct evaluator *evaluator, const struct unit *unit, const float *image);
 
+/** The same under noise, with the random numbers of `key` and `presentation`. */
+float evaluator_noisy_activation(struct evaluator *evaluator, const struct unit *unit,
+                                 const struct job_trials *noise, uint64_t key, int64_t presentation,
+                                 const float *image);
+
 /** The subject's buffers, for trials. */
 struct model_run *evaluator_subject(struct evaluator *evaluator);
 

@@ -131,6 +131,7 @@ static enum status describe_group(struct gathering *gathering, int index, struct
     const struct plan_group *planned = &gathering->plan->groups[index];
     const struct model *subject = gathering->plan->subjects[planned->subject].model;
     const struct latent_space *latent = model_latent(gathering->plan->generators[planned->generator]);
+    const struct job_search *search = &job->searches[planned->search];
     int32_t *rows = NULL;
     TRY(MEMORY_ALLOCATE(rows, (size_t)planned->n_units, error));
     for (int64_t i = 0; i < planned->n_units; i++)
@@ -139,7 +140,7 @@ static enum status describe_group(struct gathering *gathering, int index, struct
                                     .generator = job->generators[planned->generator].name,
                                     .method = job->methods[planned->method].name,
                                     .sizes = planned->layout.sizes,
-                                    .first_budget = job->searches[planned->search].first_budget,
+                                    .first_budget = search->first_budget,
                                     .include_trace = job->trace,
                                     .n_units = (size_t)planned->n_units,
                                     .unit_rows = rows,
@@ -149,6 +150,10 @@ static enum status describe_group(struct gathering *gathering, int index, struct
                                     .timesteps = model_timesteps(subject),
                                     .noise = noise_names[job->trials.noise],
                                     .noise_scale = job->trials.scale,
+                                    .search_noise = noise_names[search->noise.noise],
+                                    .search_noise_scale = search->noise.scale,
+                                    .recheck_presentations =
+                                        search->recheck.candidates > 0 ? search->recheck.presentations : 0,
                                     .mean = model_mean(subject),
                                     .std = model_std(subject),
                                     .latent_points = latent->n_points,

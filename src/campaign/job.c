@@ -137,6 +137,33 @@ static const struct key search_keys[] = {
                "image, where the subject has 'natural' and the generator an encoder"),
     {"start", KEY_NODE, offsetof(struct job_search, start_node), 0, 0, "", "", NULL,
      "codes that are shown first and told to the method; nothing if absent"},
+    {"noise", KEY_NODE, offsetof(struct job_search, noise_node), 0, 0, "", "", NULL,
+     "noise in every query of the search; none if absent"},
+    {"recheck", KEY_NODE, offsetof(struct job_search, recheck_node), 0, 0, "", "", NULL,
+     "present the best codes again before the winner is named; not if absent"},
+    {0}};
+
+/** carry_over is none of them: a query must not depend on the one before. */
+static const char *const query_noise_names[] = {"none",  "initial_membrane", "membrane",
+                                                "input", "poisson",          NULL};
+
+struct noise_settings {
+    int kind;
+    double scale;
+};
+
+static const struct key noise_keys[] = {
+    {"kind", KEY_CHOICE, offsetof(struct noise_settings, kind), 0, 0, "none", "", query_noise_names,
+     "what differs between presentations, as in 'trials'; random numbers are of the run and the query"},
+    {"scale", KEY_REAL, offsetof(struct noise_settings, scale), -1, 1000, "-1", "1", NULL,
+     "strength of the noise; -1: the default of its kind"},
+    {0}};
+
+static const struct key recheck_keys[] = {
+    {"candidates", KEY_INTEGER, offsetof(struct job_recheck, candidates), 0, 1000, "0", "codes", NULL,
+     "codes with the best single scores; the one with the best mean becomes the MEI; 0: no recheck"},
+    {"presentations", KEY_INTEGER, offsetof(struct job_recheck, presentations), 1, 100000, "10",
+     "presentations", NULL, "further presentations of each, not counted as queries"},
     {0}};
 
 #define START_KEY(name, type, low, high, fallback, unit, choices, text)                                      \
@@ -286,6 +313,31 @@ static enum status read_start(const struct node *node, const char *section, stru
     return STATUS_OK;
 }
 
+/** noise_kinds are those of trials. */
+static int noise_of_queries(int choice)
+{
+    static const enum noise_kind kinds[] = {NOISE_NONE, NOISE_INITIAL_MEMBRANE, NOISE_MEMBRANE, NOISE_INPUT,
+                                            NOISE_POISSON};
+    return (int)kinds[choice];
+}
+
+static enum status read_noise(struct job_search *search, const char *section, struct error *error)
+{
+    struct noise_settings settings;
+    char name[96];
+    snprintf(name, sizeof name, "%s.noise", section);
+    TRY(keys_read(noise_keys, search->noise_node, name, &settings, error));
+    if (settings.scale < 0 && settings.scale != -1)
+        return node_error(search->noise_node, error,
+                          "'%s.scale' is %g, expected 0 or more (or -1 for the default)", name,
+                          settings.scale);
+    const int noise = noise_of_queries(settings.kind);
+    search->noise =
+        (struct job_trials){0, noise, settings.scale < 0 ? noise_default_scale(noise) : settings.scale};
+    snprintf(name, sizeof name, "%s.recheck", section);
+    return keys_read(recheck_keys, search->recheck_node, name, &search->recheck, error);
+}
+
 static enum status read_searches(struct job *job, const struct node *node, struct error *error)
 {
     char section[64];
@@ -297,6 +349,7 @@ static enum status read_searches(struct job *job, const struct node *node, struc
         job->searches[i].node = node->items[i];
         job->searches[i].first_budget = job->searches[i].budget;
         TRY(read_start(job->searches[i].start_node, section, &job->searches[i].start, error));
+        TRY(read_noise(&job->searches[i], section, error));
         job->n_searches++;
     }
     return STATUS_OK;
@@ -517,6 +570,10 @@ static void document_searches(FILE *out)
     keys_document(plain, 4, out);
     fprintf(out, "    # codes that are shown first and told to the method, in this order\n    start:\n");
     keys_document(start_keys, 6, out);
+    fprintf(out, "    # noise in every query of the search\n    noise:\n");
+    keys_document(noise_keys, 6, out);
+    fprintf(out, "    # present the best codes again before the winner is named\n    recheck:\n");
+    keys_document(recheck_keys, 6, out);
 }
 
 void job_document(FILE *out)

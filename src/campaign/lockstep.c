@@ -10,6 +10,10 @@
 #include "memory.h"
 #include "run_record.h"
 #include "seen_codes.h"
+#include "trials.h"
+
+/** What random numbers of a run are for, beside its search (0) and its trials. */
+static const char query_noise[] = "query", recheck_noise[] = "recheck";
 
 /** One run on its way. */
 struct active_run {
@@ -34,6 +38,7 @@ struct active_run {
 struct lockstep {
     const struct plan *plan;
     const struct plan_group *group;
+    const struct job_search *settings;
     struct evaluator *evaluator;
     const struct lockstep_watch *watch;
     int n_runs;
@@ -49,8 +54,7 @@ static enum status start_search(const struct lockstep *lockstep, struct active_r
     const struct latent_space *latent = model_latent(plan->generators[lockstep->group->generator]);
     const struct search_problem problem = {.n_dimensions = latent->n_dimensions,
                                            .n_points = latent->n_points,
-                                           .budget =
-                                               plan->job->searches[lockstep->group->search].first_budget,
+                                           .budget = lockstep->settings->first_budget,
                                            .key = active->run->key,
                                            .low = latent->kind == LATENT_GRID ? latent->low : 0,
                                            .high = latent->kind == LATENT_GRID ? latent->high : 0};
@@ -60,8 +64,12 @@ static enum status start_search(const struct lockstep *lockstep, struct active_r
     active->is_refuted = false;
     active->n_told = 0;
     active->told_hash = 0;
-    active->outcome =
-        (struct run_outcome){.best_code = active->outcome.best_code, .activation_searched = NAN};
+    candidates_clear(&active->outcome.candidates);
+    active->outcome = (struct run_outcome){.best_code = active->outcome.best_code,
+                                           .activation_searched = NAN,
+                                           .recommended = -1,
+                                           .candidates = active->outcome.candidates,
+                                           .candidate_means = active->outcome.candidate_means};
     seen_codes_clear(active->seen);
     return method->method->create(method->method, &problem, method->settings, &active->search, error);
 }
@@ -91,6 +99,9 @@ static enum status start_run(const struct lockstep *lockstep, struct active_run 
     TRY(memory_allocate(&active->record, 1, lockstep->group->layout.n_bytes, "record", error));
     TRY(seen_codes_create(&active->seen, error));
     TRY(MEMORY_ALLOCATE(active->outcome.best_code, (size_t)sizes->dimensions, error));
+    TRY(MEMORY_ALLOCATE(active->outcome.candidate_means, (size_t)sizes->candidates, error));
+    TRY(candidates_prepare(&active->outcome.candidates, (int)sizes->candidates, (size_t)sizes->dimensions,
+                           lockstep->group->minimise, error));
     struct error method_error = {0};
     const enum status status = start_search(lockstep, active, &method_error);
     if (status == STATUS_BAD_INPUT)
@@ -124,6 +135,26 @@ static void make_images(const struct lockstep *lockstep, struct active_run *acti
     evaluator_make_images(lockstep->evaluator, n_codes, codes);
 }
 
+/** Does the subject answer otherwise each time? */
+static bool is_noisy(const struct lockstep *lockstep)
+{
+    return lockstep->settings->noise.noise != NOISE_NONE;
+}
+
+static uint64_t noise_key(const struct active_run *active, const char *purpose)
+{
+    return hash_continue(active->run->key, purpose, strlen(purpose));
+}
+
+static float show(const struct lockstep *lockstep, const struct active_run *active, const int32_t *code)
+{
+    const float *image = evaluator_image(lockstep->evaluator, code);
+    return is_noisy(lockstep)
+               ? evaluator_noisy_activation(lockstep->evaluator, active->unit, &lockstep->settings->noise,
+                                            noise_key(active, query_noise), active->outcome.queries, image)
+               : evaluator_activation(lockstep->evaluator, active->unit, image);
+}
+
 /** Score of code `i` of an ask: from the replay, from an equal code earlier in the run, or shown to the
  * subject. */
 static float score_code(const struct lockstep *lockstep, struct active_run *active, int i)
@@ -132,7 +163,7 @@ static float score_code(const struct lockstep *lockstep, struct active_run *acti
     struct run_outcome *outcome = &active->outcome;
     const size_t bytes = sizeof *code * (size_t)lockstep->group->layout.sizes.dimensions;
     float score;
-    if (seen_codes_find(active->seen, code, bytes, &score))
+    if (!is_noisy(lockstep) && seen_codes_find(active->seen, code, bytes, &score))
         return score;
     outcome->evaluations++;
     if (outcome->queries < active->replay.n_scores) {
@@ -140,10 +171,10 @@ static float score_code(const struct lockstep *lockstep, struct active_run *acti
     } else {
         if (!evaluator_has_image(lockstep->evaluator, code))
             make_images(lockstep, active, i);
-        score = evaluator_activation(lockstep->evaluator, active->unit,
-                                     evaluator_image(lockstep->evaluator, code));
+        score = show(lockstep, active, code);
     }
-    seen_codes_add(active->seen, code, bytes, score);
+    if (!is_noisy(lockstep))
+        seen_codes_add(active->seen, code, bytes, score);
     return score;
 }
 
@@ -156,6 +187,7 @@ static void take_score(const struct lockstep *lockstep, struct active_run *activ
     outcome->start_queries += active->n_told < active->n_start;
     outcome->codes_hash = hash_continue(outcome->codes_hash, code, sizeof *code * n);
     outcome->any_activity = outcome->any_activity || score > 0;
+    candidates_offer(&outcome->candidates, code, score, outcome->queries);
     if (!is_better(lockstep->group, score, outcome->activation_searched))
         return;
     outcome->activation_searched = score;
@@ -307,6 +339,46 @@ static enum status search_all(struct lockstep *lockstep, struct error *error)
     return STATUS_OK;
 }
 
+/* ---- the winner ---- */
+
+/** Present a candidate again and again. false: the watch wants to leave. */
+static bool present_again(const struct lockstep *lockstep, struct active_run *active, int candidate)
+{
+    const int64_t n = lockstep->settings->recheck.presentations;
+    const int32_t *code = active->outcome.candidates.items[candidate].code;
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (should_stop(lockstep))
+            return false;
+        sum += (double)evaluator_noisy_activation(
+            lockstep->evaluator, active->unit, &lockstep->settings->noise, noise_key(active, recheck_noise),
+            candidate * n + i, evaluator_image(lockstep->evaluator, code));
+    }
+    active->outcome.candidate_means[candidate] = (float)(sum / (double)n);
+    return true;
+}
+
+/** The candidate with the best mean becomes the winner; of equal ones that with the better single score. */
+static bool recheck(const struct lockstep *lockstep, struct active_run *active)
+{
+    struct run_outcome *outcome = &active->outcome;
+    const struct candidates *candidates = &outcome->candidates;
+    for (int i = 0; i < candidates->n; i++) {
+        if (!present_again(lockstep, active, i))
+            return false;
+        if (i == 0 || is_better(lockstep->group, outcome->candidate_means[i],
+                                outcome->candidate_means[outcome->recommended]))
+            outcome->recommended = i;
+    }
+    if (candidates->n == 0)
+        return true;
+    const struct candidate *winner = &candidates->items[outcome->recommended];
+    outcome->best_query = winner->query;
+    outcome->activation_searched = winner->score;
+    memcpy(outcome->best_code, winner->code, sizeof *winner->code * candidates->n_dimensions);
+    return true;
+}
+
 static enum status finish_all(struct lockstep *lockstep, struct error *error)
 {
     int n_searched = 0;
@@ -322,6 +394,8 @@ static enum status finish_all(struct lockstep *lockstep, struct error *error)
             continue;
         }
         active->outcome.seconds_search = seconds_search;
+        if (!recheck(lockstep, active))
+            continue;
         TRY(run_record_fill(lockstep->plan, lockstep->evaluator, active->run, &active->outcome,
                             active->scores, lockstep->watch, active->record, &active->finished, error));
     }
@@ -343,9 +417,11 @@ enum status lockstep_run(const struct plan *plan, struct evaluator *evaluator, c
                          struct lockstep **result, struct error *error)
 {
     struct lockstep *lockstep = NULL;
+    const struct plan_group *group = &plan->groups[plan->runs[runs[0]].group];
     TRY(MEMORY_ALLOCATE(lockstep, 1, error));
     *lockstep = (struct lockstep){.plan = plan,
-                                  .group = &plan->groups[plan->runs[runs[0]].group],
+                                  .group = group,
+                                  .settings = &plan->job->searches[group->search],
                                   .evaluator = evaluator,
                                   .watch = watch,
                                   .n_runs = n_runs,
@@ -380,6 +456,8 @@ void lockstep_free(struct lockstep *lockstep)
         free(active->scores);
         free(active->record);
         free(active->outcome.best_code);
+        free(active->outcome.candidate_means);
+        candidates_release(&active->outcome.candidates);
     }
     free(lockstep->runs);
     free(lockstep);

@@ -175,7 +175,8 @@ static enum status make_group(struct plan *plan, const struct job_search *search
                                        .history = record_history_queries(search->budget, queries),
                                        .budget = search->budget,
                                        .trials = trials_count(&job->trials),
-                                       .classes = model_n_classes(plan->subjects[subject].model)};
+                                       .classes = model_n_classes(plan->subjects[subject].model),
+                                       .candidates = search->recheck.candidates};
     *group = (struct plan_group){.subject = subject,
                                  .generator = generator,
                                  .method = method,
@@ -201,7 +202,10 @@ static bool agrees(const struct plan_group *group, const struct job_search *firs
            (first->start_node == NULL) == (search->start_node == NULL) &&
            is_same_text(a->results, b->results) && is_same_text(a->subject, b->subject) &&
            is_same_text(a->generator, b->generator) && is_same_text(a->method, b->method) &&
-           is_same_text(a->codes, b->codes) && a->neighbours == b->neighbours && a->natural == b->natural;
+           is_same_text(a->codes, b->codes) && a->neighbours == b->neighbours && a->natural == b->natural &&
+           first->noise.noise == search->noise.noise && first->noise.scale == search->noise.scale &&
+           first->recheck.candidates == search->recheck.candidates &&
+           first->recheck.presentations == search->recheck.presentations;
 }
 
 /** The group of a combination; entries that share one must agree in all but units. */
@@ -215,12 +219,12 @@ static enum status use_group(struct plan *plan, const struct job_search *search,
     }
     if (agrees(&plan->groups[*index], &plan->job->searches[plan->groups[*index].search], search))
         return STATUS_OK;
-    return node_error(
-        search->node, error,
-        "%s/%s/%s is searched above with another budget, number of replicates, direction or start; give the "
-        "method a second name in 'methods' (name: {method: %s})",
-        plan->job->subjects[subject].name, plan->job->generators[generator].name,
-        plan->job->methods[method].name, plan->job->methods[method].method->name);
+    return node_error(search->node, error,
+                      "%s/%s/%s is searched above with another budget, number of replicates, direction, "
+                      "start or noise; give the "
+                      "method a second name in 'methods' (name: {method: %s})",
+                      plan->job->subjects[subject].name, plan->job->generators[generator].name,
+                      plan->job->methods[method].name, plan->job->methods[method].method->name);
 }
 
 static enum status add_wishes(struct wish_list *wishes, int group, const struct unit_list *units,

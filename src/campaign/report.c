@@ -60,9 +60,12 @@ static void add_run(const struct plan *plan, const struct run *run, const struct
     const double share = model_layer_cost(subject->model, layer) /
                          model_layer_cost(subject->model, model_output_layer(subject->model));
     const double queries = (double)group->layout.sizes.budget;
+    const struct job_search *search = &plan->job->searches[group->search];
+    const double rechecks = (double)(search->recheck.candidates * search->recheck.presentations);
     amount->runs++;
     amount->queries += queries;
     amount->seconds += queries * (speed->generator + share * speed->subject) +
+                       rechecks * share * speed->subject +
                        (double)(group->layout.sizes.trials + 1) * speed->subject;
     amount->journal_bytes += (double)group->layout.n_bytes + 200;
 }

@@ -56,6 +56,7 @@ static void put_summary(const struct draft *draft, const struct run_outcome *out
     put_uint64(draft, FIELD_CODES_HASH, outcome->codes_hash);
     put_double(draft, FIELD_SECONDS_SEARCH, outcome->seconds_search);
     *(int32_t *)record_at(draft->layout, draft->record, FIELD_INCARNATION) = -1; /* gather knows it */
+    *(int32_t *)record_at(draft->layout, draft->record, FIELD_RECOMMENDED) = outcome->recommended;
     memcpy(record_at(draft->layout, draft->record, FIELD_LATENT), outcome->best_code,
            sizeof *outcome->best_code * (size_t)draft->layout->sizes.dimensions);
 }
@@ -77,6 +78,29 @@ static void put_scores(const struct draft *draft, int64_t n_scores, const float 
                 best = scores[q];
         history[i] = best;
     }
+}
+
+/** Where there are fewer candidates than room for them the rest shows what a missing run shows. */
+static void put_candidates(const struct draft *draft, const struct run_outcome *outcome,
+                           int64_t n_presentations)
+{
+    const struct candidates *candidates = &outcome->candidates;
+    const struct record_sizes *sizes = &draft->layout->sizes;
+    int64_t *query = record_at(draft->layout, draft->record, FIELD_RECHECK_QUERY);
+    float *score = record_at(draft->layout, draft->record, FIELD_RECHECK_SCORE);
+    float *mean = record_at(draft->layout, draft->record, FIELD_RECHECK_MEAN);
+    int32_t *latent = record_at(draft->layout, draft->record, FIELD_RECHECK_LATENT);
+    memset(latent, -1, sizeof *latent * (size_t)(sizes->candidates * sizes->dimensions));
+    for (int64_t i = 0; i < sizes->candidates; i++) {
+        const bool is_there = i < candidates->n;
+        query[i] = is_there ? candidates->items[i].query : 0;
+        score[i] = is_there ? candidates->items[i].score : NAN;
+        mean[i] = is_there ? outcome->candidate_means[i] : NAN;
+        if (is_there)
+            memcpy(latent + i * sizes->dimensions, candidates->items[i].code,
+                   sizeof *latent * (size_t)sizes->dimensions);
+    }
+    put_int64(draft, FIELD_RECHECKS, candidates->n * n_presentations);
 }
 
 static uint8_t to_byte(double rgb)
@@ -144,6 +168,8 @@ enum status run_record_fill(const struct plan *plan, struct evaluator *evaluator
     memcpy(image, evaluator_image(evaluator, outcome->best_code), sizeof *image * n_values);
     put_summary(&draft, outcome, run->key, model_layer_is_spiking(subject->model, unit->layer));
     put_scores(&draft, outcome->queries, scores, group->minimise);
+    if (group->layout.sizes.candidates > 0)
+        put_candidates(&draft, outcome, plan->job->searches[group->search].recheck.presentations);
     put_image(&draft, subject->model, image);
     put_activation(&draft, subject->model, evaluator_subject(evaluator), unit, image);
     const double started = clock_seconds();
@@ -187,5 +213,6 @@ void run_record_failed(const struct record_layout *layout, uint64_t key, const c
     put_uint8(&draft, FIELD_STATUS, RUN_FAILED);
     put_uint64(&draft, FIELD_KEY, key);
     *(int32_t *)record_at(layout, record, FIELD_INCARNATION) = -1;
+    *(int32_t *)record_at(layout, record, FIELD_RECOMMENDED) = -1;
     strncpy(record_at(layout, record, FIELD_MESSAGE), message, RECORD_TEXT_BYTES - 1);
 }

@@ -4,6 +4,7 @@
 #define MEICENSUS_RUN_RECORD_H
 
 #include "campaign.h"
+#include "candidates.h"
 #include "evaluator.h"
 #include "lockstep.h"
 
@@ -18,6 +19,9 @@ struct run_outcome {
     bool any_activity; /**< some query gave an activation above 0 */
     enum stop_reason stop_reason;
     double seconds_search;
+    struct candidates candidates; /**< as many as the group's sizes say */
+    float *candidate_means;       /**< [candidates.n] in the recheck; NULL: there was none */
+    int recommended;              /**< candidate; -1 without a recheck */
 };
 
 /**

@@ -107,9 +107,10 @@ float unit_activation(const struct model_run *run, const struct unit *unit)
     return model_channel_activation(run, unit->layer, unit->channel);
 }
 
-void trial_present(struct model_run *run, const struct model *model, const struct unit *unit,
-                   const struct job_trials *trials, uint64_t key, int64_t trial, const float *image,
-                   float *input, struct trial_result *result)
+/** Show the image to the layers up to `layer`. */
+static void present(struct model_run *run, const struct model *model, int layer,
+                    const struct job_trials *trials, uint64_t key, int64_t trial, const float *image,
+                    float *input)
 {
     struct presentation presentation = {.key = key, .trial = (uint32_t)trial};
     const float *shown = image;
@@ -135,7 +136,22 @@ void trial_present(struct model_run *run, const struct model *model, const struc
         shown = input;
         break;
     }
-    model_forward(run, shown, model_output_layer(model), &presentation);
+    model_forward(run, shown, layer, &presentation);
+}
+
+void trial_present(struct model_run *run, const struct model *model, const struct unit *unit,
+                   const struct job_trials *trials, uint64_t key, int64_t trial, const float *image,
+                   float *input, struct trial_result *result)
+{
+    present(run, model, model_output_layer(model), trials, key, trial, image, input);
     result->activation = unit_activation(run, unit);
     result->entropy = class_probabilities(run, model, result->probability);
+}
+
+float trial_activation(struct model_run *run, const struct model *model, const struct unit *unit,
+                       const struct job_trials *trials, uint64_t key, int64_t trial, const float *image,
+                       float *input)
+{
+    present(run, model, unit->layer, trials, key, trial, image, input);
+    return unit_activation(run, unit);
 }

@@ -44,6 +44,11 @@ void trial_present(struct model_run *run, const struct model *model, const struc
                    const struct job_trials *trials, uint64_t key, int64_t trial, const float *image,
                    float *input, struct trial_result *result);
 
+/** As trial_present, but no further than the unit's layer. */
+float trial_activation(struct model_run *run, const struct model *model, const struct unit *unit,
+                       const struct job_trials *trials, uint64_t key, int64_t trial, const float *image,
+                       float *input);
+
 /** Softmax of the class outputs (mean over time) after a forward to the output layer; the entropy as above.
  */
 float class_probabilities(const struct model_run *run, const struct model *model, float *probability);

@@ -51,6 +51,8 @@ int64_t record_size_value(const struct record_sizes *sizes, enum record_size siz
         return sizes->trials;
     case EXTENT_CLASSES:
         return sizes->classes;
+    case EXTENT_CANDIDATES:
+        return sizes->candidates;
     }
     return 0;
 }

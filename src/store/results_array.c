@@ -24,6 +24,8 @@ static const struct results_scale extent_scales[] = {
     [EXTENT_BUDGET] = {"query", "queries", "query", "1-based number of the query"},
     [EXTENT_TRIALS] = {"trial", "1", "trial", "number of the presentation of the MEI, from 0"},
     [EXTENT_CLASSES] = {RESULTS_CLASS_NAME, "1", "class name", "name of the class output"},
+    [EXTENT_CANDIDATES] = {"candidate", "1", "candidate",
+                           "number of the code in the recheck, best score first"},
 };
 
 const struct results_scale *results_scale_of(enum record_size extent)

@@ -331,6 +331,10 @@ static bool set_group_attributes(hid_t object, const struct results_group *group
            hdf5_set_text(object, "settings", group->settings) &&
            hdf5_set_numbers(object, "budget", RECORD_INT64, 0, &group->sizes.budget) &&
            hdf5_set_numbers(object, "minimise", RECORD_UINT8, 0, &minimise) &&
+           hdf5_set_text(object, "search_noise", group->search_noise) &&
+           hdf5_set_numbers(object, "search_noise_scale", RECORD_FLOAT64, 0, &group->search_noise_scale) &&
+           hdf5_set_numbers(object, "recheck_presentations", RECORD_INT64, 0,
+                            &group->recheck_presentations) &&
            hdf5_set_numbers(object, "timesteps", RECORD_INT32, 0, &group->timesteps) &&
            hdf5_set_text(object, "noise", group->noise) &&
            hdf5_set_numbers(object, "noise_scale", RECORD_FLOAT64, 0, &group->noise_scale) &&
@@ -361,7 +365,7 @@ static enum status write_group(const struct target *target, const struct results
     TRY(results_group_path(group, PLACE_PROVENANCE, provenance, target->error));
     TRY(write_run_scales(target, group, census));
     TRY(write_run_scales(target, group, provenance));
-    for (enum record_size extent = EXTENT_DIMENSIONS; extent <= EXTENT_CLASSES; extent++)
+    for (enum record_size extent = EXTENT_DIMENSIONS; extent <= EXTENT_CANDIDATES; extent++)
         TRY(write_extent_scale(target, group, census, extent));
     for (int i = 0; i < N_RECORD_FIELDS; i++) {
         struct results_array array;

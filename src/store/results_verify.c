@@ -161,7 +161,7 @@ static enum status read_group_sizes(const struct check *check, const char *path,
     } extents[] = {{EXTENT_DIMENSIONS, &sizes->dimensions}, {EXTENT_CHANNELS, &sizes->channels},
                    {EXTENT_HEIGHT, &sizes->height},         {EXTENT_WIDTH, &sizes->width},
                    {EXTENT_HISTORY, &sizes->history},       {EXTENT_TRIALS, &sizes->trials},
-                   {EXTENT_CLASSES, &sizes->classes}};
+                   {EXTENT_CLASSES, &sizes->classes},       {EXTENT_CANDIDATES, &sizes->candidates}};
     for (size_t i = 0; i < sizeof extents / sizeof *extents; i++)
         *extents[i].size = (int64_t)scale_length(check->file, path, results_scale_of(extents[i].extent));
     group->n_units = scale_length(check->file, path, &results_scale_unit);

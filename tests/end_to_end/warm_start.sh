@@ -32,8 +32,9 @@ END
 
 # values FILE DATASET TYPE   one value a line; TYPE as perl's unpack takes it
 values() {
-    h5dump -d "$2" -b LE -o "$folder/values.raw" "$1" >"$log" 2>&1
-    perl -e 'binmode STDIN; print "$_\n" for unpack "$ARGV[0]*", do { local $/; <STDIN> }' "$3" <"$folder/values.raw"
+    local raw=$folder/raw.$BASHPID
+    h5dump -d "$2" -b LE -o "$raw" "$1" >"$raw.log" 2>&1
+    perl -e 'binmode STDIN; print "$_\n" for unpack "$ARGV[0]*", do { local $/; <STDIN> }' "$3" <"$raw"
 }
 
 # field NAME FIELD TYPE   of the runs of a census

@@ -14,7 +14,7 @@
 enum { BUDGET = 8, TT_BUDGET = 80, TT_BATCH = 25 };
 
 static const char job_text[] = FIXTURE_MODELS
-    "methods: {random: {}, low: {method: random}, tt_b: {}}\n"
+    "methods: {random: {}, low: {method: random}, tt_b: {}, noisy: {method: random}}\n"
     "searches:\n"
     "  - {methods: [random], layers: [sn1], select: [3, 5, 9], budget: 8}\n"
     "  - {methods: [random], layers: [layer3.1.sn2], select: [7], budget: 8}\n"
@@ -23,6 +23,8 @@ static const char job_text[] = FIXTURE_MODELS
     "  - {methods: [random], unit: class, select: [3], budget: 8}\n"
     "  - {methods: [low], layers: [sn1], select: [3], budget: 8, minimise: true}\n"
     "  - {methods: [tt_b], layers: [layer1.0.sn1], select: [0, 1, 2], budget: 80}\n"
+    "  - {methods: [noisy], layers: [sn1], select: [3], budget: 8, noise: {kind: membrane, scale: 0.5},\n"
+    "     recheck: {candidates: 3, presentations: 4}}\n"
     "trials: {count: 2}\n";
 
 /* ---- a scripted method ---- */
@@ -117,6 +119,7 @@ static int reset(void **state)
     shared.job->stop = (struct job_stop){.at_bound = true};
     shared.job->methods[0].method = search_method_find("random");
     shared.job->methods[1].method = search_method_find("random");
+    shared.job->methods[3].method = search_method_find("random");
     return 0;
 }
 
@@ -124,6 +127,7 @@ static void use_script(const int *codes, int n_codes)
 {
     shared.job->methods[0].method = &scripted;
     shared.job->methods[1].method = &scripted;
+    shared.job->methods[3].method = &scripted;
     for (int i = 0; i < n_codes; i++)
         script.codes[i] = codes[i];
 }
@@ -711,6 +715,90 @@ static void test_start_codes_are_shown(void **state)
     free(told);
 }
 
+/* ---- noise ---- */
+
+static const char noisy_3[] = "spiking/vq_vae/noisy/sn1/3";
+
+#define NOISY(type, record, field)                                                                           \
+    ((const type *)record_at_const(run_layout(shared.plan, find_run(shared.plan, noisy_3)), record, field))
+
+static void test_noisy_queries_are_all_shown(void **state)
+{
+    (void)state;
+    const int codes[] = {1, 2, 1, 1, 3, 2, 1, 1};
+    use_script(codes, BUDGET);
+    void *first = finished_record(noisy_3, NULL, 0), *again = finished_record(noisy_3, NULL, 0);
+    const float *trace = NOISY(float, first, FIELD_TRACE);
+    assert_null(different_field(run_layout(shared.plan, find_run(shared.plan, noisy_3)), first, again));
+    assert_int_equal(*NOISY(int64_t, first, FIELD_EVALUATIONS), BUDGET);
+    assert_int_equal(*NOISY(int64_t, first, FIELD_QUERIES), BUDGET);
+    int n_unlike = 0;
+    for (int q = 3; q < BUDGET; q++)
+        n_unlike += codes[q] == 1 && trace[q] != trace[2];
+    assert_true(n_unlike > 0);
+    /* the activation is without noise */
+    use_script(NULL, 0);
+    shared.job->stop = (struct job_stop){.has_target = true, .target = -1};
+    script.codes[0] = NOISY(int32_t, first, FIELD_LATENT)[0];
+    void *quiet = finished_record(sn1_3, NULL, 0);
+    assert_true(*NOISY(float, first, FIELD_ACTIVATION) == *FIELD(float, quiet, FIELD_ACTIVATION));
+    free(first);
+    free(again);
+    free(quiet);
+}
+
+/** Single scores are given; which candidate is the best over presentations is the networks' business. */
+static void test_recheck_names_the_best_mean(void **state)
+{
+    (void)state;
+    const int codes[] = {11, 12, 13, 14, 12, 15, 16, 17};
+    const float scores[BUDGET] = {0.1f, 0.3f, 0.2f, 0.45f, 0.4f, 0.4f, 0.05f, 0};
+    const int64_t queries[] = {4, 5, 6};
+    const int candidates[] = {14, 12, 15};
+    use_script(codes, BUDGET);
+    void *record = finished_record(noisy_3, scores, BUDGET);
+    const float *means = NOISY(float, record, FIELD_RECHECK_MEAN);
+    const int recommended = *NOISY(int32_t, record, FIELD_RECOMMENDED);
+    assert_int_equal(*NOISY(int64_t, record, FIELD_RECHECKS), 3 * 4);
+    assert_int_equal(*NOISY(int64_t, record, FIELD_QUERIES), BUDGET);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(NOISY(int64_t, record, FIELD_RECHECK_QUERY)[i], queries[i]);
+        assert_true(NOISY(float, record, FIELD_RECHECK_SCORE)[i] == scores[queries[i] - 1]);
+        assert_int_equal(NOISY(int32_t, record, FIELD_RECHECK_LATENT)[i * 64 + 7], candidates[i]);
+        assert_true(means[i] <= means[recommended] && means[i] >= 0 && means[i] <= 1);
+    }
+    assert_true(means[0] != means[1] || means[1] != means[2]);
+    assert_int_equal(*NOISY(int64_t, record, FIELD_BEST_QUERY), queries[recommended]);
+    assert_int_equal(NOISY(int32_t, record, FIELD_LATENT)[0], candidates[recommended]);
+    assert_true(*NOISY(float, record, FIELD_ACTIVATION_SEARCHED) == scores[queries[recommended] - 1]);
+    free(record);
+}
+
+/** The candidate that is best over presentations wins wherever it stands among the single scores. */
+static void test_recheck_does_not_trust_single_scores(void **state)
+{
+    (void)state;
+    const int codes[] = {11, 12, 13, 14, 15, 16, 17, 18};
+    float scores[BUDGET] = {0.3f, 0.2f, 0.1f}, means[3];
+    int64_t winner = -1;
+    use_script(codes, BUDGET);
+    for (int best = 0; best < 3; best++) { /* each of three codes has the best single score once */
+        for (int i = 0; i < 3; i++)
+            scores[i] = i == best ? 0.4f : 0.2f;
+        void *record = finished_record(noisy_3, scores, BUDGET);
+        const int32_t *latent = NOISY(int32_t, record, FIELD_RECHECK_LATENT);
+        assert_int_equal(latent[0], codes[best]);
+        assert_true(*NOISY(float, record, FIELD_ACTIVATION) >= 0);
+        for (int i = 0; i < 3; i++)
+            means[latent[i * 64] - 11] = NOISY(float, record, FIELD_RECHECK_MEAN)[i];
+        for (int i = 0; i < 3; i++)
+            assert_true(means[i] <= means[NOISY(int32_t, record, FIELD_LATENT)[0] - 11]);
+        winner = winner < 0 ? *NOISY(int64_t, record, FIELD_BEST_QUERY) : winner;
+        free(record);
+    }
+    assert_in_range(winner, 1, 3);
+}
+
 static int open_shared(void **state)
 {
     (void)state;
@@ -753,6 +841,9 @@ int main(void)
         cmocka_unit_test_setup(test_start_codes_come_first, reset),
         cmocka_unit_test_setup(test_start_of_a_minimum, reset),
         cmocka_unit_test_setup(test_start_codes_are_shown, reset),
+        cmocka_unit_test_setup(test_noisy_queries_are_all_shown, reset),
+        cmocka_unit_test_setup(test_recheck_names_the_best_mean, reset),
+        cmocka_unit_test_setup(test_recheck_does_not_trust_single_scores, reset),
         cmocka_unit_test_setup(test_going_on_from_a_cut_batch, reset),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
