@@ -74,7 +74,7 @@ struct kernels {
     size_t (*transposed_weight_size)(const struct convolution_shape *shape);
     void (*arrange_transposed)(const struct convolution_shape *shape, const float *weight, float *arranged);
 
-    /** Floats of scratch that the convolution of this shape wants (may be 0). */
+    /** Floats of scratch, 64-byte aligned, that the convolution of this shape wants (may be 0). */
     size_t (*convolution_scratch)(const struct convolution_shape *shape);
 
     /** out[o][t][y][x] = bias[o] + sum_{c,i,j} weight[o][c][i][j] in[c][t][y*stride + i - pad_top][x*stride +

@@ -7,6 +7,8 @@
 
 /* TILES at a time stay in the second-level cache, with all their channels. */
 enum { OUT = 4, IN = 6, PLACES = IN * IN, TILES = 48, LANES = PRODUCT_LANES, ROWS = PRODUCT_ROWS };
+/* Inputs of one step, and blocks of outputs that take them while they are in the first-level cache. */
+enum { STEP = 64, BLOCKS = 8 };
 enum { FEWEST_CHANNELS = 8, FEWEST_PIXELS = 64 };
 
 /* ---- tiles ---- */
@@ -233,10 +235,9 @@ void winograd_arrange(const struct convolution_shape *s, const float *weight, fl
 /** Parts of the scratch memory. */
 struct work {
     struct tiling tiling;
-    __mmask16 *masks; /**< [vector of TILES] */
-    float *padded;    /**< [frame][padded height][padded width] */
-    float *values;    /**< [36][input][TILES] */
-    float *products;  /**< [36][ROWS][TILES] */
+    float *padded;   /**< [frame][padded height][padded width] */
+    float *values;   /**< [36][input][TILES] */
+    float *products; /**< [36][BLOCKS * ROWS][TILES] */
 };
 
 static size_t padded_floats(const struct convolution_shape *s, const struct tiling *t)
@@ -247,16 +248,15 @@ static size_t padded_floats(const struct convolution_shape *s, const struct tili
 size_t winograd_scratch(const struct convolution_shape *s)
 {
     const struct tiling tiling = make_tiling(s);
-    return product_mask_floats(TILES / LANES) + padded_floats(s, &tiling) +
-           (size_t)PLACES * TILES * (n_inputs(s) + ROWS);
+    return padded_floats(s, &tiling) + (size_t)PLACES * TILES * (n_inputs(s) + BLOCKS * ROWS);
 }
 
 static struct work divide_scratch(const struct convolution_shape *s, float *scratch)
 {
-    struct work work = {.tiling = make_tiling(s), .masks = (__mmask16 *)scratch};
-    work.values = scratch + product_mask_floats(TILES / LANES);
+    struct work work = {.tiling = make_tiling(s)};
+    work.values = scratch;
     work.products = work.values + (size_t)PLACES * TILES * n_inputs(s);
-    work.padded = work.products + (size_t)PLACES * TILES * ROWS;
+    work.padded = work.products + (size_t)PLACES * TILES * BLOCKS * ROWS;
     memset(work.padded, 0, sizeof *work.padded * padded_floats(s, &work.tiling));
     return work;
 }
@@ -275,21 +275,69 @@ static void transform_channels(const struct convolution_shape *s, const struct w
     }
 }
 
-/** All 36 products of one block of outputs. */
-static void multiply_block(const struct convolution_shape *s, const struct work *work, const float *weight,
-                           int n_tiles)
+/**
+ * Inputs [first, last) of the products of ROWS outputs with all TILES, while their weights `next` are
+ * fetched. The bounds of all other loops are constants: only then do the sums stay in registers.
+ */
+static inline __attribute__((always_inline)) void multiply_inputs(const float *weight, const float *values,
+                                                                  size_t first, size_t last,
+                                                                  const float *next, float *products)
 {
-    for (size_t place = 0; place < PLACES; place++) {
-        struct product product = {.n_outputs = ROWS,
-                                  .n_inputs = s->in_channels,
-                                  .step = product_step(1),
-                                  .n_positions = product_vectors((size_t)n_tiles) * LANES,
-                                  .in_stride = TILES,
-                                  .out_stride = TILES,
-                                  .weight = weight + place * n_inputs(s) * ROWS,
-                                  .in = work->values + place * n_inputs(s) * TILES,
-                                  .out = work->products + place * ROWS * TILES};
-        product_multiply_matrix(&product, work->masks);
+    enum { VECTORS = TILES / LANES };
+    __m512 sums[ROWS][VECTORS], value[VECTORS];
+#pragma GCC unroll 8
+    for (size_t o = 0; o < ROWS; o++)
+#pragma GCC unroll 3
+        for (size_t v = 0; v < VECTORS; v++)
+            sums[o][v] = _mm512_setzero_ps();
+    for (size_t c = first; c < last; c++) {
+#pragma GCC unroll 3
+        for (size_t v = 0; v < VECTORS; v++)
+            value[v] = _mm512_load_ps(values + c * TILES + v * LANES);
+        _mm_prefetch((const char *)(next + c * ROWS), _MM_HINT_T0);
+#pragma GCC unroll 8
+        for (size_t o = 0; o < ROWS; o++)
+#pragma GCC unroll 3
+            for (size_t v = 0; v < VECTORS; v++)
+                sums[o][v] = _mm512_fmadd_ps(_mm512_set1_ps(weight[c * ROWS + o]), value[v], sums[o][v]);
+    }
+#pragma GCC unroll 8
+    for (size_t o = 0; o < ROWS; o++)
+#pragma GCC unroll 3
+        for (size_t v = 0; v < VECTORS; v++) {
+            float *product = products + o * TILES + v * LANES;
+            _mm512_store_ps(product,
+                            first > 0 ? _mm512_add_ps(_mm512_load_ps(product), sums[o][v]) : sums[o][v]);
+        }
+}
+
+/** The 36 products of some blocks of outputs; the weights of the next block are fetched meanwhile. */
+static void multiply_blocks(const struct convolution_shape *s, const struct work *work, const float *weight,
+                            size_t n_blocks)
+{
+    const size_t inputs = n_inputs(s), size = PLACES * inputs * ROWS;
+    for (size_t place = 0; place < PLACES; place++, weight += inputs * ROWS)
+        for (size_t first = 0; first < inputs; first += STEP)
+            for (size_t block = 0; block < n_blocks; block++) {
+                const float *here = weight + block * size;
+                multiply_inputs(here, work->values + place * inputs * TILES, first,
+                                first + STEP < inputs ? first + STEP : inputs,
+                                block + 1 < n_blocks ? here + size : weight + STEP * ROWS,
+                                work->products + (place * BLOCKS + block) * ROWS * TILES);
+            }
+}
+
+static void restore_blocks(const struct convolution_shape *s, const struct work *work, const float *bias,
+                           const struct tile tiles[TILES], int n_tiles, size_t first_output, float *out)
+{
+    const size_t out_stride = (size_t)s->time * (size_t)s->out_height * (size_t)s->out_width;
+    for (size_t row = 0; row < BLOCKS * ROWS && first_output + row < (size_t)s->out_channels; row++) {
+        const size_t o = first_output + row;
+        for (int i = 0; i < n_tiles; i += LANES)
+            restore_tiles(work->products + row * TILES + i, BLOCKS * ROWS * TILES,
+                          bias == NULL ? 0.0f : bias[o], tiles + i,
+                          (size_t)(n_tiles - i < LANES ? n_tiles - i : LANES), (size_t)s->out_width,
+                          out + o * out_stride);
     }
 }
 
@@ -301,18 +349,14 @@ static void convolve_tiles(const struct convolution_shape *s, const struct work 
     const int left = tiling->n_tiles - first_tile, n_tiles = left < TILES ? left : TILES;
     const int frame_tiles = tiling->rows * tiling->columns, first_frame = first_tile / frame_tiles;
     const int n_frames = (first_tile + n_tiles - 1) / frame_tiles - first_frame + 1;
-    const size_t out_stride = (size_t)s->time * (size_t)s->out_height * (size_t)s->out_width;
     for (int i = 0; i < TILES; i++)
         tiles[i] = make_tile(s, tiling, first_tile + (i < n_tiles ? i : n_tiles - 1), first_frame);
     transform_channels(s, work, tiles, n_tiles, first_frame, n_frames, in);
-    for (size_t block = 0; block < product_blocks(s->out_channels); block++) {
-        multiply_block(s, work, weight + block * PLACES * n_inputs(s) * ROWS, n_tiles);
-        for (size_t o = block * ROWS; o < (block + 1) * ROWS && o < (size_t)s->out_channels; o++)
-            for (int i = 0; i < n_tiles; i += LANES)
-                restore_tiles(work->products + o % ROWS * TILES + i, ROWS * TILES,
-                              bias == NULL ? 0.0f : bias[o], tiles + i,
-                              (size_t)(n_tiles - i < LANES ? n_tiles - i : LANES), (size_t)s->out_width,
-                              out + o * out_stride);
+    const size_t n_blocks = product_blocks(s->out_channels);
+    for (size_t block = 0; block < n_blocks; block += BLOCKS) {
+        multiply_blocks(s, work, weight + block * PLACES * n_inputs(s) * ROWS,
+                        n_blocks - block < BLOCKS ? n_blocks - block : BLOCKS);
+        restore_blocks(s, work, bias, tiles, n_tiles, block * ROWS, out);
     }
 }
 
