@@ -8,6 +8,8 @@ lies within 10 % of (package's median - random search's median); "different": it
 What is in --output is not run again: the same command goes on where it was stopped. Ours is run again where the
 program's first seed does something else than in --output. The hours are those of all tasks, also of earlier commands.
 
+quantiles: prints tests/fidelity/quantiles.csv, with which `make check` compares a few runs of ours.
+
 check-patch: what makes the packages faster here (ordered_choice.py, PROTES compiled once) changes nothing: the same
 codes are asked as with the packages as they are.
 """
@@ -37,6 +39,7 @@ from functions import FUNCTIONS, Objective  # pylint: disable=wrong-import-posit
 BUDGET, CHECKPOINTS = 1000, [250, 500, 1000]
 SPACES = [(16, 64), (64, 512)]
 WIDE = (128, 64)  # for the methods of the papers' main results
+PERCENTS = [5, 10, 25, 50, 75, 90, 95]
 TOLERANCE, RESAMPLES = 0.1, 4000
 WIDE_NEVERGRAD = ("RandomSearch", "CMA", "Portfolio")
 PATCHED = ("RandomSearch", "OnePlusOne", "CMA", "DiagonalCMA", "DE", "Portfolio", "NoisyBandit", "SPSA")
@@ -263,9 +266,26 @@ def table(options: argparse.Namespace) -> None:
                   f"| {checkpoint} | {_summary(samples[0])} | {_summary(samples[1])} | {verdict(*samples)} |")
 
 
+# ---- the short comparison of `make check` ----
+
+def quantiles(options: argparse.Namespace) -> None:
+    """What tests/modules/test_fidelity.c compares with: of each package's values, at each checkpoint."""
+    versions = json.loads((options.output / "versions.json").read_text())
+    print("# Written by `fidelity.py quantiles` from the packages' runs: quantiles of the value behind the best score.")
+    print("# " + ", ".join(f"{name} {version}" for name, version in versions.items()))
+    print("method,grid,function,d,n,queries,seeds," + ",".join(f"q{percent}" for percent in PERCENTS))
+    known = matches(options.xdream, options.actmax)
+    d, n = SPACES[0]
+    for method, function, checkpoint in itertools.product(options.methods or known, options.functions, CHECKPOINTS):
+        sample = values(Task(method, function, d, n, "package"), options.output, checkpoint)
+        if sample is not None:
+            numbers = ",".join(f"{value:.7g}" for value in np.percentile(sample, PERCENTS))
+            print(f"{method},{known[method].grid:d},{function},{d},{n},{checkpoint},{len(sample)},{numbers}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "table", "check-patch"])
+    parser.add_argument("what", choices=["run", "table", "check-patch", "quantiles"])
     parser.add_argument("--output", type=Path, default=Path("results/fidelity"), help="folder of the runs")
     parser.add_argument("--program", default="build/meicensus")
     parser.add_argument("--methods", nargs="*")
@@ -279,7 +299,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.what == "check-patch":
         return 0 if check_patch() else 1
-    (run_all if options.what == "run" else table)(options)
+    {"run": run_all, "table": table, "quantiles": quantiles}[options.what](options)
     return 0
 
 
