@@ -7,7 +7,8 @@
  * Scores are always maximised; whoever minimises tells the negative.
  *
  * Ask and tell alternate. Only the last batch of a run, when the budget cuts it, is asked and never told; a
- * larger budget replays the run and gets the same batch from that ask.
+ * larger budget replays the run and gets the same batch from that ask, except of methods that plan with the
+ * budget and say so (portfolio, spsa): of them it is another search.
  *
  * Random numbers: random_words(key, {0, step, draw, 0}); `step` counts asks from 1 (0: the creation of the
  * search), `draw` counts within one.

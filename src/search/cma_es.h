@@ -8,8 +8,9 @@
  * that are told need not be those that were sampled, and are then moved to the mean until they are not
  * farther than sampled ones can be; the covariance is decomposed again once it can have changed by a tenth
  * in one of its axes. Unlike there, the covariance has a Cholesky factor in the place of its symmetric root
- * (a rotation of the paths that no score sees), and what takes 500 or more generations to notice does not
- * stop it (stagnation).
+ * (which turns the path of sigma a little whenever the covariance changes: a few per cent of its length, and
+ * no difference in what is found), of equal losses the earlier comes first, and what takes 500 or more
+ * generations to notice does not stop it (stagnation).
  */
 #ifndef MEICENSUS_SEARCH_CMA_ES_H
 #define MEICENSUS_SEARCH_CMA_ES_H
