@@ -308,7 +308,7 @@ static void test_spsa_asks_on_both_sides(void **state)
     finish(&run);
 }
 
-/* Each dimension in its base: the first of base^2 numbers fall once into each of as many equal cells. */
+/* Each dimension in its base: the first base^2 numbers fall once into each of as many equal cells. */
 static void test_hammersley_points_are_even(void **state)
 {
     (void)state;
@@ -321,11 +321,7 @@ static void test_hammersley_points_are_even(void **state)
         struct draws draws = draws_begin(8, 0);
         int counts[N_CELLS] = {0}, n_in_order = 0;
         assert_int_equal(hammersley_prepare(&hammersley, N_DIMENSIONS, n_cells, n_cells, &draws, &error),
-                         STATUS_OK);
-        hammersley.number = i == 0 ? 0 : n_cells - 1; /* digits of number + 1: begin with a whole block */
-        hammersley.size = 1000;
-        if (i == 0)
-            hammersley.size = n_cells;
+                         STATUS_OK); /* all but the first index lie on the borders of their cells */
         for (int k = 0; k < n_cells; k++) {
             int32_t code[N_DIMENSIONS];
             hammersley_next(&hammersley, code);
@@ -352,6 +348,12 @@ static void test_portfolio_takes_turns(void **state)
             assert_int_equal(run.codes[0], query / 3);
         tell(&run);
     }
+    finish(&run);
+    run = start("portfolio", "{}", 5, 61, BUDGET);
+    run.method->inform(run.search, 1, (int32_t[]){50, 50, 50, 50, 50}, (float[]){1});
+    ask(&run);
+    for (int i = 0; i < 5; i++) /* the turn of CMA-ES, which starts there */
+        assert_in_range(run.codes[i], 36, 60);
     finish(&run);
     run = start("portfolio", "{}", 5, 11, 11);
     for (int query = 0; query < 11; query++) { /* too few for the others */
