@@ -48,6 +48,7 @@ static void put_summary(const struct draft *draft, const struct run_outcome *out
     put_uint8(draft, FIELD_SILENT, !outcome->any_activity);
     put_uint8(draft, FIELD_SATURATED, spiking && outcome->activation_searched == 1.0f);
     put_float(draft, FIELD_ACTIVATION_SEARCHED, outcome->activation_searched);
+    put_float(draft, FIELD_CLOSENESS, outcome->closeness);
     put_int64(draft, FIELD_QUERIES, outcome->queries);
     put_int64(draft, FIELD_START_QUERIES, outcome->start_queries);
     put_int64(draft, FIELD_EVALUATIONS, outcome->evaluations);
@@ -172,6 +173,9 @@ enum status run_record_fill(const struct plan *plan, struct evaluator *evaluator
         put_candidates(&draft, outcome, plan->job->searches[group->search].recheck.presentations);
     put_image(&draft, subject->model, image);
     put_activation(&draft, subject->model, evaluator_subject(evaluator), unit, image);
+    if (model_layer_is_spiking(subject->model, unit->layer) &&
+        *(const float *)record_at(&group->layout, record, FIELD_ACTIVATION) == 1.0f)
+        put_uint8(&draft, FIELD_SATURATED, 1);
     const double started = clock_seconds();
     *finished = put_trials(&draft, plan, subject->model, evaluator_subject(evaluator), unit, image, run->key,
                            scratch, watch);
