@@ -51,7 +51,7 @@ TESTS := $(patsubst tests/modules/%.c,$(BUILD)/tests/%,$(TEST_SOURCES))
 TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels)
 
 SHELL_SCRIPTS := $(wildcard .ci/run .setup/*.sh jobs/*.sh slurm/*.sh slurm/*.sbatch tests/*.sh tests/*/*.sh)
-C_FILES       := $(wildcard include/*.h src/*.c src/*/*.[ch] src/*/*/*.[ch] analysis/*.[ch] tests/*/*.[ch])
+C_FILES       := $(wildcard include/*.h src/*.c src/*/*.[ch] src/*/*/*.[ch] analysis/*.[ch] jobs/*/*.[ch] tests/*/*.[ch])
 
 .PHONY: all help demo check check-python check-slurm check-browser bench format format-check sanitize lint install-packages \
         clean tests libraries always

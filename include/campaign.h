@@ -4,8 +4,7 @@
  * gather makes the results file of them.
  *
  * Legend: group = (subject, generator, method); unit = what is maximised; run = one search for one unit and
- * replicate of a group; shard = the runs r with r mod n_shards = shard, r being the run's place in the plan;
- * chain = replicates of a unit that depend on each other, all in one shard.
+ * replicate of a group; shard = the runs r with r mod n_shards = shard, r being the run's place in the plan.
  */
 #ifndef MEICENSUS_CAMPAIGN_H
 #define MEICENSUS_CAMPAIGN_H
@@ -16,6 +15,7 @@
 
 #include "backend.h"
 #include "document.h"
+#include "external.h"
 #include "model.h"
 #include "record.h"
 #include "results.h"
@@ -25,7 +25,10 @@
 /* ---- job files (job.c) ---- */
 
 struct job_subject {
-    const char *name, *model;
+    const char *name;
+    const char *model;                /**< NULL: a program */
+    struct external_settings program; /**< command NULL: a model file */
+    char *description;   /**< of the program, as the campaign was started with; NULL: the program is asked */
     const char *tensors; /**< NULL: as in the model file */
     long long timesteps; /**< 0: as in the model file */
     const struct node *neuron;
@@ -82,8 +85,6 @@ struct job_search {
     const struct node *noise_node, *recheck_node;
     struct job_trials noise; /**< of every query; noise none: the subject answers the same each time */
     struct job_recheck recheck;
-    double
-        distinct; /**< weight of closeness to the MEIs of earlier replicates; 0: replicates are independent */
     const struct node *node;
 };
 
@@ -130,6 +131,7 @@ struct unit {
 
 struct plan_subject {
     struct model *model;
+    struct external *program; /**< NULL: a model file, or a program that does not run */
     int64_t n_units;
     struct unit *units; /**< sorted: layer, kind, channel, y, x; no duplicates */
 };
@@ -138,8 +140,6 @@ struct plan_group {
     int subject, generator, method; /**< indices into the job's lists */
     int search;                     /**< the first of the job's searches that asks for it */
     bool minimise;
-    bool
-        is_chained; /**< a replicate depends on those before it: the replicates of a unit are done together */
     int replicates;
     int64_t n_units;
     int64_t *units; /**< rows of the subject's unit table, rising */
@@ -167,7 +167,10 @@ struct plan {
     int64_t *by_key;  /**< run numbers by rising key */
 };
 
-/** Load the models and lay out all runs. The plan keeps a reference to `job`. */
+/**
+ * Load the models, start the programs that are subjects and whose description the job does not have, and lay
+ * out all runs. The plan keeps a reference to `job`.
+ */
 enum status plan_make(const struct job *job, const struct backend *backend, struct plan **plan,
                       struct error *error);
 void plan_free(struct plan *plan);
@@ -182,17 +185,11 @@ enum status plan_load_starts(struct plan *plan, const struct backend *backend, s
 /** Start code i of a unit, by its place among the group's units: [d]. */
 const int32_t *plan_start_code(const struct plan_group *group, int64_t unit, int i);
 
+/** End the programs, where nobody will ask them. */
+void plan_stop_programs(struct plan *plan);
+
 /** Number of the run with that key, or -1. */
 int64_t plan_find(const struct plan *plan, uint64_t key);
-
-/** The shard of a run. */
-int plan_shard_of(const struct plan *plan, int64_t run);
-
-/** Does the run depend on the one before it, as a later replicate of its chain? */
-bool plan_run_follows(const struct plan *plan, int64_t run);
-
-/** Runs that a worker may get at a time: the job's batch, or the longest chain. */
-int plan_batch_capacity(const struct plan *plan);
 
 /** Runs of a shard. */
 int64_t plan_shard_runs(const struct plan *plan, int shard);

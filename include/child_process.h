@@ -30,6 +30,10 @@ struct child_wait {
  */
 enum status child_start(const char *command, struct child_process **child, struct error *error);
 
+/** A command as messages tell it: `command`, cut where it is long, so that there is room for the reason. */
+enum { CHILD_NAME_CAPACITY = 112 };
+void child_name(const char *command, char name[CHILD_NAME_CAPACITY]);
+
 /** Bytes for its standard input. They are written while child_read waits, and must be there until then. */
 void child_write(struct child_process *child, const void *bytes, size_t n_bytes);
 

@@ -33,6 +33,25 @@ enum status external_open_objective(const struct external_settings *settings, in
 enum status external_score_codes(struct external *external, int n_codes, const int32_t *codes, float *scores,
                                  struct error *error);
 
+/** Start a program that is a network under study, and take its description, which must stay the same. */
+enum status external_open_subject(const struct external_settings *settings, struct external **external,
+                                  struct error *error);
+
+/** What a subject says of itself (README.md); belongs to it. */
+const char *external_description(const struct external *external);
+
+/** What is shown to a subject. */
+struct external_show {
+    struct external_unit unit;
+    int n_images;
+    size_t n_values;     /**< of an image */
+    const float *images; /**< [n_images][n_values] */
+};
+
+/** Activations [n_images] of the unit, in one frame. watch: who may end the wait, or NULL. */
+enum status external_show_images(struct external *external, const struct external_show *show,
+                                 const struct child_watch *watch, float *activations, struct error *error);
+
 /** Close its standard input, wait a little for it to end, else kill it. NULL: nothing. */
 void external_close(struct external *external);
 

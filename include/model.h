@@ -57,7 +57,22 @@ struct model; /* opaque */
  */
 enum status model_load(const char *path, const struct model_overrides *overrides,
                        const struct kernels *kernels, struct model **model, struct error *error);
+
+/**
+ * A subject that is a program: its layers can be named, but not run here. `description` is what the program
+ * says of itself (README.md); STATUS_BAD_INPUT names `command` and the line. model_sha256 is the
+ * description's, model_tensors_sha256 and model_tensors_path are the command's; there are no classes to be
+ * stored with each run, but class outputs can be units.
+ */
+enum status model_from_description(const char *description, const char *command, struct model **model,
+                                   struct error *error);
 void model_free(struct model *model);
+
+/** The description of a subject that is a program; NULL for all others. */
+const char *model_description(const struct model *model);
+
+/** Does the same image always give the same activation? A program may say no. */
+bool model_is_deterministic(const struct model *model);
 
 const char *model_name(const struct model *model);
 enum model_role model_role(const struct model *model);

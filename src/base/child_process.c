@@ -18,8 +18,9 @@
 #include "clock.h"
 #include "memory.h"
 
-/* What a shell ends with that cannot run a command, or cannot find it. */
-enum { SHELL_CANNOT_RUN = 126, SHELL_CANNOT_FIND = 127 };
+/* What a shell ends with that cannot run a command, cannot find it, or, plus the number, saw it die by a
+ * signal. */
+enum { SHELL_CANNOT_RUN = 126, SHELL_CANNOT_FIND = 127, SHELL_SAW_A_SIGNAL = 128 };
 
 enum { PROGRESS_CAPACITY = 80 };
 
@@ -28,6 +29,7 @@ static const double watch_interval = 0.1, death_patience = 1.0;
 
 struct child_process {
     char *command;
+    char name[CHILD_NAME_CAPACITY];
     pid_t pid;
     int to, from; /**< pipes to its standard input, from its standard output */
     const char *unread;
@@ -81,7 +83,7 @@ static enum status launch(struct child_process *child, struct error *error)
     if (status == STATUS_OK && child->pid == 0)
         become(child->command, parent, input[0], output[1]);
     if (status == STATUS_OK && child->pid < 0)
-        status = error_set_errno(error, STATUS_INTERNAL, "`%s` cannot be started", child->command);
+        status = error_set_errno(error, STATUS_INTERNAL, "%s cannot be started", child->name);
     if (input[0] >= 0)
         close(input[0]);
     if (output[1] >= 0)
@@ -91,11 +93,19 @@ static enum status launch(struct child_process *child, struct error *error)
     return status;
 }
 
+void child_name(const char *command, char name[CHILD_NAME_CAPACITY])
+{
+    enum { MOST = CHILD_NAME_CAPACITY - 8 };
+    const bool is_long = strlen(command) > MOST;
+    snprintf(name, CHILD_NAME_CAPACITY, "`%.*s%s`", is_long ? MOST - 3 : MOST, command, is_long ? "..." : "");
+}
+
 enum status child_start(const char *command, struct child_process **result, struct error *error)
 {
     struct child_process *child = NULL;
     TRY(MEMORY_ALLOCATE(child, 1, error));
     *child = (struct child_process){.pid = -1, .to = -1, .from = -1};
+    child_name(command, child->name);
     enum status status = memory_copy_text(&child->command, command, error);
     if (status == STATUS_OK)
         status = launch(child, error);
@@ -215,15 +225,18 @@ static enum status tell_death(struct child_process *child, size_t n_read, size_t
     char progress[PROGRESS_CAPACITY];
     progress_text(n_read, n_bytes, progress);
     if (!wait_for_end(child, death_patience, &end))
-        return error_set(error, STATUS_IO, "`%s` closed its standard output%s", child->command, progress);
-    if (end.si_code != CLD_EXITED)
-        return error_set(error, STATUS_IO, "`%s` died by signal %d (%s)%s", child->command, end.si_status,
-                         strsignal(end.si_status), progress);
+        return error_set(error, STATUS_IO, "%s closed its standard output%s", child->name, progress);
+    const int signal_number = end.si_code != CLD_EXITED            ? end.si_status
+                              : end.si_status > SHELL_SAW_A_SIGNAL ? end.si_status - SHELL_SAW_A_SIGNAL
+                                                                   : 0;
+    if (signal_number > 0)
+        return error_set(error, STATUS_IO, "%s died by signal %d (%s)%s", child->name, signal_number,
+                         strsignal(signal_number), progress);
     if (end.si_status == SHELL_CANNOT_RUN || end.si_status == SHELL_CANNOT_FIND)
-        return error_set(error, STATUS_BAD_INPUT, "`%s` could not be started: %s", child->command,
+        return error_set(error, STATUS_BAD_INPUT, "%s could not be started: %s", child->name,
                          end.si_status == SHELL_CANNOT_FIND ? "the shell does not find it"
                                                             : "the shell may not execute it");
-    return error_set(error, STATUS_IO, "`%s` ended with exit status %d%s", child->command, end.si_status,
+    return error_set(error, STATUS_IO, "%s ended with exit status %d%s", child->name, end.si_status,
                      progress);
 }
 
@@ -244,9 +257,9 @@ static enum status check_wait(const struct child_process *child, const struct ch
     char progress[PROGRESS_CAPACITY];
     if (wait->watch != NULL && wait->watch->should_stop != NULL &&
         wait->watch->should_stop(wait->watch->context))
-        return error_set(error, STATUS_STOPPED, "stopped while `%s` was waited for", child->command);
+        return error_set(error, STATUS_STOPPED, "stopped while %s was waited for", child->name);
     if (left <= 0)
-        return error_set(error, STATUS_IO, "`%s` did not answer within %g s%s", child->command, wait->seconds,
+        return error_set(error, STATUS_IO, "%s did not answer within %g s%s", child->name, wait->seconds,
                          progress_text(n_read, n_bytes, progress));
     return STATUS_OK;
 }

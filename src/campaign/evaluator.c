@@ -10,6 +10,9 @@
 struct evaluator {
     const struct model *generator, *subject;
     struct model_run *generator_run, *subject_run;
+    struct external *program; /**< a subject that is one; it has no subject_run */
+    float *shown;             /**< [capacity][channel][height][width]: what a program is shown at once */
+    int capacity;
     size_t n_dimensions, n_values; /**< of a code, of an image */
     int batch;                     /**< images at a time */
     int n_images;                  /**< that are there */
@@ -37,6 +40,7 @@ enum status evaluator_create(const struct plan *plan, int subject, int generator
     TRY(MEMORY_ALLOCATE(evaluator, 1, error));
     evaluator->generator = plan->generators[generator];
     evaluator->subject = plan->subjects[subject].model;
+    evaluator->program = plan->subjects[subject].program;
     evaluator->same_space = same_space(evaluator->generator, evaluator->subject);
     const struct map_shape shape = model_input_shape(evaluator->subject);
     evaluator->n_values = (size_t)shape.channels * (size_t)shape.height * (size_t)shape.width;
@@ -45,7 +49,8 @@ enum status evaluator_create(const struct plan *plan, int subject, int generator
     const size_t batch = (size_t)evaluator->batch;
     TRY_CLEANUP(
         model_run_create_batch(evaluator->generator, evaluator->batch, &evaluator->generator_run, error));
-    TRY_CLEANUP(model_run_create(evaluator->subject, &evaluator->subject_run, error));
+    if (evaluator->program == NULL)
+        TRY_CLEANUP(model_run_create(evaluator->subject, &evaluator->subject_run, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->codes, batch * evaluator->n_dimensions, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->latents, batch * evaluator->n_dimensions, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->images, batch * evaluator->n_values, error));
@@ -68,6 +73,7 @@ void evaluator_free(struct evaluator *evaluator)
     free(evaluator->latents);
     free(evaluator->images);
     free(evaluator->noisy);
+    free(evaluator->shown);
     free(evaluator);
 }
 
@@ -165,6 +171,78 @@ float evaluator_noisy_activation(struct evaluator *evaluator, const struct unit 
 {
     return trial_activation(evaluator->subject_run, evaluator->subject, unit, noise, key, presentation, image,
                             evaluator->noisy);
+}
+
+/* ---- subjects that are programs ---- */
+
+bool evaluator_asks_program(const struct evaluator *evaluator)
+{
+    return evaluator->program != NULL;
+}
+
+static enum status make_room(struct evaluator *evaluator, int n_images, struct error *error)
+{
+    if (n_images <= evaluator->capacity)
+        return STATUS_OK;
+    free(evaluator->shown);
+    evaluator->shown = NULL;
+    evaluator->capacity = 0;
+    TRY(MEMORY_ALLOCATE(evaluator->shown, (size_t)n_images * evaluator->n_values, error));
+    evaluator->capacity = n_images;
+    return STATUS_OK;
+}
+
+static enum status check_bounds(const struct evaluator *evaluator, const struct unit *unit, int n,
+                                const float *activations, struct error *error)
+{
+    char name[CHILD_NAME_CAPACITY];
+    if (!model_layer_is_spiking(evaluator->subject, unit->layer))
+        return STATUS_OK;
+    child_name(model_tensors_path(evaluator->subject), name);
+    for (int i = 0; i < n; i++)
+        if (!(activations[i] >= 0 && activations[i] <= 1))
+            return error_set(error, STATUS_BAD_INPUT,
+                             "%s answered with %g for a unit of layer '%s', which is said to spike: "
+                             "expected 0 to 1",
+                             name, (double)activations[i], model_layer_name(evaluator->subject, unit->layer));
+    return STATUS_OK;
+}
+
+/** The images are in `shown`. */
+static enum status ask(struct evaluator *evaluator, const struct unit *unit, int n_images,
+                       const struct child_watch *watch, float *activations, struct error *error)
+{
+    const int32_t layer = unit->kind == UNIT_CLASS ? -1 : unit->layer;
+    const struct external_show show = {{layer, (int32_t)unit->kind, unit->channel, unit->y, unit->x},
+                                       n_images,
+                                       evaluator->n_values,
+                                       evaluator->shown};
+    TRY(external_show_images(evaluator->program, &show, watch, activations, error));
+    return check_bounds(evaluator, unit, n_images, activations, error);
+}
+
+enum status evaluator_ask_codes(struct evaluator *evaluator, const struct unit *unit, int n_codes,
+                                const int32_t *const *codes, const struct child_watch *watch,
+                                float *activations, struct error *error)
+{
+    TRY(make_room(evaluator, n_codes, error));
+    for (int first = 0; first < n_codes; first += evaluator->n_images) {
+        const int left = n_codes - first;
+        evaluator_make_images(evaluator, left < evaluator->batch ? left : evaluator->batch, codes + first);
+        memcpy(evaluator->shown + (size_t)first * evaluator->n_values, evaluator->images,
+               sizeof *evaluator->shown * (size_t)evaluator->n_images * evaluator->n_values);
+    }
+    return ask(evaluator, unit, n_codes, watch, activations, error);
+}
+
+enum status evaluator_ask_image(struct evaluator *evaluator, const struct unit *unit, const float *image,
+                                int n_times, const struct child_watch *watch, float *activations,
+                                struct error *error)
+{
+    TRY(make_room(evaluator, n_times, error));
+    for (size_t i = 0; i < (size_t)n_times; i++)
+        memcpy(evaluator->shown + i * evaluator->n_values, image, sizeof *image * evaluator->n_values);
+    return ask(evaluator, unit, n_times, watch, activations, error);
 }
 
 struct model_run *evaluator_subject(struct evaluator *evaluator)

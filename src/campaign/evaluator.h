@@ -26,6 +26,21 @@ bool evaluator_has_image(const struct evaluator *evaluator, const int32_t *code)
  */
 const float *evaluator_image(struct evaluator *evaluator, const int32_t *code);
 
+/** Is the subject a program? Then only the next two tell activations; else only the one behind them. */
+bool evaluator_asks_program(const struct evaluator *evaluator);
+
+/**
+ * Activations [n_codes] of `unit` for the images of codes [n_codes][d], all in one frame; or for one image
+ * shown n_times. Faults as in external.h, and an activation of a spiking unit outside [0, 1]. watch: who may
+ * end the wait, or NULL.
+ */
+enum status evaluator_ask_codes(struct evaluator *evaluator, const struct unit *unit, int n_codes,
+                                const int32_t *const *codes, const struct child_watch *watch,
+                                float *activations, struct error *error);
+enum status evaluator_ask_image(struct evaluator *evaluator, const struct unit *unit, const float *image,
+                                int n_times, const struct child_watch *watch, float *activations,
+                                struct error *error);
+
 /** Activation of `unit` for an image shown once from a fresh state. */
 float evaluator_activation(struct evaluator *evaluator, const struct unit *unit, const float *image);
 
@@ -34,7 +49,7 @@ float evaluator_noisy_activation(struct evaluator *evaluator, const struct unit 
                                  const struct job_trials *noise, uint64_t key, int64_t presentation,
                                  const float *image);
 
-/** The subject's buffers, for trials. */
+/** The buffers of a subject that is no program, for trials. */
 struct model_run *evaluator_subject(struct evaluator *evaluator);
 
 #endif

@@ -66,6 +66,11 @@ static enum status list_starts(FILE *stream, const struct plan *plan, struct err
     return status;
 }
 
+const char *subject_source(const struct job_subject *subject)
+{
+    return subject->model != NULL ? subject->model : "what the program says of itself";
+}
+
 static enum status list_weights(const struct plan *plan, char **text, struct error *error)
 {
     char *written = NULL;
@@ -74,7 +79,7 @@ static enum status list_weights(const struct plan *plan, char **text, struct err
     if (stream == NULL)
         return error_set_errno(error, STATUS_INTERNAL, "the weights cannot be listed in memory");
     for (int i = 0; i < plan->job->n_subjects; i++)
-        list_model(stream, plan->job->subjects[i].name, plan->job->subjects[i].model,
+        list_model(stream, plan->job->subjects[i].name, subject_source(&plan->job->subjects[i]),
                    plan->subjects[i].model);
     for (int i = 0; i < plan->job->n_generators; i++)
         list_model(stream, plan->job->generators[i].name, plan->job->generators[i].model,
@@ -84,6 +89,35 @@ static enum status list_weights(const struct plan *plan, char **text, struct err
     if (status == STATUS_OK)
         status = memory_copy_text(text, written, error);
     free(written);
+    return status;
+}
+
+static enum status list_descriptions(const struct plan *plan, char **text, struct error *error)
+{
+    cJSON *root = cJSON_CreateObject();
+    for (int i = 0; i < plan->job->n_subjects; i++)
+        if (model_description(plan->subjects[i].model) != NULL)
+            cJSON_AddStringToObject(root, plan->job->subjects[i].name,
+                                    model_description(plan->subjects[i].model));
+    *text = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    return *text == NULL ? error_set(error, STATUS_INTERNAL, "descriptions: out of memory") : STATUS_OK;
+}
+
+enum status folder_facts_describe(const struct folder_facts *facts, struct job *job, struct error *error)
+{
+    cJSON *root = cJSON_Parse(facts->descriptions);
+    enum status status = STATUS_OK;
+    for (int i = 0; i < job->n_subjects && status == STATUS_OK; i++) {
+        const cJSON *text = cJSON_GetObjectItemCaseSensitive(root, job->subjects[i].name);
+        if (job->subjects[i].model == NULL)
+            status = cJSON_IsString(text)
+                         ? memory_copy_text(&job->subjects[i].description, text->valuestring, error)
+                         : error_set(error, STATUS_DAMAGED,
+                                     "%s: the description of subject '%s' is missing: the file is damaged",
+                                     RUN_FILE, job->subjects[i].name);
+    }
+    cJSON_Delete(root);
     return status;
 }
 
@@ -110,6 +144,7 @@ enum status folder_facts_make(const struct plan *plan, struct folder_facts *fact
     TRY(echo_text(plan->job, true, &facts->job, error));
     TRY(echo_text(plan->job, false, &facts->settings, error));
     TRY(list_weights(plan, &facts->weights, error));
+    TRY(list_descriptions(plan, &facts->descriptions, error));
     TRY(memory_copy_text(&facts->program_version, build_version, error));
     TRY(memory_copy_text(&facts->code_revision, build_code_revision, error));
     return make_digest(facts, error);
@@ -130,6 +165,7 @@ void folder_facts_free(struct folder_facts *facts)
     free(facts->code_revision);
     free(facts->weights);
     free_earlier(facts);
+    free(facts->descriptions);
     *facts = (struct folder_facts){0};
 }
 
@@ -205,6 +241,15 @@ static enum status take_earlier(const char *path, const cJSON *root, struct fold
     return STATUS_OK;
 }
 
+/** Folders of campaigns without programs have none. */
+static enum status take_descriptions(const cJSON *root, struct folder_facts *facts, struct error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, "descriptions");
+    facts->descriptions = item == NULL ? strdup("{}") : cJSON_PrintUnformatted(item);
+    return facts->descriptions == NULL ? error_set(error, STATUS_INTERNAL, "run.json: out of memory")
+                                       : STATUS_OK;
+}
+
 static enum status take_facts(const char *path, const cJSON *root, struct folder_facts *facts,
                               struct error *error)
 {
@@ -217,6 +262,7 @@ static enum status take_facts(const char *path, const cJSON *root, struct folder
     TRY(take_text(path, root, "program_version", &facts->program_version, error));
     TRY(take_text(path, root, "code_revision", &facts->code_revision, error));
     TRY(take_text(path, root, "weights", &facts->weights, error));
+    TRY(take_descriptions(root, facts, error));
     TRY(take_number(path, root, "shards", &facts->shards, error));
     TRY(take_number(path, root, "n_runs", &facts->n_runs, error));
     TRY(take_digest(path, root, digest, error));
@@ -268,6 +314,8 @@ static enum status facts_text(const struct folder_facts *facts, char **text, str
     cJSON_AddNumberToObject(root, "shards", (double)facts->shards);
     cJSON_AddNumberToObject(root, "n_runs", (double)facts->n_runs);
     cJSON_AddStringToObject(root, "weights", facts->weights);
+    if (strcmp(facts->descriptions, "{}") != 0)
+        cJSON_AddRawToObject(root, "descriptions", facts->descriptions);
     cJSON_AddStringToObject(root, "settings", facts->settings);
     cJSON_AddStringToObject(root, "job", facts->job);
     add_earlier(root, facts);
@@ -367,7 +415,9 @@ static enum status compare_texts(const char *folder, const char *what, const cha
 static enum status compare_circumstances(const char *folder, const struct folder_facts *there,
                                          const struct folder_facts *here, struct error *error)
 {
-    TRY(compare_texts(folder, "other weights", there->weights, here->weights, error));
+    const bool same_programs = strcmp(there->descriptions, here->descriptions) == 0;
+    TRY(compare_texts(folder, same_programs ? "other weights" : "a subject that described itself otherwise",
+                      there->weights, here->weights, error));
     TRY(compare_texts(folder, "another version of meicensus", there->program_version, here->program_version,
                       error));
     return compare_texts(folder, "another code revision of meicensus", there->code_revision,

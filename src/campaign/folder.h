@@ -29,6 +29,7 @@ struct folder_facts {
     char *settings; /**< what results depend on */
     char *program_version, *code_revision;
     char *weights;                     /**< one line a file: "sha256  name: path"; start codes, too */
+    char *descriptions;                /**< JSON, {subject: text}: of subjects that are programs */
     char digest[SHA256_TEXT_CAPACITY]; /**< of settings, weights, code and earlier digests */
     int64_t shards, n_runs;
     size_t n_earlier;
@@ -41,6 +42,14 @@ enum status folder_facts_make(const struct plan *plan, struct folder_facts *fact
 /** Read run.json of a folder. STATUS_BAD_INPUT if the folder is not a campaign's. */
 enum status folder_facts_read(const char *folder, struct folder_facts *facts, struct error *error);
 void folder_facts_free(struct folder_facts *facts);
+
+/** Where a subject comes from beside its tensors: its model file, or itself. */
+const char *subject_source(const struct job_subject *subject);
+
+/** Give the job's programs the descriptions that they had when the campaign was started: none of them will
+ * run.
+ */
+enum status folder_facts_describe(const struct folder_facts *facts, struct job *job, struct error *error);
 
 /**
  * Make the folder and run.json, or compare with the run.json that is there, and take over from it what the

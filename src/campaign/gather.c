@@ -132,33 +132,33 @@ static enum status describe_group(struct gathering *gathering, int index, struct
     const struct model *subject = gathering->plan->subjects[planned->subject].model;
     const struct latent_space *latent = model_latent(gathering->plan->generators[planned->generator]);
     const struct job_search *search = &job->searches[planned->search];
+    const bool is_program = model_description(subject) != NULL; /* whose noise is its own */
     int32_t *rows = NULL;
     TRY(MEMORY_ALLOCATE(rows, (size_t)planned->n_units, error));
     for (int64_t i = 0; i < planned->n_units; i++)
         rows[i] = (int32_t)planned->units[i];
-    *group = (struct results_group){.subject = job->subjects[planned->subject].name,
-                                    .generator = job->generators[planned->generator].name,
-                                    .method = job->methods[planned->method].name,
-                                    .sizes = planned->layout.sizes,
-                                    .first_budget = search->first_budget,
-                                    .include_trace = job->trace,
-                                    .n_units = (size_t)planned->n_units,
-                                    .unit_rows = rows,
-                                    .n_replicates = (size_t)planned->replicates,
-                                    .class_names = model_class_names(subject),
-                                    .minimise = planned->minimise,
-                                    .timesteps = model_timesteps(subject),
-                                    .noise = noise_names[job->trials.noise],
-                                    .noise_scale = job->trials.scale,
-                                    .distinct = search->distinct,
-                                    .search_noise = noise_names[search->noise.noise],
-                                    .search_noise_scale = search->noise.scale,
-                                    .recheck_presentations =
-                                        search->recheck.candidates > 0 ? search->recheck.presentations : 0,
-                                    .mean = model_mean(subject),
-                                    .std = model_std(subject),
-                                    .latent_points = latent->n_points,
-                                    .latent_kind = latent->kind == LATENT_GRID ? "grid" : "codebook"};
+    *group = (struct results_group){
+        .subject = job->subjects[planned->subject].name,
+        .generator = job->generators[planned->generator].name,
+        .method = job->methods[planned->method].name,
+        .sizes = planned->layout.sizes,
+        .first_budget = search->first_budget,
+        .include_trace = job->trace,
+        .n_units = (size_t)planned->n_units,
+        .unit_rows = rows,
+        .n_replicates = (size_t)planned->replicates,
+        .class_names = model_class_names(subject),
+        .minimise = planned->minimise,
+        .timesteps = model_timesteps(subject),
+        .noise = is_program ? "external" : noise_names[job->trials.noise],
+        .noise_scale = is_program ? 0 : job->trials.scale,
+        .search_noise = is_program ? "external" : noise_names[search->noise.noise],
+        .search_noise_scale = search->noise.scale,
+        .recheck_presentations = search->recheck.candidates > 0 ? search->recheck.presentations : 0,
+        .mean = model_mean(subject),
+        .std = model_std(subject),
+        .latent_points = latent->n_points,
+        .latent_kind = latent->kind == LATENT_GRID ? "grid" : "codebook"};
     TRY(describe_settings(gathering, &job->methods[planned->method], &group->settings, error));
     return describe_latent(gathering, latent, &group->how_to_read, error);
 }
@@ -207,8 +207,8 @@ static enum status describe_weights(struct gathering *gathering, size_t *n, stru
     TRY(MEMORY_ALLOCATE(gathering->weights, *n, error));
     struct results_weight *next = gathering->weights;
     for (int i = 0; i < job->n_subjects; i++, next += 2)
-        describe_model(job->subjects[i].name, job->subjects[i].model, gathering->plan->subjects[i].model,
-                       next);
+        describe_model(job->subjects[i].name, subject_source(&job->subjects[i]),
+                       gathering->plan->subjects[i].model, next);
     for (int i = 0; i < job->n_generators; i++, next += 2)
         describe_model(job->generators[i].name, job->generators[i].model, gathering->plan->generators[i],
                        next);
@@ -298,7 +298,7 @@ static enum status check_complete(const struct gathering *gathering, bool partia
         "%s: %lld of %lld runs are missing (the first: %s, shard %lld); finish them with `meicensus run`, or "
         "gather what is there with --partial",
         gathering->folder, (long long)n_missing, (long long)plan->n_runs, name,
-        (long long)plan_shard_of(plan, first));
+        (long long)(first % plan->job->shards));
 }
 
 static enum status read_facts(struct gathering *gathering, bool takes_lock, struct error *error)
@@ -314,6 +314,7 @@ static enum status prepare(struct gathering *gathering, bool partial, struct err
     struct folder_facts now;
     TRY(job_read_text(gathering->facts.job, "run.json", &gathering->job, error));
     TRY(folder_first_budgets(&gathering->facts, gathering->job, error));
+    TRY(folder_facts_describe(&gathering->facts, gathering->job, error));
     TRY(backend_open(gathering->job->kernels, &gathering->backend, error));
     TRY(plan_make(gathering->job, &gathering->backend, &gathering->plan, error));
     enum status status = folder_facts_make(gathering->plan, &now, error);

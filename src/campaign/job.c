@@ -69,6 +69,25 @@ static const struct key subject_keys[] = {
         "go into the results"),
     {0}};
 
+struct program_settings {
+    const char *command;
+    double timeout;
+    long long restarts;
+};
+
+#define PROGRAM_KEY(name, type, low, high, fallback, unit, choices, text)                                    \
+    {                                                                                                        \
+#name, type, offsetof(struct program_settings, name), low, high, fallback, unit, choices, text       \
+    }
+
+static const struct key program_keys[] = {
+    PROGRAM_KEY(command, KEY_TEXT, 0, 0, NULL, "", NULL,
+                "a program that answers for the network, as the shell takes it; started once a rank"),
+    PROGRAM_KEY(timeout, KEY_REAL, 0.01, 1e6, "60", "s", NULL, "for an answer, and for its start"),
+    PROGRAM_KEY(restarts, KEY_INTEGER, 0, 1000, "3", "1", NULL,
+                "of the program for one answer, where it dies or is too slow; then the run has failed"),
+    {0}};
+
 static const struct key generator_keys[] = {
     {"model", KEY_TEXT, offsetof(struct job_generator, model), 0, 0, NULL, "", NULL, "model file"}, {0}};
 
@@ -132,10 +151,6 @@ static const struct key search_keys[] = {
                "take only so many of the selected units of each layer, evenly spread; 0: all"),
     SEARCH_KEY(budget, KEY_INTEGER, 1, 1000000000, NULL, "queries", NULL, "images a search may show"),
     SEARCH_KEY(replicates, KEY_INTEGER, 1, 100000, "1", "1", NULL, "independent searches of each unit"),
-    SEARCH_KEY(
-        distinct, KEY_REAL, 0, 1e6, "0", "1", NULL,
-        "weight w: replicate r looks for activation - w * closeness to the MEIs of replicates 0..r-1 of its "
-        "unit (correlation of images, 0 to 1), one after the other; 0: replicates are independent"),
     SEARCH_KEY(minimise, KEY_BOOLEAN, 0, 0, "false", "", NULL,
                "find the most inhibiting image instead; without 'start' it begins at the unit's best natural "
                "image, where the subject has 'natural' and the generator an encoder"),
@@ -220,10 +235,29 @@ static enum status check_section(const struct job *job, const struct node *node,
     return STATUS_OK;
 }
 
+/** A subject that is a program says itself what a model file would say. */
+static enum status read_program(const struct node *node, const char *name, struct job_subject *subject,
+                                struct error *error)
+{
+    struct program_settings settings;
+    for (const struct key *key = subject_keys; key->name != NULL; key++)
+        if (node_find(node, key->name) != NULL)
+            return node_error(node_find(node, key->name), error,
+                              "subject '%s': '%s' is for model files, 'command' for programs; only one of "
+                              "them can be meant",
+                              name, key->name);
+    TRY(keys_read(program_keys, node, name, &settings, error));
+    *subject = (struct job_subject){.name = name,
+                                    .program = {settings.command, settings.timeout, (int)settings.restarts}};
+    return STATUS_OK;
+}
+
 static enum status read_subject(const struct node *node, const char *name, struct job_subject *subject,
                                 struct error *error)
 {
     struct subject_settings settings;
+    if (node->kind == NODE_MAPPING && node_find(node, "command") != NULL)
+        return read_program(node, name, subject, error);
     TRY(keys_read(subject_keys, node, name, &settings, error));
     *subject = (struct job_subject){.name = name,
                                     .model = settings.model,
@@ -464,6 +498,8 @@ void job_free(struct job *job)
         return;
     for (int i = 0; i < job->n_methods; i++)
         free(job->methods[i].settings);
+    for (int i = 0; i < job->n_subjects; i++)
+        free(job->subjects[i].description);
     free(job->subjects);
     free(job->generators);
     free(job->methods);
@@ -505,26 +541,42 @@ static void echo_top(const struct job *job, bool all, FILE *out)
     keys_echo(keys, &settings, 0, out);
 }
 
-static void echo_subjects(const struct job *job, FILE *out)
+/** How patient we are with a program changes no result. */
+static void echo_program(const struct job_subject *subject, bool all, FILE *out)
+{
+    const struct program_settings settings = {subject->program.command, subject->program.timeout,
+                                              subject->program.restarts};
+    const struct key command_only[] = {program_keys[0], {0}};
+    keys_echo(all ? program_keys : command_only, &settings, 4, out);
+}
+
+static void echo_model(const struct job_subject *subject, FILE *out)
+{
+    const struct subject_settings settings = {.model = subject->model,
+                                              .tensors = subject->tensors,
+                                              .neuron = subject->neuron,
+                                              .natural = subject->natural};
+    keys_echo(subject_keys, &settings, 4, out);
+    if (subject->timesteps > 0)
+        fprintf(out, "    timesteps: %lld\n", subject->timesteps);
+}
+
+static void echo_subjects(const struct job *job, bool all, FILE *out)
 {
     fprintf(out, "subjects:\n");
     for (int i = 0; i < job->n_subjects; i++) {
-        const struct job_subject *subject = &job->subjects[i];
-        const struct subject_settings settings = {.model = subject->model,
-                                                  .tensors = subject->tensors,
-                                                  .neuron = subject->neuron,
-                                                  .natural = subject->natural};
-        fprintf(out, "  %s:\n", subject->name);
-        keys_echo(subject_keys, &settings, 4, out);
-        if (subject->timesteps > 0)
-            fprintf(out, "    timesteps: %lld\n", subject->timesteps);
+        fprintf(out, "  %s:\n", job->subjects[i].name);
+        if (job->subjects[i].program.command != NULL)
+            echo_program(&job->subjects[i], all, out);
+        else
+            echo_model(&job->subjects[i], out);
     }
 }
 
 void job_echo(const struct job *job, bool all, FILE *out)
 {
     echo_top(job, all, out);
-    echo_subjects(job, out);
+    echo_subjects(job, all, out);
     fprintf(out, "generators:\n");
     for (int i = 0; i < job->n_generators; i++) {
         fprintf(out, "  %s:\n", job->generators[i].name);
@@ -557,6 +609,22 @@ static void document_methods(FILE *out)
         fprintf(out, method->keys[0].name == NULL ? "  %s: {}\n" : "  %s:\n", method->name);
         keys_document(method->keys, 4, out);
     }
+}
+
+/** Commented out: a job needs no program. */
+static void document_programs(FILE *out)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+    fprintf(out, "\n  # a program in place of a model file (README.md, Any black box):\n  # laboratory:\n");
+    if (stream == NULL)
+        return;
+    keys_document(program_keys, 2, stream);
+    fclose(stream);
+    for (const char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        fprintf(out, "  # %s\n", line);
+    free(text);
 }
 
 static void document_noises(FILE *out)
@@ -596,6 +664,7 @@ void job_document(FILE *out)
     keys_document(top, 0, out);
     fprintf(out, "\nsubjects:\n  spiking_resnet18:\n");
     keys_document(subject_keys, 4, out);
+    document_programs(out);
     fprintf(out, "\ngenerators:\n  vq_vae:\n");
     keys_document(generator_keys, 4, out);
     document_methods(out);

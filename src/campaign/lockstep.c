@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answers.h"
 #include "clock.h"
-#include "closeness.h"
 #include "hash.h"
 #include "memory.h"
 #include "run_record.h"
@@ -28,12 +28,10 @@ struct active_run {
     int32_t *codes; /**< [n_codes][d] */
     float *scores;  /**< [budget]: every query so far */
     struct seen_codes *seen;
+    struct answers answers; /**< of a subject that is a program */
     struct replay replay;
     struct run_outcome outcome;
     void *record;
-    struct active_run *before; /* the replicate that it has to be unlike; NULL: none */
-    float *mei;                /* image of the winner, for the replicates that follow; NULL: there is none */
-    bool is_settled;           /* its winner is named */
     bool finished, is_refuted; /* is_refuted: its codes do not repeat those of the replay */
     int64_t n_told;
     uint64_t told_hash; /**< of the codes of the n_told queries */
@@ -82,7 +80,7 @@ static enum status start_search(const struct lockstep *lockstep, struct active_r
 static void fail_run(const struct lockstep *lockstep, struct active_run *active, const char *message)
 {
     run_record_failed(&lockstep->group->layout, active->run->key, message, active->record);
-    active->finished = active->is_settled = true;
+    active->finished = true;
 }
 
 static enum status start_run(const struct lockstep *lockstep, struct active_run *active, int64_t run_index,
@@ -102,6 +100,8 @@ static enum status start_run(const struct lockstep *lockstep, struct active_run 
     TRY(MEMORY_ALLOCATE(active->scores, (size_t)sizes->budget, error));
     TRY(memory_allocate(&active->record, 1, lockstep->group->layout.n_bytes, "record", error));
     TRY(seen_codes_create(&active->seen, error));
+    if (evaluator_asks_program(lockstep->evaluator))
+        TRY(answers_create(most, sizeof *active->codes * (size_t)sizes->dimensions, &active->answers, error));
     TRY(MEMORY_ALLOCATE(active->outcome.best_code, (size_t)sizes->dimensions, error));
     TRY(MEMORY_ALLOCATE(active->outcome.candidate_means, (size_t)sizes->candidates, error));
     TRY(candidates_prepare(&active->outcome.candidates, (int)sizes->candidates, (size_t)sizes->dimensions,
@@ -142,7 +142,8 @@ static void make_images(const struct lockstep *lockstep, struct active_run *acti
 /** Does the subject answer otherwise each time? */
 static bool is_noisy(const struct lockstep *lockstep)
 {
-    return lockstep->settings->noise.noise != NOISE_NONE;
+    const struct model *subject = lockstep->plan->subjects[lockstep->group->subject].model;
+    return lockstep->settings->noise.noise != NOISE_NONE || !model_is_deterministic(subject);
 }
 
 static uint64_t noise_key(const struct active_run *active, const char *purpose)
@@ -150,43 +151,13 @@ static uint64_t noise_key(const struct active_run *active, const char *purpose)
     return hash_continue(active->run->key, purpose, strlen(purpose));
 }
 
-static size_t image_values(const struct lockstep *lockstep)
-{
-    const struct record_sizes *sizes = &lockstep->group->layout.sizes;
-    return (size_t)(sizes->channels * sizes->height * sizes->width);
-}
-
-/** The largest to an MEI of the replicates before. */
-static double closeness_before(const struct lockstep *lockstep, const struct active_run *active,
-                               const float *image)
-{
-    double closeness = 0;
-    for (const struct active_run *other = active->before; other != NULL; other = other->before)
-        if (other->mei != NULL)
-            closeness = fmax(closeness, image_closeness(image_values(lockstep), image, other->mei));
-    return closeness;
-}
-
-/** What is to be made large, or small when minimising: the activation, and to be unlike the MEIs before. */
-static float penalise(const struct lockstep *lockstep, const struct active_run *active, const float *image,
-                      float activation)
-{
-    const double weight =
-        lockstep->group->minimise ? -lockstep->settings->distinct : lockstep->settings->distinct;
-    return active->before == NULL
-               ? activation
-               : (float)((double)activation - weight * closeness_before(lockstep, active, image));
-}
-
 static float show(const struct lockstep *lockstep, const struct active_run *active, const int32_t *code)
 {
     const float *image = evaluator_image(lockstep->evaluator, code);
-    const float activation =
-        is_noisy(lockstep)
-            ? evaluator_noisy_activation(lockstep->evaluator, active->unit, &lockstep->settings->noise,
-                                         noise_key(active, query_noise), active->outcome.queries, image)
-            : evaluator_activation(lockstep->evaluator, active->unit, image);
-    return penalise(lockstep, active, image, activation);
+    return is_noisy(lockstep)
+               ? evaluator_noisy_activation(lockstep->evaluator, active->unit, &lockstep->settings->noise,
+                                            noise_key(active, query_noise), active->outcome.queries, image)
+               : evaluator_activation(lockstep->evaluator, active->unit, image);
 }
 
 /** Score of code `i` of an ask: from the replay, from an equal code earlier in the run, or shown to the
@@ -202,6 +173,8 @@ static float score_code(const struct lockstep *lockstep, struct active_run *acti
     outcome->evaluations++;
     if (outcome->queries < active->replay.n_scores) {
         score = active->replay.scores[outcome->queries];
+    } else if (evaluator_asks_program(lockstep->evaluator)) {
+        score = active->answers.scores[i];
     } else {
         if (!evaluator_has_image(lockstep->evaluator, code))
             make_images(lockstep, active, i);
@@ -338,11 +311,42 @@ static enum status start_anew(const struct lockstep *lockstep, struct active_run
     return start_search(lockstep, active, error);
 }
 
-/** One ask and tell of one run. A batch that was left on the way is forgotten: it is asked again later. */
+/** A program is asked for a whole batch at once, without what the replay has and what the budget cuts. */
+static enum status ask_program(const struct lockstep *lockstep, struct active_run *active,
+                               struct error *error)
+{
+    const int64_t queries = active->outcome.queries, left = lockstep->group->layout.sizes.budget - queries,
+                  replayed = active->replay.n_scores > queries ? active->replay.n_scores - queries : 0;
+    const struct child_watch watch = {lockstep->watch == NULL ? NULL : lockstep->watch->should_stop,
+                                      lockstep->watch == NULL ? NULL : lockstep->watch->context};
+    return answers_get(&active->answers, lockstep->evaluator, active->unit, active->codes, (int)replayed,
+                       (int)(left < active->n_codes ? left : active->n_codes),
+                       is_noisy(lockstep) ? NULL : active->seen, &watch, error);
+}
+
+/** Faults of a program are the run's; one that was left while it thought is asked again later. */
+static enum status judge(const struct lockstep *lockstep, struct active_run *active, enum status status,
+                         const struct error *fault, struct error *error)
+{
+    if (status == STATUS_BAD_INPUT || status == STATUS_IO)
+        fail_run(lockstep, active, fault->message);
+    else if (status != STATUS_STOPPED && status != STATUS_OK)
+        *error = *fault;
+    return active->finished || status == STATUS_STOPPED ? STATUS_OK : status;
+}
+
+/** One ask and tell of one run. A batch that was left on the way is forgotten: it is asked again later.
+ */
 static enum status advance(const struct lockstep *lockstep, struct active_run *active, struct error *error)
 {
     const int64_t before = active->outcome.queries;
     next_codes(lockstep, active);
+    if (evaluator_asks_program(lockstep->evaluator)) {
+        struct error fault = {0};
+        const enum status status = ask_program(lockstep, active, &fault);
+        if (status != STATUS_OK)
+            return judge(lockstep, active, status, &fault, error);
+    }
     score_batch(lockstep, active);
     if (active->is_refuted)
         return start_anew(lockstep, active, error);
@@ -352,75 +356,9 @@ static enum status advance(const struct lockstep *lockstep, struct active_run *a
     return STATUS_OK;
 }
 
-/* ---- the winner ---- */
-
-/** Present a candidate again and again. false: the watch wants to leave. */
-static bool present_again(const struct lockstep *lockstep, struct active_run *active, int candidate)
-{
-    const int64_t n = lockstep->settings->recheck.presentations;
-    const float *image =
-        evaluator_image(lockstep->evaluator, active->outcome.candidates.items[candidate].code);
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (should_stop(lockstep))
-            return false;
-        const float activation =
-            evaluator_noisy_activation(lockstep->evaluator, active->unit, &lockstep->settings->noise,
-                                       noise_key(active, recheck_noise), candidate * n + i, image);
-        sum += (double)penalise(lockstep, active, image, activation);
-    }
-    active->outcome.candidate_means[candidate] = (float)(sum / (double)n);
-    return true;
-}
-
-/** The candidate with the best mean becomes the winner; of equal ones that with the better single score. */
-static bool recheck(const struct lockstep *lockstep, struct active_run *active)
-{
-    struct run_outcome *outcome = &active->outcome;
-    const struct candidates *candidates = &outcome->candidates;
-    for (int i = 0; i < candidates->n; i++) {
-        if (!present_again(lockstep, active, i))
-            return false;
-        if (i == 0 || is_better(lockstep->group, outcome->candidate_means[i],
-                                outcome->candidate_means[outcome->recommended]))
-            outcome->recommended = i;
-    }
-    if (candidates->n == 0)
-        return true;
-    const struct candidate *winner = &candidates->items[outcome->recommended];
-    outcome->best_query = winner->query;
-    outcome->activation_searched = winner->score;
-    memcpy(outcome->best_code, winner->code, sizeof *winner->code * candidates->n_dimensions);
-    return true;
-}
-
-/** Name the winner, and keep its image for the replicates that follow; not if the watch wants to leave. */
-static enum status settle(const struct lockstep *lockstep, struct active_run *active, struct error *error)
-{
-    const size_t n = image_values(lockstep);
-    if (active->is_settled || !recheck(lockstep, active))
-        return STATUS_OK;
-    if (lockstep->group->is_chained && active->outcome.best_query > 0) {
-        TRY(MEMORY_ALLOCATE(active->mei, n, error));
-        memcpy(active->mei, evaluator_image(lockstep->evaluator, active->outcome.best_code),
-               n * sizeof *active->mei);
-        active->outcome.closeness = (float)closeness_before(lockstep, active, active->mei);
-    }
-    active->is_settled = true;
-    return STATUS_OK;
-}
-
-/* ---- all runs ---- */
-
 static bool is_searching(const struct active_run *active)
 {
     return !active->finished && active->outcome.stop_reason == STOP_NONE;
-}
-
-/** A replicate that has to be unlike others waits until they are settled. */
-static bool may_advance(const struct active_run *active)
-{
-    return is_searching(active) && (active->before == NULL || active->before->is_settled);
 }
 
 /** Search until every run has stopped, or somebody wants to leave. */
@@ -430,15 +368,60 @@ static enum status search_all(struct lockstep *lockstep, struct error *error)
     while (searching && !should_stop(lockstep)) {
         searching = false;
         for (int i = 0; i < lockstep->n_runs; i++) {
-            struct active_run *active = &lockstep->runs[i];
-            if (!may_advance(active))
+            if (!is_searching(&lockstep->runs[i]))
                 continue;
-            TRY(advance(lockstep, active, error));
-            if (lockstep->group->is_chained && !is_searching(active))
-                TRY(settle(lockstep, active, error));
+            TRY(advance(lockstep, &lockstep->runs[i], error));
             searching = true;
         }
     }
+    return STATUS_OK;
+}
+
+/* ---- the winner ---- */
+
+/** Present a candidate again and again. STATUS_STOPPED: the watch wants to leave. */
+static enum status present_again(const struct lockstep *lockstep, struct active_run *active, int candidate,
+                                 struct error *error)
+{
+    const int64_t n = lockstep->settings->recheck.presentations;
+    const int32_t *code = active->outcome.candidates.items[candidate].code;
+    const struct child_watch watch = {lockstep->watch == NULL ? NULL : lockstep->watch->should_stop,
+                                      lockstep->watch == NULL ? NULL : lockstep->watch->context};
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const float *image = evaluator_image(lockstep->evaluator, code);
+        float activation;
+        if (should_stop(lockstep))
+            return error_set(error, STATUS_STOPPED, "stopped");
+        if (evaluator_asks_program(lockstep->evaluator))
+            TRY(evaluator_ask_image(lockstep->evaluator, active->unit, image, 1, &watch, &activation, error));
+        else
+            activation =
+                evaluator_noisy_activation(lockstep->evaluator, active->unit, &lockstep->settings->noise,
+                                           noise_key(active, recheck_noise), candidate * n + i, image);
+        sum += (double)activation;
+    }
+    active->outcome.candidate_means[candidate] = (float)(sum / (double)n);
+    return STATUS_OK;
+}
+
+/** The candidate with the best mean becomes the winner; of equal ones that with the better single score. */
+static enum status recheck(const struct lockstep *lockstep, struct active_run *active, struct error *error)
+{
+    struct run_outcome *outcome = &active->outcome;
+    const struct candidates *candidates = &outcome->candidates;
+    for (int i = 0; i < candidates->n; i++) {
+        TRY(present_again(lockstep, active, i, error));
+        if (i == 0 || is_better(lockstep->group, outcome->candidate_means[i],
+                                outcome->candidate_means[outcome->recommended]))
+            outcome->recommended = i;
+    }
+    if (candidates->n == 0)
+        return STATUS_OK;
+    const struct candidate *winner = &candidates->items[outcome->recommended];
+    outcome->best_query = winner->query;
+    outcome->activation_searched = winner->score;
+    memcpy(outcome->best_code, winner->code, sizeof *winner->code * candidates->n_dimensions);
     return STATUS_OK;
 }
 
@@ -457,14 +440,13 @@ static enum status finish_all(struct lockstep *lockstep, struct error *error)
             continue;
         }
         active->outcome.seconds_search = seconds_search;
-        TRY(settle(lockstep, active, error));
-        if (!active->is_settled)
-            continue;
-        if (active->before != NULL)
-            active->outcome.any_activity =
-                active->outcome.any_activity || active->before->outcome.any_activity;
-        TRY(run_record_fill(lockstep->plan, lockstep->evaluator, active->run, &active->outcome,
-                            active->scores, lockstep->watch, active->record, &active->finished, error));
+        struct error fault = {0};
+        enum status status = recheck(lockstep, active, &fault);
+        if (status == STATUS_OK)
+            status =
+                run_record_fill(lockstep->plan, lockstep->evaluator, active->run, &active->outcome,
+                                active->scores, lockstep->watch, active->record, &active->finished, &fault);
+        TRY(judge(lockstep, active, status, &fault, error));
     }
     return STATUS_OK;
 }
@@ -473,11 +455,8 @@ static enum status do_runs(struct lockstep *lockstep, const int64_t *runs, const
                            struct error *error)
 {
     TRY(MEMORY_ALLOCATE(lockstep->runs, (size_t)lockstep->n_runs, error));
-    for (int i = 0; i < lockstep->n_runs; i++) {
-        if (i > 0 && plan_run_follows(lockstep->plan, runs[i]))
-            lockstep->runs[i].before = &lockstep->runs[i - 1];
+    for (int i = 0; i < lockstep->n_runs; i++)
         TRY(start_run(lockstep, &lockstep->runs[i], runs[i], &replays[i], error));
-    }
     TRY(search_all(lockstep, error));
     return finish_all(lockstep, error);
 }
@@ -522,12 +501,12 @@ void lockstep_free(struct lockstep *lockstep)
         if (active->search != NULL)
             active->method->destroy(active->search);
         seen_codes_free(active->seen);
+        answers_free(&active->answers);
         free(active->codes);
         free(active->scores);
         free(active->record);
         free(active->outcome.best_code);
         free(active->outcome.candidate_means);
-        free(active->mei);
         candidates_release(&active->outcome.candidates);
     }
     free(lockstep->runs);

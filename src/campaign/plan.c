@@ -11,8 +11,6 @@
 #include "trials.h"
 #include "units.h"
 
-enum { LONGEST_CHAIN = 4096 }; /* as many runs as a batch may have */
-
 /** One (group, unit) that an entry of `searches` asks for. */
 struct wish {
     int group;
@@ -59,21 +57,39 @@ static enum status choose(const struct node *node, const char *what, const void 
 
 /* ---- models ---- */
 
+static enum status load_subject(const struct job *job, const struct job_subject *named,
+                                const struct backend *backend, struct plan_subject *subject,
+                                struct error *error)
+{
+    const struct model_overrides overrides = {
+        .timesteps = (int)named->timesteps, .tensors = named->tensors, .neuron = named->neuron};
+    TRY(model_load(named->model, &overrides, backend->kernels, &subject->model, error));
+    if (model_role(subject->model) != MODEL_SUBJECT)
+        return error_set(error, STATUS_BAD_INPUT, "%s: subject '%s': %s is no 'role: subject'", job->path,
+                         named->name, named->model);
+    return STATUS_OK;
+}
+
+/** A program whose description is known need not run. */
+static enum status meet_program(const struct job_subject *named, struct plan_subject *subject,
+                                struct error *error)
+{
+    if (named->description == NULL)
+        TRY(external_open_subject(&named->program, &subject->program, error));
+    return model_from_description(named->description != NULL ? named->description
+                                                             : external_description(subject->program),
+                                  named->program.command, &subject->model, error);
+}
+
 static enum status load_models(struct plan *plan, const struct backend *backend, struct error *error)
 {
     const struct job *job = plan->job;
     TRY(MEMORY_ALLOCATE(plan->subjects, (size_t)job->n_subjects, error));
     TRY(MEMORY_ALLOCATE(plan->generators, (size_t)job->n_generators, error));
-    for (int i = 0; i < job->n_subjects; i++) {
-        const struct model_overrides overrides = {.timesteps = (int)job->subjects[i].timesteps,
-                                                  .tensors = job->subjects[i].tensors,
-                                                  .neuron = job->subjects[i].neuron};
-        TRY(model_load(job->subjects[i].model, &overrides, backend->kernels, &plan->subjects[i].model,
-                       error));
-        if (model_role(plan->subjects[i].model) != MODEL_SUBJECT)
-            return error_set(error, STATUS_BAD_INPUT, "%s: subject '%s': %s is no 'role: subject'", job->path,
-                             job->subjects[i].name, job->subjects[i].model);
-    }
+    for (int i = 0; i < job->n_subjects; i++)
+        TRY(job->subjects[i].model == NULL
+                ? meet_program(&job->subjects[i], &plan->subjects[i], error)
+                : load_subject(job, &job->subjects[i], backend, &plan->subjects[i], error));
     for (int i = 0; i < job->n_generators; i++) {
         TRY(model_load(job->generators[i].model, NULL, backend->kernels, &plan->generators[i], error));
         if (model_role(plan->generators[i]) != MODEL_GENERATOR)
@@ -166,6 +182,10 @@ static enum status make_group(struct plan *plan, const struct job_search *search
     const struct latent_space *latent = model_latent(plan->generators[generator]);
     const struct map_shape image = model_input_shape(plan->subjects[subject].model);
     int64_t queries[RECORD_HISTORY_MAX];
+    if (job->subjects[subject].model == NULL && search->noise.noise != NOISE_NONE)
+        return node_error(search->node, error,
+                          "subject '%s' is a program, whose noise is its own: leave 'noise' out",
+                          job->subjects[subject].name);
     TRY(check_image_size(job, plan, subject, generator, error));
     TRY(check_points(job, latent, generator, method, error));
     TRY(check_budget(search, &job->methods[method], latent, error));
@@ -184,11 +204,7 @@ static enum status make_group(struct plan *plan, const struct job_search *search
                                  .method = method,
                                  .search = (int)(search - job->searches),
                                  .minimise = search->minimise,
-                                 .is_chained = search->distinct > 0 && search->replicates > 1,
                                  .replicates = (int)search->replicates};
-    if (group->is_chained && search->replicates > LONGEST_CHAIN)
-        return node_error(search->node, error, "'replicates' is %lld with 'distinct', expected 1 to %d",
-                          search->replicates, LONGEST_CHAIN);
     TRY(start_choose(plan, search, group, error));
     return record_layout_make(&sizes, &group->layout, error);
 }
@@ -211,8 +227,7 @@ static bool agrees(const struct plan_group *group, const struct job_search *firs
            is_same_text(a->codes, b->codes) && a->neighbours == b->neighbours && a->natural == b->natural &&
            first->noise.noise == search->noise.noise && first->noise.scale == search->noise.scale &&
            first->recheck.candidates == search->recheck.candidates &&
-           first->recheck.presentations == search->recheck.presentations &&
-           first->distinct == search->distinct;
+           first->recheck.presentations == search->recheck.presentations;
 }
 
 /** The group of a combination; entries that share one must agree in all but units. */
@@ -228,7 +243,7 @@ static enum status use_group(struct plan *plan, const struct job_search *search,
         return STATUS_OK;
     return node_error(search->node, error,
                       "%s/%s/%s is searched above with another budget, number of replicates, direction, "
-                      "distinctness, start or noise; give the "
+                      "start or noise; give the "
                       "method a second name in 'methods' (name: {method: %s})",
                       plan->job->subjects[subject].name, plan->job->generators[generator].name,
                       plan->job->methods[method].name, plan->job->methods[method].method->name);
@@ -476,10 +491,19 @@ static void free_group(struct plan_group *group)
     free(group->start_rows);
 }
 
+void plan_stop_programs(struct plan *plan)
+{
+    for (int i = 0; plan->subjects != NULL && i < plan->job->n_subjects; i++) {
+        external_close(plan->subjects[i].program);
+        plan->subjects[i].program = NULL;
+    }
+}
+
 void plan_free(struct plan *plan)
 {
     if (plan == NULL)
         return;
+    plan_stop_programs(plan);
     for (int i = 0; plan->subjects != NULL && i < plan->job->n_subjects; i++) {
         model_free(plan->subjects[i].model);
         free(plan->subjects[i].units);
@@ -512,32 +536,10 @@ int64_t plan_find(const struct plan *plan, uint64_t key)
     return -1;
 }
 
-int plan_shard_of(const struct plan *plan, int64_t run)
-{
-    const struct run *r = &plan->runs[run];
-    return (int)((plan->groups[r->group].is_chained ? r->group + r->unit : run) % plan->job->shards);
-}
-
-bool plan_run_follows(const struct plan *plan, int64_t run)
-{
-    return plan->groups[plan->runs[run].group].is_chained && plan->runs[run].replicate > 0;
-}
-
-int plan_batch_capacity(const struct plan *plan)
-{
-    int most = (int)plan->job->batch;
-    for (int i = 0; i < plan->n_groups; i++)
-        if (plan->groups[i].is_chained && plan->groups[i].replicates > most)
-            most = plan->groups[i].replicates;
-    return most;
-}
-
 int64_t plan_shard_runs(const struct plan *plan, int shard)
 {
-    int64_t n = 0;
-    for (int64_t run = 0; run < plan->n_runs; run++)
-        n += plan_shard_of(plan, run) == shard;
-    return n;
+    const int64_t n = plan->job->shards;
+    return plan->n_runs / n + (shard < plan->n_runs % n ? 1 : 0);
 }
 
 void plan_run_name(const struct plan *plan, int64_t index, char name[RUN_NAME_CAPACITY])

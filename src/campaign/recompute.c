@@ -128,6 +128,20 @@ static void print_comparison(const struct comparison *comparison)
            (double)comparison->largest, (double)comparison->largest_spikes, name);
 }
 
+static enum status check_subjects(const struct job *job, const char *path, struct error *error)
+{
+    char program[CHILD_NAME_CAPACITY];
+    for (int i = 0; i < job->n_subjects; i++) {
+        if (job->subjects[i].model != NULL)
+            continue;
+        child_name(job->subjects[i].program.command, program);
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%s: subject '%s' is the program %s, whose answers cannot be computed again", path,
+                         job->subjects[i].name, program);
+    }
+    return STATUS_OK;
+}
+
 enum status campaign_recompute(const char *path, int64_t n_runs, struct error *error)
 {
     char *text = NULL;
@@ -137,6 +151,7 @@ enum status campaign_recompute(const char *path, int64_t n_runs, struct error *e
     enum status status = STATUS_OK;
     TRY_CLEANUP(hdf5_text_read(path, RESULTS_PROVENANCE "/job", &text, error));
     TRY_CLEANUP(job_read_text(text, path, &job, error));
+    TRY_CLEANUP(check_subjects(job, path, error));
     TRY_CLEANUP(backend_open(kernels_reference.name, &backend, error));
     TRY_CLEANUP(plan_make(job, &backend, &comparison.plan, error));
     TRY_CLEANUP(compare_some(&comparison, n_runs, error));

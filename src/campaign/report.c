@@ -16,27 +16,40 @@
 
 /* ---- plan ---- */
 
-/** Seconds of one generated image and of one whole forward pass of the subject, measured here. */
+/** Seconds of one generated image, and of one whole forward pass of the subject or answer of the program,
+ * measured here. */
 struct pair_speed {
     double generator, subject;
 };
 
-static enum status measure_pair(const struct plan *plan, int subject, int generator, struct pair_speed *speed,
-                                struct error *error)
+/** Show an image once. A program is asked for a unit of the group: it may have no class outputs. */
+static enum status show_once(const struct plan *plan, const struct plan_group *group,
+                             struct evaluator *evaluator, const float *image, struct error *error)
+{
+    const struct plan_subject *subject = &plan->subjects[group->subject];
+    const struct unit output = {model_output_layer(subject->model), UNIT_CLASS, 0, -1, -1};
+    float activation;
+    if (evaluator_asks_program(evaluator))
+        return evaluator_ask_image(evaluator, &subject->units[group->units[0]], image, 1, NULL, &activation,
+                                   error);
+    evaluator_activation(evaluator, &output, image);
+    return STATUS_OK;
+}
+
+static enum status measure_pair(const struct plan *plan, const struct plan_group *group,
+                                struct pair_speed *speed, struct error *error)
 {
     struct evaluator *evaluator = NULL;
     int32_t *code = NULL;
-    const struct model *model = plan->subjects[subject].model;
-    const struct unit output = {model_output_layer(model), UNIT_CLASS, 0, -1, -1};
+    const struct model *generator = plan->generators[group->generator];
     enum status status = STATUS_OK;
-    TRY_CLEANUP(evaluator_create(plan, subject, generator, &evaluator, error));
-    TRY_CLEANUP(
-        MEMORY_ALLOCATE(code, (size_t)model_latent(plan->generators[generator])->n_dimensions, error));
+    TRY_CLEANUP(evaluator_create(plan, group->subject, group->generator, &evaluator, error));
+    TRY_CLEANUP(MEMORY_ALLOCATE(code, (size_t)model_latent(generator)->n_dimensions, error));
     for (int round = 0; round < 3; round++) { /* the first warms up; the last counts */
         const double start = clock_seconds();
         const float *image = evaluator_image(evaluator, code);
         const double made = clock_seconds();
-        evaluator_activation(evaluator, &output, image);
+        TRY_CLEANUP(show_once(plan, group, evaluator, image, error));
         *speed = (struct pair_speed){made - start, clock_seconds() - made};
     }
 cleanup:
@@ -57,8 +70,10 @@ static void add_run(const struct plan *plan, const struct run *run, const struct
     const struct plan_group *group = &plan->groups[run->group];
     const struct plan_subject *subject = &plan->subjects[group->subject];
     const int layer = subject->units[run->unit].layer;
-    const double share = model_layer_cost(subject->model, layer) /
-                         model_layer_cost(subject->model, model_output_layer(subject->model));
+    const double share = model_description(subject->model) != NULL
+                             ? 1
+                             : model_layer_cost(subject->model, layer) /
+                                   model_layer_cost(subject->model, model_output_layer(subject->model));
     const double queries = (double)group->layout.sizes.budget;
     const struct job_search *search = &plan->job->searches[group->search];
     const double rechecks = (double)(search->recheck.candidates * search->recheck.presentations);
@@ -105,7 +120,7 @@ static void print_groups(const struct plan *plan)
 static enum status measure_groups(const struct plan *plan, struct pair_speed *speeds, struct error *error)
 {
     for (int i = 0; i < plan->n_groups; i++)
-        TRY(measure_pair(plan, plan->groups[i].subject, plan->groups[i].generator, &speeds[i], error));
+        TRY(measure_pair(plan, &plan->groups[i], &speeds[i], error));
     return STATUS_OK;
 }
 
@@ -119,7 +134,7 @@ static enum status print_plan(const struct plan *plan, struct error *error)
     TRY_CLEANUP(measure_groups(plan, speeds, error));
     print_groups(plan);
     for (int64_t r = 0; r < plan->n_runs; r++) {
-        add_run(plan, &plan->runs[r], &speeds[plan->runs[r].group], &shards[plan_shard_of(plan, r)]);
+        add_run(plan, &plan->runs[r], &speeds[plan->runs[r].group], &shards[r % plan->job->shards]);
         add_run(plan, &plan->runs[r], &speeds[plan->runs[r].group], &total);
     }
     printf("estimated for one worker on this machine, from one measured query of each group; at most, as "
@@ -157,11 +172,9 @@ enum status campaign_print_plan(const struct job *job, struct error *error)
 static void print_shard(const struct plan *plan, const struct ledger *ledger, int shard)
 {
     int64_t finished = 0, failed = 0, silent = 0, under_way = 0;
-    for (int64_t r = 0; r < plan->n_runs; r++) {
+    for (int64_t r = shard; r < plan->n_runs; r += plan->job->shards) {
         const struct ledger_entry *entry = &ledger->entries[r];
         const struct record_layout *layout = &plan->groups[plan->runs[r].group].layout;
-        if (plan_shard_of(plan, r) != shard)
-            continue;
         under_way += entry->record == NULL && entry->scores != NULL;
         if (entry->record == NULL)
             continue;
@@ -182,6 +195,7 @@ static enum status print_status(const char *folder, const struct folder_facts *f
     struct ledger ledger = {0};
     enum status status = STATUS_OK;
     TRY_CLEANUP(job_read_text(facts->job, "run.json", &job, error));
+    TRY_CLEANUP(folder_facts_describe(facts, job, error));
     TRY_CLEANUP(backend_open(job->kernels, &backend, error));
     TRY_CLEANUP(plan_make(job, &backend, &plan, error));
     TRY_CLEANUP(ledger_open(plan, folder, -1, facts, &ledger, error));

@@ -89,7 +89,7 @@ static void watcher_count(void *context, int64_t n_queries)
 static enum status serve_batches(const struct execution *execution, struct worker *worker,
                                  struct error *error)
 {
-    const int capacity = plan_batch_capacity(execution->plan);
+    const int capacity = (int)execution->job->batch;
     int64_t *runs = NULL;
     struct replay *replays = NULL;
     enum status status = STATUS_OK;
@@ -134,7 +134,7 @@ static enum status work_alone(const struct execution *execution, struct worker *
                               struct dispatch *dispatch, const struct ledger *ledger,
                               struct progress *progress, enum ending *ending, struct error *error)
 {
-    const size_t capacity = (size_t)plan_batch_capacity(execution->plan);
+    const size_t capacity = (size_t)execution->job->batch;
     int64_t *runs = NULL;
     struct replay *replays = NULL;
     enum status status = STATUS_OK;
@@ -164,10 +164,10 @@ cleanup:
 static void count_before(const struct plan *plan, int shard, const struct ledger *ledger,
                          struct progress *progress)
 {
-    for (int64_t r = 0; r < plan->n_runs; r++) {
+    for (int64_t r = shard; r < plan->n_runs; r += plan->job->shards) {
         const void *record = ledger->entries[r].record;
         const struct record_layout *layout = &plan->groups[plan->runs[r].group].layout;
-        if (plan_shard_of(plan, r) != shard || !ledger_is_done(plan, ledger, r))
+        if (record == NULL)
             continue;
         progress->n_finished++;
         progress->n_failed += *(const uint8_t *)record_at_const(layout, record, FIELD_STATUS) == RUN_FAILED;
@@ -302,6 +302,8 @@ enum status campaign_run(const struct run_options *options, struct error *error)
     status = ranks_agree(&execution.ranks, status, error);
     if (status == STATUS_OK)
         status = ranks_agree(&execution.ranks, compare_ranks(&execution, error), error);
+    if (status == STATUS_OK && execution.ranks.rank == 0 && execution.ranks.n_ranks > 1)
+        plan_stop_programs(execution.plan); /* a master shows no images */
     if (status == STATUS_OK)
         status = run_shard(&execution, error);
     folder_facts_free(&execution.facts);

@@ -48,7 +48,6 @@ static void put_summary(const struct draft *draft, const struct run_outcome *out
     put_uint8(draft, FIELD_SILENT, !outcome->any_activity);
     put_uint8(draft, FIELD_SATURATED, spiking && outcome->activation_searched == 1.0f);
     put_float(draft, FIELD_ACTIVATION_SEARCHED, outcome->activation_searched);
-    put_float(draft, FIELD_CLOSENESS, outcome->closeness);
     put_int64(draft, FIELD_QUERIES, outcome->queries);
     put_int64(draft, FIELD_START_QUERIES, outcome->start_queries);
     put_int64(draft, FIELD_EVALUATIONS, outcome->evaluations);
@@ -151,6 +150,30 @@ static bool put_trials(const struct draft *draft, const struct plan *plan, const
     return true;
 }
 
+/** What a program says to its MEI, shown once and once more for every trial; its noise is its own, and it
+ * tells no class probabilities. */
+static enum status put_answers(const struct draft *draft, struct evaluator *evaluator,
+                               const struct unit *unit, const float *image,
+                               const struct lockstep_watch *watch, struct error *error)
+{
+    enum { SHOWN_AT_ONCE = 64 };
+    const struct child_watch waiting = {watch == NULL ? NULL : watch->should_stop,
+                                        watch == NULL ? NULL : watch->context};
+    const int64_t n_trials = draft->layout->sizes.trials;
+    float *activation = record_at(draft->layout, draft->record, FIELD_TRIAL_ACTIVATION);
+    float *entropy = record_at(draft->layout, draft->record, FIELD_TRIAL_ENTROPY);
+    TRY(evaluator_ask_image(evaluator, unit, image, 1, &waiting,
+                            record_at(draft->layout, draft->record, FIELD_ACTIVATION), error));
+    for (int64_t trial = 0; trial < n_trials; trial += SHOWN_AT_ONCE) {
+        const int64_t left = n_trials - trial;
+        TRY(evaluator_ask_image(evaluator, unit, image, (int)(left < SHOWN_AT_ONCE ? left : SHOWN_AT_ONCE),
+                                &waiting, activation + trial, error));
+    }
+    for (int64_t trial = 0; trial < n_trials; trial++)
+        entropy[trial] = NAN;
+    return STATUS_OK;
+}
+
 enum status run_record_fill(const struct plan *plan, struct evaluator *evaluator, const struct run *run,
                             const struct run_outcome *outcome, const float *scores,
                             const struct lockstep_watch *watch, void *record, bool *finished,
@@ -172,13 +195,15 @@ enum status run_record_fill(const struct plan *plan, struct evaluator *evaluator
     if (group->layout.sizes.candidates > 0)
         put_candidates(&draft, outcome, plan->job->searches[group->search].recheck.presentations);
     put_image(&draft, subject->model, image);
-    put_activation(&draft, subject->model, evaluator_subject(evaluator), unit, image);
-    if (model_layer_is_spiking(subject->model, unit->layer) &&
-        *(const float *)record_at(&group->layout, record, FIELD_ACTIVATION) == 1.0f)
-        put_uint8(&draft, FIELD_SATURATED, 1);
     const double started = clock_seconds();
-    *finished = put_trials(&draft, plan, subject->model, evaluator_subject(evaluator), unit, image, run->key,
-                           scratch, watch);
+    if (evaluator_asks_program(evaluator)) {
+        TRY_CLEANUP(put_answers(&draft, evaluator, unit, image, watch, error));
+        *finished = true;
+    } else {
+        put_activation(&draft, subject->model, evaluator_subject(evaluator), unit, image);
+        *finished = put_trials(&draft, plan, subject->model, evaluator_subject(evaluator), unit, image,
+                               run->key, scratch, watch);
+    }
     put_double(&draft, FIELD_SECONDS_TRIALS, clock_seconds() - started);
 cleanup:
     free(image);

@@ -22,12 +22,12 @@ struct run_outcome {
     struct candidates candidates; /**< as many as the group's sizes say */
     float *candidate_means;       /**< [candidates.n] in the recheck; NULL: there was none */
     int recommended;              /**< candidate; -1 without a recheck */
-    float closeness;              /**< of the MEI to those of earlier replicates */
 };
 
 /**
  * Fill `record` (layout of the run's group) from the outcome and the scores of all queries.
- * *finished stays false when the watch asks to leave before the last trial.
+ * *finished stays false when the watch asks to leave before the last trial; STATUS_STOPPED, where a program
+ * was waited for.
  */
 enum status run_record_fill(const struct plan *plan, struct evaluator *evaluator, const struct run *run,
                             const struct run_outcome *outcome, const float *scores,

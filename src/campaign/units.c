@@ -160,6 +160,8 @@ enum status units_select(const struct job_search *search, const struct model *mo
         const struct offer offer = {output, UNIT_CLASS, model_layer_shape(model, output)};
         if (!all)
             return node_error(layers, error, "'layers' has no meaning for 'unit: class'");
+        if (offer.shape.channels == 0)
+            return node_error(search->node, error, "'%s' has no class outputs", model_name(model));
         return add_offer(search, "class outputs", &offer, list, error);
     }
     if (!all && (layers->kind != NODE_LIST || layers->n_items == 0))

@@ -2,6 +2,7 @@
 #include "external.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,10 @@ static const double end_patience = 2.0;
 
 struct external {
     struct external_settings settings;
+    char name[CHILD_NAME_CAPACITY]; /**< of the program, in messages */
     struct external_frame greeting; /**< what it is told first */
+    char *description;              /**< of a subject, once it is known */
+    char *text;                     /**< the last one that it answered */
     struct child_process *child;    /**< NULL: to be started */
     void *question;                 /**< the frame that is being asked */
     size_t capacity;                /**< bytes of it */
@@ -30,7 +34,8 @@ struct exchange {
     size_t n_bytes;
     enum external_type answer_type;
     uint32_t n_items, n_values; /**< of the answer */
-    float *scores;              /**< [n_items], or NULL: the answer has no payload */
+    float *scores;              /**< [n_items]; NULL: no numbers are expected */
+    bool is_text;               /**< the answer's payload goes to the program's `text` */
     const struct child_watch *watch;
 };
 
@@ -55,26 +60,23 @@ static enum status read_bytes(struct external *external, const struct exchange *
     return child_read(external->child, buffer, n_bytes, &wait, error);
 }
 
-/** A text payload, which the caller frees. */
 static enum status read_text(struct external *external, const struct exchange *exchange,
-                             const struct external_frame *frame, char **text, struct error *error)
+                             const struct external_frame *frame, struct error *error)
 {
     if (frame->n_bytes > LARGEST_TEXT)
-        return error_set(error, STATUS_BAD_INPUT, "`%s` answered with a text of %llu bytes; at most %d",
-                         external->settings.command, (unsigned long long)frame->n_bytes, LARGEST_TEXT);
-    TRY(MEMORY_ALLOCATE(*text, (size_t)frame->n_bytes + 1, error));
-    return read_bytes(external, exchange, *text, (size_t)frame->n_bytes, error);
+        return error_set(error, STATUS_BAD_INPUT, "%s answered with a text of %llu bytes; at most %d",
+                         external->name, (unsigned long long)frame->n_bytes, LARGEST_TEXT);
+    free(external->text);
+    external->text = NULL;
+    TRY(MEMORY_ALLOCATE(external->text, (size_t)frame->n_bytes + 1, error));
+    return read_bytes(external, exchange, external->text, (size_t)frame->n_bytes, error);
 }
 
 static enum status take_refusal(struct external *external, const struct exchange *exchange,
                                 const struct external_frame *frame, struct error *error)
 {
-    char *text = NULL;
-    enum status status = read_text(external, exchange, frame, &text, error);
-    if (status == STATUS_OK)
-        status = error_set(error, STATUS_BAD_INPUT, "`%s` refused: %s", external->settings.command, text);
-    free(text);
-    return status;
+    TRY(read_text(external, exchange, frame, error));
+    return error_set(error, STATUS_BAD_INPUT, "%s refused: %s", external->name, external->text);
 }
 
 static enum status check_magic(const struct external *external, const struct external_frame *frame,
@@ -83,12 +85,12 @@ static enum status check_magic(const struct external *external, const struct ext
     const unsigned char *magic = (const unsigned char *)frame->magic;
     if (memcmp(magic, EXTERNAL_MAGIC, sizeof frame->magic) != 0)
         return error_set(error, STATUS_BAD_INPUT,
-                         "`%s` answered with no frame: it begins with the bytes %02x %02x %02x %02x, not "
+                         "%s answered with no frame: it begins with the bytes %02x %02x %02x %02x, not "
                          "with \"%s\"; nothing but frames may be written to standard output",
-                         external->settings.command, magic[0], magic[1], magic[2], magic[3], EXTERNAL_MAGIC);
+                         external->name, magic[0], magic[1], magic[2], magic[3], EXTERNAL_MAGIC);
     if (frame->version != EXTERNAL_VERSION)
-        return error_set(error, STATUS_BAD_INPUT, "`%s` answered in version %d of frames, expected %d",
-                         external->settings.command, frame->version, EXTERNAL_VERSION);
+        return error_set(error, STATUS_BAD_INPUT, "%s answered in version %d of frames, expected %d",
+                         external->name, frame->version, EXTERNAL_VERSION);
     return STATUS_OK;
 }
 
@@ -97,17 +99,15 @@ static enum status check_counts(const struct external *external, const struct ex
 {
     const uint64_t n_bytes = exchange->scores == NULL ? 0 : sizeof(float) * (uint64_t)exchange->n_items;
     if (frame->type != exchange->answer_type)
-        return error_set(error, STATUS_BAD_INPUT, "`%s` answered with a frame of type %d, expected %d",
-                         external->settings.command, frame->type, exchange->answer_type);
+        return error_set(error, STATUS_BAD_INPUT, "%s answered with a frame of type %d, expected %d",
+                         external->name, frame->type, exchange->answer_type);
     if (frame->n_items != exchange->n_items || frame->n_values != exchange->n_values)
         return error_set(error, STATUS_BAD_INPUT,
-                         "`%s` answered with n_items %u and n_values %u, expected %u and %u",
-                         external->settings.command, frame->n_items, frame->n_values, exchange->n_items,
-                         exchange->n_values);
-    if (frame->n_bytes != n_bytes)
-        return error_set(error, STATUS_BAD_INPUT, "`%s` answered with n_bytes %llu, expected %llu",
-                         external->settings.command, (unsigned long long)frame->n_bytes,
-                         (unsigned long long)n_bytes);
+                         "%s answered with n_items %u and n_values %u, expected %u and %u", external->name,
+                         frame->n_items, frame->n_values, exchange->n_items, exchange->n_values);
+    if (!exchange->is_text && frame->n_bytes != n_bytes)
+        return error_set(error, STATUS_BAD_INPUT, "%s answered with n_bytes %llu, expected %llu",
+                         external->name, (unsigned long long)frame->n_bytes, (unsigned long long)n_bytes);
     return STATUS_OK;
 }
 
@@ -116,9 +116,9 @@ static enum status check_scores(const struct external *external, const struct ex
 {
     for (uint32_t i = 0; exchange->scores != NULL && i < exchange->n_items; i++)
         if (!isfinite(exchange->scores[i]))
-            return error_set(
-                error, STATUS_BAD_INPUT, "`%s` answered with %g as number %u of %u: expected finite numbers",
-                external->settings.command, (double)exchange->scores[i], i + 1, exchange->n_items);
+            return error_set(error, STATUS_BAD_INPUT,
+                             "%s answered with %g as number %u of %u: expected finite numbers",
+                             external->name, (double)exchange->scores[i], i + 1, exchange->n_items);
     return STATUS_OK;
 }
 
@@ -132,26 +132,43 @@ static enum status exchange_frames(struct external *external, const struct excha
     if (frame.type == EXTERNAL_REFUSAL)
         return take_refusal(external, exchange, &frame, error);
     TRY(check_counts(external, exchange, &frame, error));
-    TRY(read_bytes(external, exchange, exchange->scores, (size_t)frame.n_bytes, error));
+    if (exchange->is_text)
+        TRY(read_text(external, exchange, &frame, error));
+    else
+        TRY(read_bytes(external, exchange, exchange->scores, (size_t)frame.n_bytes, error));
     if (child_has_unread(external->child))
-        return error_set(error, STATUS_BAD_INPUT, "`%s` answered before it had read the whole question",
-                         external->settings.command);
+        return error_set(error, STATUS_BAD_INPUT, "%s answered before it had read the whole question",
+                         external->name);
     return check_scores(external, exchange, error);
 }
 
 /* ---- starts, and starts anew ---- */
 
+/** The first description counts: what has been planned with it must stay true. */
+static enum status take_description(struct external *external, struct error *error)
+{
+    if (external->description == NULL)
+        return memory_copy_text(&external->description, external->text, error);
+    return strcmp(external->description, external->text) == 0
+               ? STATUS_OK
+               : error_set(error, STATUS_BAD_INPUT, "%s describes itself otherwise than at its first start",
+                           external->name);
+}
+
 static enum status start(struct external *external, const struct child_watch *watch, struct error *error)
 {
     const struct external_frame *greeting = &external->greeting;
+    const bool is_subject = greeting->type == EXTERNAL_SUBJECT;
     const struct exchange exchange = {.question = greeting,
                                       .n_bytes = sizeof *greeting,
-                                      .answer_type = EXTERNAL_READY,
-                                      .n_items = greeting->n_items,
-                                      .n_values = greeting->n_values,
+                                      .answer_type = is_subject ? EXTERNAL_DESCRIPTION : EXTERNAL_READY,
+                                      .n_items = is_subject ? 1 : greeting->n_items,
+                                      .n_values = is_subject ? 1 : greeting->n_values,
+                                      .is_text = is_subject,
                                       .watch = watch};
     TRY(child_start(external->settings.command, &external->child, error));
-    return exchange_frames(external, &exchange, error);
+    TRY(exchange_frames(external, &exchange, error));
+    return is_subject ? take_description(external, error) : STATUS_OK;
 }
 
 static enum status ask_once(struct external *external, const struct exchange *exchange, struct error *error)
@@ -190,14 +207,16 @@ static enum status ask(struct external *external, const struct exchange *exchang
 
 /* ---- what others see ---- */
 
-enum status external_open_objective(const struct external_settings *settings, int n_dimensions, int n_points,
-                                    struct external **result, struct error *error)
+static enum status open_program(const struct external_settings *settings,
+                                const struct external_frame *greeting, struct external **result,
+                                struct error *error)
 {
     const struct exchange nothing = {0};
     struct external *external = NULL;
     TRY(MEMORY_ALLOCATE(external, 1, error));
     external->settings = *settings;
-    external->greeting = make_frame(EXTERNAL_OBJECTIVE, (uint32_t)n_points, (uint32_t)n_dimensions, 0);
+    child_name(settings->command, external->name);
+    external->greeting = *greeting;
     const enum status status = ask(external, &nothing, error);
     if (status != STATUS_OK) {
         external_close(external);
@@ -205,6 +224,26 @@ enum status external_open_objective(const struct external_settings *settings, in
     }
     *result = external;
     return STATUS_OK;
+}
+
+enum status external_open_objective(const struct external_settings *settings, int n_dimensions, int n_points,
+                                    struct external **external, struct error *error)
+{
+    const struct external_frame greeting =
+        make_frame(EXTERNAL_OBJECTIVE, (uint32_t)n_points, (uint32_t)n_dimensions, 0);
+    return open_program(settings, &greeting, external, error);
+}
+
+enum status external_open_subject(const struct external_settings *settings, struct external **external,
+                                  struct error *error)
+{
+    const struct external_frame greeting = make_frame(EXTERNAL_SUBJECT, 0, 0, 0);
+    return open_program(settings, &greeting, external, error);
+}
+
+const char *external_description(const struct external *external)
+{
+    return external->description;
 }
 
 /** Room for a frame with so much payload; its header is written. */
@@ -240,11 +279,33 @@ enum status external_score_codes(struct external *external, int n_codes, const i
     return ask(external, &exchange, error);
 }
 
+enum status external_show_images(struct external *external, const struct external_show *show,
+                                 const struct child_watch *watch, float *activations, struct error *error)
+{
+    const size_t image_bytes = sizeof *show->images * show->n_values * (size_t)show->n_images;
+    const struct external_frame frame = make_frame(EXTERNAL_IMAGES, (uint32_t)show->n_images,
+                                                   (uint32_t)show->n_values, sizeof show->unit + image_bytes);
+    TRY(prepare_question(external, &frame, error));
+    char *payload = (char *)external->question + sizeof frame;
+    memcpy(payload, &show->unit, sizeof show->unit);
+    memcpy(payload + sizeof show->unit, show->images, image_bytes);
+    const struct exchange exchange = {.question = external->question,
+                                      .n_bytes = sizeof frame + (size_t)frame.n_bytes,
+                                      .answer_type = EXTERNAL_SCORES,
+                                      .n_items = frame.n_items,
+                                      .n_values = 1,
+                                      .scores = activations,
+                                      .watch = watch};
+    return ask(external, &exchange, error);
+}
+
 void external_close(struct external *external)
 {
     if (external == NULL)
         return;
     child_stop(external->child, end_patience);
     free(external->question);
+    free(external->description);
+    free(external->text);
     free(external);
 }

@@ -91,9 +91,8 @@ static enum status read_reals(const struct node *image, const struct node *list,
     return STATUS_OK;
 }
 
-/** `image:` for `n_channels` channels: the last layer's of a generator, the input's of a subject. */
-static enum status read_image(struct model *model, const struct node *root, const struct node *image,
-                              int n_channels, struct error *error)
+enum status model_read_image(struct model *model, const struct node *root, const struct node *image,
+                             int n_channels, struct error *error)
 {
     if (image == NULL || image->kind != NODE_MAPPING)
         return node_error(root, error, "'image: {mean: [..], std: [..]}' is missing");
@@ -127,18 +126,22 @@ static enum status read_classes(struct model *model, const struct node *root, co
     return STATUS_OK;
 }
 
+enum status model_read_input(struct model *model, const struct node *root, const struct node *mapping,
+                             struct error *error)
+{
+    struct input_settings input;
+    if (mapping == NULL)
+        return node_error(root, error, "a subject or an encoder needs 'input: {channels, height, width}'");
+    TRY(keys_read(input_keys, mapping, "input", &input, error));
+    model->input = (struct map_shape){(int)input.channels, (int)input.height, (int)input.width};
+    return STATUS_OK;
+}
+
 static enum status read_input(struct model *model, const struct node *root,
                               const struct model_settings *settings, struct error *error)
 {
-    if (model->role != MODEL_GENERATOR) {
-        struct input_settings input;
-        if (settings->input == NULL)
-            return node_error(root, error,
-                              "a subject or an encoder needs 'input: {channels, height, width}'");
-        TRY(keys_read(input_keys, settings->input, "input", &input, error));
-        model->input = (struct map_shape){(int)input.channels, (int)input.height, (int)input.width};
-        return STATUS_OK;
-    }
+    if (model->role != MODEL_GENERATOR)
+        return model_read_input(model, root, settings->input, error);
     struct latent_settings latent;
     if (settings->latent == NULL)
         return node_error(root, error, "a generator needs 'latent: {kind, dimensions, points}'");
@@ -211,9 +214,9 @@ static enum status read_layers(struct model *model, const struct node *root,
     if (model->role != MODEL_SUBJECT && model->n_spiking > 0)
         return node_error(root, error, "a generator or an encoder cannot have spiking layers");
     if (model->role == MODEL_GENERATOR)
-        return read_image(model, root, settings->image, model->layers[model->n_layers - 1].out.channels,
-                          error);
-    TRY(read_image(model, root, settings->image, model->input.channels, error));
+        return model_read_image(model, root, settings->image, model->layers[model->n_layers - 1].out.channels,
+                                error);
+    TRY(model_read_image(model, root, settings->image, model->input.channels, error));
     if (model->role == MODEL_ENCODER)
         return STATUS_OK;
     return read_classes(model, root, settings->classes, error);
@@ -294,6 +297,7 @@ void model_free(struct model *model)
     free(model->name);
     free(model->tensors_path);
     free(model->encoder_path);
+    free(model->description);
     free(model);
 }
 
@@ -347,6 +351,16 @@ const char *model_encoder_path(const struct model *model)
     return model->encoder_path;
 }
 
+const char *model_description(const struct model *model)
+{
+    return model->description;
+}
+
+bool model_is_deterministic(const struct model *model)
+{
+    return !model->is_noisy;
+}
+
 const char *model_sha256(const struct model *model)
 {
     return model->sha256;
@@ -393,6 +407,8 @@ bool model_layer_is_spiking(const struct model *model, int layer)
 bool model_layer_is_selectable(const struct model *model, int layer)
 {
     const struct layer_kind *kind = model->layers[layer].kind;
+    if (model->description != NULL)
+        return layer != model_output_layer(model);
     return model->role == MODEL_SUBJECT &&
            (model->n_spiking > 0 ? kind->is_spiking : strcmp(kind->name, "relu") == 0);
 }

@@ -21,8 +21,19 @@ struct model {
     int n_layers, n_spiking;
     struct layer *layers;
     char *tensors_path, *encoder_path;
+    char *description; /**< of a subject that is a program, else NULL */
+    bool is_noisy;     /**< a program whose answers vary */
     char sha256[SHA256_TEXT_CAPACITY], tensors_sha256[SHA256_TEXT_CAPACITY];
 };
+
+/** Read `input: {channels, height, width}`. */
+enum status model_read_input(struct model *model, const struct node *root, const struct node *input,
+                             struct error *error);
+
+/** Read `image: {mean, std}` for `n_channels` channels: the last layer's of a generator, the input's of a
+ * subject. */
+enum status model_read_image(struct model *model, const struct node *root, const struct node *image,
+                             int n_channels, struct error *error);
 
 /** Read `layers:` into model->layers, with tensors; fold batch norms. */
 enum status architecture_read_layers(struct model *model, const struct node *root,
