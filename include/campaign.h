@@ -4,7 +4,8 @@
  * gather makes the results file of them.
  *
  * Legend: group = (subject, generator, method); unit = what is maximised; run = one search for one unit and
- * replicate of a group; shard = the runs r with r mod n_shards = shard, r being the run's place in the plan.
+ * replicate of a group; shard = the runs r with r mod n_shards = shard, r being the run's place in the plan;
+ * chain = replicates of a unit that depend on each other, all in one shard.
  */
 #ifndef MEICENSUS_CAMPAIGN_H
 #define MEICENSUS_CAMPAIGN_H
@@ -85,6 +86,8 @@ struct job_search {
     const struct node *noise_node, *recheck_node;
     struct job_trials noise; /**< of every query; noise none: the subject answers the same each time */
     struct job_recheck recheck;
+    double
+        distinct; /**< weight of closeness to the MEIs of earlier replicates; 0: replicates are independent */
     const struct node *node;
 };
 
@@ -140,6 +143,8 @@ struct plan_group {
     int subject, generator, method; /**< indices into the job's lists */
     int search;                     /**< the first of the job's searches that asks for it */
     bool minimise;
+    bool
+        is_chained; /**< a replicate depends on those before it: the replicates of a unit are done together */
     int replicates;
     int64_t n_units;
     int64_t *units; /**< rows of the subject's unit table, rising */
@@ -190,6 +195,15 @@ void plan_stop_programs(struct plan *plan);
 
 /** Number of the run with that key, or -1. */
 int64_t plan_find(const struct plan *plan, uint64_t key);
+
+/** The shard of a run. */
+int plan_shard_of(const struct plan *plan, int64_t run);
+
+/** Does the run depend on the one before it, as a later replicate of its chain? */
+bool plan_run_follows(const struct plan *plan, int64_t run);
+
+/** Runs that a worker may get at a time: the job's batch, or the longest chain. */
+int plan_batch_capacity(const struct plan *plan);
 
 /** Runs of a shard. */
 int64_t plan_shard_runs(const struct plan *plan, int shard);

@@ -80,6 +80,12 @@ enum record_place {
     ITEM(FIELD_ACTIVATION_SEARCHED, "activation_searched", RECORD_FLOAT32, EXTENT_NONE, EXTENT_NONE,         \
          EXTENT_NONE, PLACE_CENSUS, "1", "best activation met by the search",                                \
          "the value the search saw for the winning code; with recheck the highest it saw for that code")     \
+    ITEM(FIELD_CLOSENESS, "closeness", RECORD_FLOAT32, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS,  \
+         "1", "closeness to the MEIs of earlier replicates",                                                 \
+         "largest correlation of the values of the MEI with those of the MEI of an earlier replicate of "    \
+         "the unit, 0 where it is negative; a search with attribute distinct above 0 maximises activation "  \
+         "- distinct * closeness (minimises the sum), and activation_searched, history and trace are that; " \
+         "0 for replicate 0, and without distinct")                                                          \
     ITEM(FIELD_CLASS_PROBABILITY, "class_probability", RECORD_FLOAT32, EXTENT_CLASSES, EXTENT_NONE,          \
          EXTENT_NONE, PLACE_CENSUS, "1", "class probabilities for the MEI",                                  \
          "softmax of the class outputs (mean over T) for the MEI, shown once from a fresh state")            \

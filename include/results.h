@@ -15,10 +15,13 @@
  *       attributes       subject, generator, method (texts), settings (YAML of the method's settings),
  *                        budget (int64), minimise (uint8), timesteps (int32), noise (name),
  *                        noise_scale (float64), search_noise (name), search_noise_scale (float64),
- *                        recheck_presentations (int64), mean, std (float64 [channel]; RGB = mei * std +
- * mean), how_to_read (text), latent_points (int32), latent_kind ("grid" or "codebook") /units/<subject>/ one
- * row per unit of the subject that any run is about, in network order: layer            text layer_index
- * int32: 0 = first spiking (or selectable) layer kind             uint8: 0 channel, 1 neuron, 2 class
+ *                        recheck_presentations (int64), distinct (float64),
+ *                        mean, std (float64 [channel]; RGB = mei * std + mean),
+ *                        how_to_read (text), latent_points (int32), latent_kind ("grid" or "codebook")
+ *   /units/<subject>/    one row per unit of the subject that any run is about, in network order:
+ *       layer            text
+ *       layer_index      int32: 0 = first spiking (or selectable) layer
+ *       kind             uint8: 0 channel, 1 neuron, 2 class
  *       channel, y, x    int32 (-1 where not meant)
  *       attributes       layers (text list of all selectable layers, network order), model_sha256
  *   /natural/<subject>/  the images of a dataset that excite the units most; only where the job names natural

@@ -55,6 +55,7 @@ struct results_group {
     const char *search_noise; /**< of the queries */
     double search_noise_scale;
     int64_t recheck_presentations; /**< of each candidate */
+    double distinct;               /**< weight of closeness to earlier replicates */
     const double *mean, *std;      /**< [sizes.channels] RGB = mei * std + mean */
     const char *how_to_read;       /**< how the latent indices become the generator's input */
     int32_t latent_points;

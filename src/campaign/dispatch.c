@@ -39,8 +39,8 @@ enum status dispatch_make(const struct plan *plan, int shard, const struct ledge
         return status;
     }
     size_t n = 0;
-    for (int64_t r = shard; r < plan->n_runs; r += plan->job->shards)
-        if (ledger->entries[r].record == NULL)
+    for (int64_t r = 0; r < plan->n_runs; r++)
+        if (plan_shard_of(plan, r) == shard && !ledger_is_done(plan, ledger, r))
             list[n++] = (struct pending){run_layer(plan, r), r};
     qsort(list, n, sizeof *list, pending_compare);
     for (size_t i = 0; i < n; i++) {
@@ -53,6 +53,22 @@ enum status dispatch_make(const struct plan *plan, int shard, const struct ledge
     return STATUS_OK;
 }
 
+/** Pending runs from the next one to the end of its chain; 1 for one that is independent. */
+static int chain_length(const struct dispatch *dispatch)
+{
+    int n = 1;
+    while (dispatch->next + n < dispatch->n_pending &&
+           plan_run_follows(dispatch->plan, dispatch->pending[dispatch->next + n]))
+        n++;
+    return n;
+}
+
+/** Are two runs of one group and layer? */
+static bool go_together(const struct plan *plan, int64_t a, int64_t b)
+{
+    return plan->runs[a].group == plan->runs[b].group && run_layer(plan, a) == run_layer(plan, b);
+}
+
 int dispatch_take(struct dispatch *dispatch, int n_workers, int64_t *runs)
 {
     const struct plan *plan = dispatch->plan;
@@ -60,13 +76,13 @@ int dispatch_take(struct dispatch *dispatch, int n_workers, int64_t *runs)
     int64_t most = (left + 2 * n_workers - 1) / (2 * n_workers);
     most = most > plan->job->batch ? plan->job->batch : most;
     int n = 0;
-    while (n < most) {
-        const int64_t run = dispatch->pending[dispatch->next];
-        if (n > 0 && (plan->runs[run].group != plan->runs[runs[0]].group ||
-                      run_layer(plan, run) != run_layer(plan, runs[0])))
+    while (dispatch->next < dispatch->n_pending) {
+        const int length = chain_length(dispatch);
+        if (n > 0 && (n >= most || n + length > plan_batch_capacity(plan) ||
+                      !go_together(plan, runs[0], dispatch->pending[dispatch->next])))
             break;
-        runs[n++] = run;
-        dispatch->next++;
+        for (int i = 0; i < length; i++)
+            runs[n++] = dispatch->pending[dispatch->next++];
     }
     return n;
 }

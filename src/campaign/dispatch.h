@@ -14,13 +14,14 @@ struct dispatch {
     int64_t n_queries; /**< at most, of all pending runs, less what was saved on the way */
 };
 
-/** List the runs of the shard that the ledger has no record of. The caller frees `pending`. */
+/** List the runs of the shard that are not done (ledger_is_done). The caller frees `pending`. */
 enum status dispatch_make(const struct plan *plan, int shard, const struct ledger *ledger,
                           struct dispatch *dispatch, struct error *error);
 
 /**
  * Take the next batch: at most the job's batch, and towards the end less, so that `n_workers` finish
- * together. Returns how many run numbers stand in `runs` (room for job->batch); 0: nothing left.
+ * together; a chain is never divided. Returns how many run numbers stand in `runs` (room for
+ * plan_batch_capacity); 0: nothing left.
  */
 int dispatch_take(struct dispatch *dispatch, int n_workers, int64_t *runs);
 

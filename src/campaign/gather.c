@@ -298,7 +298,7 @@ static enum status check_complete(const struct gathering *gathering, bool partia
         "%s: %lld of %lld runs are missing (the first: %s, shard %lld); finish them with `meicensus run`, or "
         "gather what is there with --partial",
         gathering->folder, (long long)n_missing, (long long)plan->n_runs, name,
-        (long long)(first % plan->job->shards));
+        (long long)plan_shard_of(plan, first));
 }
 
 static enum status read_facts(struct gathering *gathering, bool takes_lock, struct error *error)

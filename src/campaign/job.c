@@ -151,6 +151,10 @@ static const struct key search_keys[] = {
                "take only so many of the selected units of each layer, evenly spread; 0: all"),
     SEARCH_KEY(budget, KEY_INTEGER, 1, 1000000000, NULL, "queries", NULL, "images a search may show"),
     SEARCH_KEY(replicates, KEY_INTEGER, 1, 100000, "1", "1", NULL, "independent searches of each unit"),
+    SEARCH_KEY(
+        distinct, KEY_REAL, 0, 1e6, "0", "1", NULL,
+        "weight w: replicate r looks for activation - w * closeness to the MEIs of replicates 0..r-1 of its "
+        "unit (correlation of images, 0 to 1), one after the other; 0: replicates are independent"),
     SEARCH_KEY(minimise, KEY_BOOLEAN, 0, 0, "false", "", NULL,
                "find the most inhibiting image instead; without 'start' it begins at the unit's best natural "
                "image, where the subject has 'natural' and the generator an encoder"),

@@ -208,6 +208,16 @@ static enum status take_finished(const struct reading *reading, const struct jou
     return take_record(reading, frame, frame->record, run, error);
 }
 
+/** Later replicates of a chain looked away from what the first had found then; they find something else now.
+ */
+static bool is_outdated(const struct reading *reading, const struct journal_frame *frame, int64_t run)
+{
+    const struct record_layout *layout = &reading->plan->groups[reading->plan->runs[run].group].layout;
+    return plan_run_follows(reading->plan, run) && is_of_earlier_stage(reading, frame) &&
+           (frame->kind != JOURNAL_FINISHED ||
+            memcmp(frame->sizes, &layout->sizes, sizeof layout->sizes) != 0);
+}
+
 static enum status visit(void *context, const struct journal_frame *frame, struct error *error)
 {
     const struct reading *reading = context;
@@ -215,6 +225,8 @@ static enum status visit(void *context, const struct journal_frame *frame, struc
     if (frame->incarnation->job_digest[0] == '\0')
         return STATUS_OK; /* its first frame is damaged: the scan says so */
     TRY(check_frame(reading, frame, &run, error));
+    if (is_outdated(reading, frame, run))
+        return STATUS_OK;
     if (frame->kind == JOURNAL_FINISHED)
         return take_finished(reading, frame, run, error);
     if (frame->kind == JOURNAL_UNFINISHED)
@@ -241,13 +253,26 @@ enum status ledger_open(const struct plan *plan, const char *folder, int shard,
     char path[FOLDER_PATH_CAPACITY];
     const struct reading reading = {plan, facts, ledger};
     const int read = facts->n_earlier == 0 ? shard : -1; /* new replicates move runs between shards */
-    *ledger = (struct ledger){0};
+    *ledger = (struct ledger){.plan = plan};
     TRY(folder_path(folder, "journal", path, error));
     TRY(MEMORY_ALLOCATE(ledger->entries, (size_t)plan->n_runs, error));
     TRY(journal_folder_open(path, read, &ledger->journals, error));
     TRY(journal_folder_scan(ledger->journals, visit, (void *)&reading, &ledger->counts, error));
     count_finished(plan, ledger);
     return STATUS_OK;
+}
+
+bool ledger_is_done(const struct plan *plan, const struct ledger *ledger, int64_t run)
+{
+    int64_t first = run, last = run + 1;
+    while (plan_run_follows(plan, first))
+        first--;
+    while (last < plan->n_runs && plan_run_follows(plan, last))
+        last++;
+    for (int64_t r = first; r < last; r++)
+        if (ledger->entries[r].record == NULL)
+            return false;
+    return true;
 }
 
 void ledger_close(struct ledger *ledger)

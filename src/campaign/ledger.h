@@ -21,6 +21,7 @@ struct ledger_entry {
 };
 
 struct ledger {
+    const struct plan *plan;
     struct journal_folder *journals;
     struct ledger_entry *entries;    /**< [plan->n_runs] */
     struct ledger_entry *duplicates; /**< further records of finished runs */
@@ -41,6 +42,9 @@ struct ledger {
  */
 enum status ledger_open(const struct plan *plan, const char *folder, int shard,
                         const struct folder_facts *facts, struct ledger *ledger, struct error *error);
+/** Is the run finished, and its whole chain? Who searches for the next MEI of a chain needs those before it.
+ */
+bool ledger_is_done(const struct plan *plan, const struct ledger *ledger, int64_t run);
 void ledger_close(struct ledger *ledger);
 
 #endif

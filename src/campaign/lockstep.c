@@ -7,6 +7,7 @@
 
 #include "answers.h"
 #include "clock.h"
+#include "closeness.h"
 #include "hash.h"
 #include "memory.h"
 #include "run_record.h"
@@ -32,6 +33,9 @@ struct active_run {
     struct replay replay;
     struct run_outcome outcome;
     void *record;
+    struct active_run *before; /* the replicate that it has to be unlike; NULL: none */
+    float *mei;                /* image of the winner, for the replicates that follow; NULL: there is none */
+    bool is_settled;           /* its winner is named */
     bool finished, is_refuted; /* is_refuted: its codes do not repeat those of the replay */
     int64_t n_told;
     uint64_t told_hash; /**< of the codes of the n_told queries */
@@ -80,7 +84,7 @@ static enum status start_search(const struct lockstep *lockstep, struct active_r
 static void fail_run(const struct lockstep *lockstep, struct active_run *active, const char *message)
 {
     run_record_failed(&lockstep->group->layout, active->run->key, message, active->record);
-    active->finished = true;
+    active->finished = active->is_settled = true;
 }
 
 static enum status start_run(const struct lockstep *lockstep, struct active_run *active, int64_t run_index,
@@ -151,13 +155,43 @@ static uint64_t noise_key(const struct active_run *active, const char *purpose)
     return hash_continue(active->run->key, purpose, strlen(purpose));
 }
 
+static size_t image_values(const struct lockstep *lockstep)
+{
+    const struct record_sizes *sizes = &lockstep->group->layout.sizes;
+    return (size_t)(sizes->channels * sizes->height * sizes->width);
+}
+
+/** The largest to an MEI of the replicates before. */
+static double closeness_before(const struct lockstep *lockstep, const struct active_run *active,
+                               const float *image)
+{
+    double closeness = 0;
+    for (const struct active_run *other = active->before; other != NULL; other = other->before)
+        if (other->mei != NULL)
+            closeness = fmax(closeness, image_closeness(image_values(lockstep), image, other->mei));
+    return closeness;
+}
+
+/** What is to be made large, or small when minimising: the activation, and to be unlike the MEIs before. */
+static float penalise(const struct lockstep *lockstep, const struct active_run *active, const float *image,
+                      float activation)
+{
+    const double weight =
+        lockstep->group->minimise ? -lockstep->settings->distinct : lockstep->settings->distinct;
+    return active->before == NULL
+               ? activation
+               : (float)((double)activation - weight * closeness_before(lockstep, active, image));
+}
+
 static float show(const struct lockstep *lockstep, const struct active_run *active, const int32_t *code)
 {
     const float *image = evaluator_image(lockstep->evaluator, code);
-    return is_noisy(lockstep)
-               ? evaluator_noisy_activation(lockstep->evaluator, active->unit, &lockstep->settings->noise,
-                                            noise_key(active, query_noise), active->outcome.queries, image)
-               : evaluator_activation(lockstep->evaluator, active->unit, image);
+    const float activation =
+        is_noisy(lockstep)
+            ? evaluator_noisy_activation(lockstep->evaluator, active->unit, &lockstep->settings->noise,
+                                         noise_key(active, query_noise), active->outcome.queries, image)
+            : evaluator_activation(lockstep->evaluator, active->unit, image);
+    return penalise(lockstep, active, image, activation);
 }
 
 /** Score of code `i` of an ask: from the replay, from an equal code earlier in the run, or shown to the
@@ -175,6 +209,8 @@ static float score_code(const struct lockstep *lockstep, struct active_run *acti
         score = active->replay.scores[outcome->queries];
     } else if (evaluator_asks_program(lockstep->evaluator)) {
         score = active->answers.scores[i];
+        if (active->before != NULL)
+            score = penalise(lockstep, active, evaluator_image(lockstep->evaluator, code), score);
     } else {
         if (!evaluator_has_image(lockstep->evaluator, code))
             make_images(lockstep, active, i);
@@ -356,27 +392,6 @@ static enum status advance(const struct lockstep *lockstep, struct active_run *a
     return STATUS_OK;
 }
 
-static bool is_searching(const struct active_run *active)
-{
-    return !active->finished && active->outcome.stop_reason == STOP_NONE;
-}
-
-/** Search until every run has stopped, or somebody wants to leave. */
-static enum status search_all(struct lockstep *lockstep, struct error *error)
-{
-    bool searching = true;
-    while (searching && !should_stop(lockstep)) {
-        searching = false;
-        for (int i = 0; i < lockstep->n_runs; i++) {
-            if (!is_searching(&lockstep->runs[i]))
-                continue;
-            TRY(advance(lockstep, &lockstep->runs[i], error));
-            searching = true;
-        }
-    }
-    return STATUS_OK;
-}
-
 /* ---- the winner ---- */
 
 /** Present a candidate again and again. STATUS_STOPPED: the watch wants to leave. */
@@ -384,12 +399,12 @@ static enum status present_again(const struct lockstep *lockstep, struct active_
                                  struct error *error)
 {
     const int64_t n = lockstep->settings->recheck.presentations;
-    const int32_t *code = active->outcome.candidates.items[candidate].code;
+    const float *image =
+        evaluator_image(lockstep->evaluator, active->outcome.candidates.items[candidate].code);
     const struct child_watch watch = {lockstep->watch == NULL ? NULL : lockstep->watch->should_stop,
                                       lockstep->watch == NULL ? NULL : lockstep->watch->context};
     double sum = 0;
     for (int64_t i = 0; i < n; i++) {
-        const float *image = evaluator_image(lockstep->evaluator, code);
         float activation;
         if (should_stop(lockstep))
             return error_set(error, STATUS_STOPPED, "stopped");
@@ -399,7 +414,7 @@ static enum status present_again(const struct lockstep *lockstep, struct active_
             activation =
                 evaluator_noisy_activation(lockstep->evaluator, active->unit, &lockstep->settings->noise,
                                            noise_key(active, recheck_noise), candidate * n + i, image);
-        sum += (double)activation;
+        sum += (double)penalise(lockstep, active, image, activation);
     }
     active->outcome.candidate_means[candidate] = (float)(sum / (double)n);
     return STATUS_OK;
@@ -425,6 +440,67 @@ static enum status recheck(const struct lockstep *lockstep, struct active_run *a
     return STATUS_OK;
 }
 
+/** Name the winner. Not if the watch wants to leave; a program's fault is the run's. */
+static enum status name_winner(const struct lockstep *lockstep, struct active_run *active, bool *is_named,
+                               struct error *error)
+{
+    struct error fault = {0};
+    const enum status status = active->finished ? STATUS_OK : recheck(lockstep, active, &fault);
+    TRY(judge(lockstep, active, status, &fault, error));
+    *is_named = status != STATUS_STOPPED;
+    return STATUS_OK;
+}
+
+/** Name the winner, and keep its image for the replicates that follow; not if the watch wants to leave. */
+static enum status settle(const struct lockstep *lockstep, struct active_run *active, struct error *error)
+{
+    const size_t n = image_values(lockstep);
+    if (active->is_settled)
+        return STATUS_OK;
+    TRY(name_winner(lockstep, active, &active->is_settled, error));
+    if (!active->is_settled || active->finished)
+        return STATUS_OK;
+    if (lockstep->group->is_chained && active->outcome.best_query > 0) {
+        TRY(MEMORY_ALLOCATE(active->mei, n, error));
+        memcpy(active->mei, evaluator_image(lockstep->evaluator, active->outcome.best_code),
+               n * sizeof *active->mei);
+        active->outcome.closeness = (float)closeness_before(lockstep, active, active->mei);
+    }
+    return STATUS_OK;
+}
+
+/* ---- all runs ---- */
+
+static bool is_searching(const struct active_run *active)
+{
+    return !active->finished && active->outcome.stop_reason == STOP_NONE;
+}
+
+/** A replicate that has to be unlike others waits until they are settled. */
+static bool may_advance(const struct active_run *active)
+{
+    return is_searching(active) && (active->before == NULL || active->before->is_settled);
+}
+
+/** Search until every run has stopped, or somebody wants to leave. */
+static enum status search_all(struct lockstep *lockstep, struct error *error)
+{
+    bool searching = true;
+    while (searching && !should_stop(lockstep)) {
+        searching = false;
+        for (int i = 0; i < lockstep->n_runs; i++) {
+            struct active_run *active = &lockstep->runs[i];
+            if (!may_advance(active))
+                continue;
+            TRY(advance(lockstep, active, error));
+            if (lockstep->group->is_chained && !is_searching(active))
+                TRY(settle(lockstep, active, error));
+            searching = true;
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status finish_all(struct lockstep *lockstep, struct error *error)
 {
     int n_searched = 0;
@@ -440,12 +516,16 @@ static enum status finish_all(struct lockstep *lockstep, struct error *error)
             continue;
         }
         active->outcome.seconds_search = seconds_search;
+        TRY(settle(lockstep, active, error));
+        if (!active->is_settled || active->finished)
+            continue;
+        if (active->before != NULL)
+            active->outcome.any_activity =
+                active->outcome.any_activity || active->before->outcome.any_activity;
         struct error fault = {0};
-        enum status status = recheck(lockstep, active, &fault);
-        if (status == STATUS_OK)
-            status =
-                run_record_fill(lockstep->plan, lockstep->evaluator, active->run, &active->outcome,
-                                active->scores, lockstep->watch, active->record, &active->finished, &fault);
+        const enum status status =
+            run_record_fill(lockstep->plan, lockstep->evaluator, active->run, &active->outcome,
+                            active->scores, lockstep->watch, active->record, &active->finished, &fault);
         TRY(judge(lockstep, active, status, &fault, error));
     }
     return STATUS_OK;
@@ -455,8 +535,11 @@ static enum status do_runs(struct lockstep *lockstep, const int64_t *runs, const
                            struct error *error)
 {
     TRY(MEMORY_ALLOCATE(lockstep->runs, (size_t)lockstep->n_runs, error));
-    for (int i = 0; i < lockstep->n_runs; i++)
+    for (int i = 0; i < lockstep->n_runs; i++) {
+        if (i > 0 && plan_run_follows(lockstep->plan, runs[i]))
+            lockstep->runs[i].before = &lockstep->runs[i - 1];
         TRY(start_run(lockstep, &lockstep->runs[i], runs[i], &replays[i], error));
+    }
     TRY(search_all(lockstep, error));
     return finish_all(lockstep, error);
 }
@@ -507,6 +590,7 @@ void lockstep_free(struct lockstep *lockstep)
         free(active->record);
         free(active->outcome.best_code);
         free(active->outcome.candidate_means);
+        free(active->mei);
         candidates_release(&active->outcome.candidates);
     }
     free(lockstep->runs);

@@ -37,9 +37,9 @@ struct lockstep_result {
 struct lockstep; /* opaque */
 
 /**
- * Do `n_runs` runs (numbers in the plan, all of one group). replays [n_runs]; n_scores 0 where there is none.
- * Afterwards lockstep_result tells about each. A run whose method fails is finished with status RUN_FAILED.
- * The evaluator must belong to the group's subject and generator.
+ * Do `n_runs` runs (numbers in the plan, all of one group; chains whole and in order). replays [n_runs];
+ * n_scores 0 where there is none. Afterwards lockstep_result tells about each. A run whose method fails is
+ * finished with status RUN_FAILED. The evaluator must belong to the group's subject and generator.
  */
 enum status lockstep_run(const struct plan *plan, struct evaluator *evaluator, const int64_t *runs,
                          int n_runs, const struct replay *replays, const struct lockstep_watch *watch,

@@ -21,11 +21,21 @@ struct master {
     struct replay *replays;
 };
 
+/** Of a finished run that is done again, for the sake of those after it in its chain. */
+static struct replay whole_replay(const struct record_layout *layout, const void *record)
+{
+    return (struct replay){*(const int64_t *)record_at_const(layout, record, FIELD_QUERIES),
+                           *(const uint64_t *)record_at_const(layout, record, FIELD_CODES_HASH),
+                           record_at_const(layout, record, FIELD_TRACE)};
+}
+
 struct replay master_replay(const struct ledger *ledger, int64_t run, const struct journal_identity *identity)
 {
     const struct ledger_entry *entry = &ledger->entries[run];
-    if (entry->scores == NULL || !journal_identity_equal(&entry->incarnation->identity, identity))
+    if (entry->incarnation == NULL || !journal_identity_equal(&entry->incarnation->identity, identity))
         return (struct replay){0};
+    if (entry->record != NULL)
+        return whole_replay(&ledger->plan->groups[ledger->plan->runs[run].group].layout, entry->record);
     return (struct replay){entry->progress.n_told, entry->progress.codes_hash, entry->scores};
 }
 
@@ -115,7 +125,7 @@ enum status master_serve(const struct ranks *ranks, struct dispatch *dispatch, c
                             .ledger = ledger,
                             .progress = progress,
                             .n_serving = ranks->n_ranks - 1};
-    const size_t batch = (size_t)dispatch->plan->job->batch;
+    const size_t batch = (size_t)plan_batch_capacity(dispatch->plan);
     enum status status = STATUS_OK;
     TRY_CLEANUP(MEMORY_ALLOCATE(master.identities, (size_t)ranks->n_ranks, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(master.is_serving, (size_t)ranks->n_ranks, error));

@@ -17,7 +17,8 @@ enum ending { ENDING_DONE, ENDING_STOPPED, ENDING_FAULT };
 enum status master_serve(const struct ranks *ranks, struct dispatch *dispatch, const struct ledger *ledger,
                          struct progress *progress, enum ending *ending, struct error *error);
 
-/** What the ledger knows of an unfinished run, if it was computed under this identity. */
+/** What the ledger knows of a run that is not done (or is, as a part of a chain that is not), if it was
+ * computed under this identity. */
 struct replay master_replay(const struct ledger *ledger, int64_t run,
                             const struct journal_identity *identity);
 

@@ -11,6 +11,8 @@
 #include "trials.h"
 #include "units.h"
 
+enum { LONGEST_CHAIN = 4096 }; /* as many runs as a batch may have */
+
 /** One (group, unit) that an entry of `searches` asks for. */
 struct wish {
     int group;
@@ -204,7 +206,11 @@ static enum status make_group(struct plan *plan, const struct job_search *search
                                  .method = method,
                                  .search = (int)(search - job->searches),
                                  .minimise = search->minimise,
+                                 .is_chained = search->distinct > 0 && search->replicates > 1,
                                  .replicates = (int)search->replicates};
+    if (group->is_chained && search->replicates > LONGEST_CHAIN)
+        return node_error(search->node, error, "'replicates' is %lld with 'distinct', expected 1 to %d",
+                          search->replicates, LONGEST_CHAIN);
     TRY(start_choose(plan, search, group, error));
     return record_layout_make(&sizes, &group->layout, error);
 }
@@ -227,7 +233,8 @@ static bool agrees(const struct plan_group *group, const struct job_search *firs
            is_same_text(a->codes, b->codes) && a->neighbours == b->neighbours && a->natural == b->natural &&
            first->noise.noise == search->noise.noise && first->noise.scale == search->noise.scale &&
            first->recheck.candidates == search->recheck.candidates &&
-           first->recheck.presentations == search->recheck.presentations;
+           first->recheck.presentations == search->recheck.presentations &&
+           first->distinct == search->distinct;
 }
 
 /** The group of a combination; entries that share one must agree in all but units. */
@@ -243,7 +250,7 @@ static enum status use_group(struct plan *plan, const struct job_search *search,
         return STATUS_OK;
     return node_error(search->node, error,
                       "%s/%s/%s is searched above with another budget, number of replicates, direction, "
-                      "start or noise; give the "
+                      "distinctness, start or noise; give the "
                       "method a second name in 'methods' (name: {method: %s})",
                       plan->job->subjects[subject].name, plan->job->generators[generator].name,
                       plan->job->methods[method].name, plan->job->methods[method].method->name);
@@ -536,10 +543,32 @@ int64_t plan_find(const struct plan *plan, uint64_t key)
     return -1;
 }
 
+int plan_shard_of(const struct plan *plan, int64_t run)
+{
+    const struct run *r = &plan->runs[run];
+    return (int)((plan->groups[r->group].is_chained ? r->group + r->unit : run) % plan->job->shards);
+}
+
+bool plan_run_follows(const struct plan *plan, int64_t run)
+{
+    return plan->groups[plan->runs[run].group].is_chained && plan->runs[run].replicate > 0;
+}
+
+int plan_batch_capacity(const struct plan *plan)
+{
+    int most = (int)plan->job->batch;
+    for (int i = 0; i < plan->n_groups; i++)
+        if (plan->groups[i].is_chained && plan->groups[i].replicates > most)
+            most = plan->groups[i].replicates;
+    return most;
+}
+
 int64_t plan_shard_runs(const struct plan *plan, int shard)
 {
-    const int64_t n = plan->job->shards;
-    return plan->n_runs / n + (shard < plan->n_runs % n ? 1 : 0);
+    int64_t n = 0;
+    for (int64_t run = 0; run < plan->n_runs; run++)
+        n += plan_shard_of(plan, run) == shard;
+    return n;
 }
 
 void plan_run_name(const struct plan *plan, int64_t index, char name[RUN_NAME_CAPACITY])

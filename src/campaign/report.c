@@ -134,7 +134,7 @@ static enum status print_plan(const struct plan *plan, struct error *error)
     TRY_CLEANUP(measure_groups(plan, speeds, error));
     print_groups(plan);
     for (int64_t r = 0; r < plan->n_runs; r++) {
-        add_run(plan, &plan->runs[r], &speeds[plan->runs[r].group], &shards[r % plan->job->shards]);
+        add_run(plan, &plan->runs[r], &speeds[plan->runs[r].group], &shards[plan_shard_of(plan, r)]);
         add_run(plan, &plan->runs[r], &speeds[plan->runs[r].group], &total);
     }
     printf("estimated for one worker on this machine, from one measured query of each group; at most, as "
@@ -172,9 +172,11 @@ enum status campaign_print_plan(const struct job *job, struct error *error)
 static void print_shard(const struct plan *plan, const struct ledger *ledger, int shard)
 {
     int64_t finished = 0, failed = 0, silent = 0, under_way = 0;
-    for (int64_t r = shard; r < plan->n_runs; r += plan->job->shards) {
+    for (int64_t r = 0; r < plan->n_runs; r++) {
         const struct ledger_entry *entry = &ledger->entries[r];
         const struct record_layout *layout = &plan->groups[plan->runs[r].group].layout;
+        if (plan_shard_of(plan, r) != shard)
+            continue;
         under_way += entry->record == NULL && entry->scores != NULL;
         if (entry->record == NULL)
             continue;

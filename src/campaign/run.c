@@ -89,7 +89,7 @@ static void watcher_count(void *context, int64_t n_queries)
 static enum status serve_batches(const struct execution *execution, struct worker *worker,
                                  struct error *error)
 {
-    const int capacity = (int)execution->job->batch;
+    const int capacity = plan_batch_capacity(execution->plan);
     int64_t *runs = NULL;
     struct replay *replays = NULL;
     enum status status = STATUS_OK;
@@ -134,7 +134,7 @@ static enum status work_alone(const struct execution *execution, struct worker *
                               struct dispatch *dispatch, const struct ledger *ledger,
                               struct progress *progress, enum ending *ending, struct error *error)
 {
-    const size_t capacity = (size_t)execution->job->batch;
+    const size_t capacity = (size_t)plan_batch_capacity(execution->plan);
     int64_t *runs = NULL;
     struct replay *replays = NULL;
     enum status status = STATUS_OK;
@@ -164,10 +164,10 @@ cleanup:
 static void count_before(const struct plan *plan, int shard, const struct ledger *ledger,
                          struct progress *progress)
 {
-    for (int64_t r = shard; r < plan->n_runs; r += plan->job->shards) {
+    for (int64_t r = 0; r < plan->n_runs; r++) {
         const void *record = ledger->entries[r].record;
         const struct record_layout *layout = &plan->groups[plan->runs[r].group].layout;
-        if (record == NULL)
+        if (plan_shard_of(plan, r) != shard || !ledger_is_done(plan, ledger, r))
             continue;
         progress->n_finished++;
         progress->n_failed += *(const uint8_t *)record_at_const(layout, record, FIELD_STATUS) == RUN_FAILED;

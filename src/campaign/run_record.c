@@ -48,6 +48,7 @@ static void put_summary(const struct draft *draft, const struct run_outcome *out
     put_uint8(draft, FIELD_SILENT, !outcome->any_activity);
     put_uint8(draft, FIELD_SATURATED, spiking && outcome->activation_searched == 1.0f);
     put_float(draft, FIELD_ACTIVATION_SEARCHED, outcome->activation_searched);
+    put_float(draft, FIELD_CLOSENESS, outcome->closeness);
     put_int64(draft, FIELD_QUERIES, outcome->queries);
     put_int64(draft, FIELD_START_QUERIES, outcome->start_queries);
     put_int64(draft, FIELD_EVALUATIONS, outcome->evaluations);
@@ -204,6 +205,9 @@ enum status run_record_fill(const struct plan *plan, struct evaluator *evaluator
         *finished = put_trials(&draft, plan, subject->model, evaluator_subject(evaluator), unit, image,
                                run->key, scratch, watch);
     }
+    if (model_layer_is_spiking(subject->model, unit->layer) &&
+        *(const float *)record_at(&group->layout, record, FIELD_ACTIVATION) == 1.0f)
+        put_uint8(&draft, FIELD_SATURATED, 1);
     put_double(&draft, FIELD_SECONDS_TRIALS, clock_seconds() - started);
 cleanup:
     free(image);

@@ -22,6 +22,7 @@ struct run_outcome {
     struct candidates candidates; /**< as many as the group's sizes say */
     float *candidate_means;       /**< [candidates.n] in the recheck; NULL: there was none */
     int recommended;              /**< candidate; -1 without a recheck */
+    float closeness;              /**< of the MEI to those of earlier replicates */
 };
 
 /**

@@ -335,6 +335,7 @@ static bool set_group_attributes(hid_t object, const struct results_group *group
            hdf5_set_numbers(object, "search_noise_scale", RECORD_FLOAT64, 0, &group->search_noise_scale) &&
            hdf5_set_numbers(object, "recheck_presentations", RECORD_INT64, 0,
                             &group->recheck_presentations) &&
+           hdf5_set_numbers(object, "distinct", RECORD_FLOAT64, 0, &group->distinct) &&
            hdf5_set_numbers(object, "timesteps", RECORD_INT32, 0, &group->timesteps) &&
            hdf5_set_text(object, "noise", group->noise) &&
            hdf5_set_numbers(object, "noise_scale", RECORD_FLOAT64, 0, &group->noise_scale) &&

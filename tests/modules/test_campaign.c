@@ -195,6 +195,50 @@ static void test_dispatch(void **state)
     fixture_close(&fixture);
 }
 
+/** Replicates that depend on each other stay together: in a shard, in a batch, and in what is done. */
+static void test_chains(void **state)
+{
+    (void)state;
+    static const char text[] = FIXTURE_MODELS "shards: 3\n"
+                                              "batch: 4\n"
+                                              "methods: {random: {}}\n"
+                                              "searches: [{layers: [sn1, layer1.0.sn1], select: [0-10], "
+                                              "budget: 8, replicates: 3, distinct: 0.5}]\n";
+    struct fixture fixture;
+    struct error error = {0};
+    struct dispatch dispatch;
+    fixture_open(&fixture, text);
+    const struct plan *plan = fixture.plan;
+    struct ledger_entry *entries = calloc((size_t)plan->n_runs, sizeof *entries);
+    const struct ledger ledger = {.entries = entries};
+    assert_int_equal(plan_batch_capacity(plan), 4);
+    assert_int_equal(plan_shard_runs(plan, 0) + plan_shard_runs(plan, 1) + plan_shard_runs(plan, 2), 66);
+    for (int shard = 0; shard < 3; shard++)
+        assert_in_range(plan_shard_runs(plan, shard), 21, 24);
+    entries[0].record = entries[1].record = "finished"; /* of a chain of three: it is not done */
+    for (int64_t run = 0; run < 3; run++)
+        assert_false(ledger_is_done(plan, &ledger, run));
+    for (int64_t run = 3; run < 6; run++)
+        entries[run].record = "finished";
+    assert_true(ledger_is_done(plan, &ledger, 4));
+    int64_t n_taken = 0, runs[4];
+    for (int shard = 0; shard < 3; shard++) {
+        require(dispatch_make(plan, shard, &ledger, &dispatch, &error), &error);
+        for (int n; (n = dispatch_take(&dispatch, 2, runs)) > 0; n_taken += n) {
+            assert_int_equal(n % 3, 0);
+            for (int i = 0; i < n; i++) {
+                assert_int_equal(plan->runs[runs[i]].replicate, i % 3);
+                assert_int_equal(runs[i], runs[0] + i);
+                assert_int_equal(plan_shard_of(plan, runs[i]), shard);
+            }
+        }
+        free(dispatch.pending);
+    }
+    assert_int_equal(n_taken, 66 - 3);
+    free(entries);
+    fixture_close(&fixture);
+}
+
 /* ---- ledgers ---- */
 
 /** Journals of the small campaign in a folder of their own. */
@@ -472,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_echo_is_the_same_job),
         cmocka_unit_test(test_quotes_survive_the_echo),
         cmocka_unit_test(test_dispatch),
+        cmocka_unit_test(test_chains),
         cmocka_unit_test_setup_teardown(test_equal_records_are_counted, open_books, close_books),
         cmocka_unit_test_setup_teardown(test_unequal_records_of_one_identity_are_an_error, open_books,
                                         close_books),

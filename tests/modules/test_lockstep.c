@@ -7,6 +7,7 @@
 
 #include "campaign_fixture.h"
 
+#include "../../src/campaign/closeness.h"
 #include "../../src/campaign/lockstep.h"
 #include "../../src/campaign/trials.h"
 #include "hash.h"
@@ -14,7 +15,8 @@
 enum { BUDGET = 8, TT_BUDGET = 80, TT_BATCH = 25 };
 
 static const char job_text[] = FIXTURE_MODELS
-    "methods: {random: {}, low: {method: random}, tt_b: {}, noisy: {method: random}}\n"
+    "methods: {random: {}, low: {method: random}, tt_b: {}, noisy: {method: random}, chain: {method: "
+    "random}}\n"
     "searches:\n"
     "  - {methods: [random], layers: [sn1], select: [3, 5, 9], budget: 8}\n"
     "  - {methods: [random], layers: [layer3.1.sn2], select: [7], budget: 8}\n"
@@ -25,6 +27,7 @@ static const char job_text[] = FIXTURE_MODELS
     "  - {methods: [tt_b], layers: [layer1.0.sn1], select: [0, 1, 2], budget: 80}\n"
     "  - {methods: [noisy], layers: [sn1], select: [3], budget: 8, noise: {kind: membrane, scale: 0.5},\n"
     "     recheck: {candidates: 3, presentations: 4}}\n"
+    "  - {methods: [chain], layers: [sn1], select: [3], budget: 8, replicates: 3, distinct: 0.75}\n"
     "trials: {count: 2}\n";
 
 /* ---- a scripted method ---- */
@@ -799,6 +802,71 @@ static void test_recheck_does_not_trust_single_scores(void **state)
     assert_in_range(winner, 1, 3);
 }
 
+/* ---- distinct replicates ---- */
+
+static void test_closeness(void **state)
+{
+    (void)state;
+    const float image[] = {1, 2, 3, 4}, brighter[] = {12, 14, 16, 18}, opposite[] = {4, 3, 2, 1},
+                unrelated[] = {1, -1, -1, 1}, uniform[] = {5, 5, 5, 5}, half[] = {1, 2, 4, 3};
+    assert_true(image_closeness(4, image, image) == 1);
+    assert_true(fabs(image_closeness(4, image, brighter) - 1) < 1e-12);
+    assert_true(image_closeness(4, image, opposite) == 0);
+    assert_true(image_closeness(4, image, unrelated) == 0);
+    assert_true(image_closeness(4, image, uniform) == 0);
+    assert_true(fabs(image_closeness(4, image, half) - 0.8) < 1e-12);
+}
+
+static const float *chain_float(const struct lockstep *lockstep, int64_t first, int i,
+                                enum record_field_id field)
+{
+    return record_at_const(run_layout(shared.plan, first + i), lockstep_result(lockstep, i).record, field);
+}
+
+/** Each replicate is told its activation less the penalty for what those before have found. */
+static void test_replicates_look_away_from_each_other(void **state)
+{
+    (void)state;
+    const int64_t first = find_run(shared.plan, "spiking/vq_vae/chain/sn1/3 replicate 0");
+    const int64_t runs[] = {first, first + 1, first + 2};
+    const struct replay none[3] = {{0}};
+    struct lockstep *lockstep = advance(runs, 3, none, NULL);
+    for (int i = 0; i < 3; i++) {
+        const float *mei = chain_float(lockstep, first, i, FIELD_MEI);
+        const double searched = (double)*chain_float(lockstep, first, i, FIELD_ACTIVATION_SEARCHED);
+        const double activation = (double)*chain_float(lockstep, first, i, FIELD_ACTIVATION);
+        double closeness = 0;
+        for (int j = 0; j < i; j++)
+            closeness =
+                fmax(closeness, image_closeness(3072, mei, chain_float(lockstep, first, j, FIELD_MEI)));
+        assert_true(fabs(closeness - (double)*chain_float(lockstep, first, i, FIELD_CLOSENESS)) < 1e-6);
+        assert_true(fabs(activation - 0.75 * closeness - searched) < 1e-6);
+        /* an activation is a whole number of spikes, of 4 x 16 x 16 neurons; a penalised one is not */
+        int n_penalised = 0;
+        for (int q = 0; q < BUDGET; q++) {
+            const float spikes = 1024 * chain_float(lockstep, first, i, FIELD_TRACE)[q];
+            n_penalised += spikes != rintf(spikes);
+        }
+        assert_true(i == 0 ? n_penalised == 0 : n_penalised > 0);
+    }
+    /* From their scores alone they are the same again: the first too, whose MEI the others need. */
+    struct replay replays[3];
+    struct counter counter = {.last_look = INT64_MAX};
+    const struct lockstep_watch watch = {&counter, stops_after, counts};
+    for (int i = 0; i < 3; i++)
+        replays[i] = (struct replay){i < 2 ? BUDGET : 3, 0, chain_float(lockstep, first, i, FIELD_TRACE)};
+    for (int i = 0; i < 2; i++)
+        replays[i].codes_hash = *(const uint64_t *)record_at_const(
+            run_layout(shared.plan, first), lockstep_result(lockstep, i).record, FIELD_CODES_HASH);
+    struct lockstep *again = advance(runs, 3, replays, &watch);
+    for (int i = 0; i < 3; i++)
+        assert_null(different_field(run_layout(shared.plan, first), lockstep_result(again, i).record,
+                                    lockstep_result(lockstep, i).record));
+    assert_in_range(counter.n_queries, 1, BUDGET); /* of the last replicate only */
+    lockstep_free(again);
+    lockstep_free(lockstep);
+}
+
 static int open_shared(void **state)
 {
     (void)state;
@@ -844,6 +912,8 @@ int main(void)
         cmocka_unit_test_setup(test_noisy_queries_are_all_shown, reset),
         cmocka_unit_test_setup(test_recheck_names_the_best_mean, reset),
         cmocka_unit_test_setup(test_recheck_does_not_trust_single_scores, reset),
+        cmocka_unit_test_setup(test_closeness, reset),
+        cmocka_unit_test_setup(test_replicates_look_away_from_each_other, reset),
         cmocka_unit_test_setup(test_going_on_from_a_cut_batch, reset),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
