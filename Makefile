@@ -33,7 +33,7 @@ LIBRARY_SOURCES  := $(wildcard src/*/*.c src/*/*/*.c)
 ANALYSIS_SOURCES := $(filter-out analysis/main.c,$(wildcard analysis/*.c))
 TEST_SOURCES     := $(wildcard tests/modules/test_*.c)
 KERNEL_TESTS     := $(wildcard tests/kernels/*.c)
-BENCH_SOURCES    := $(wildcard tests/bench/*.c)
+MEASURE_SOURCES  := $(wildcard tests/bench/*.c tests/fidelity/*.c)
 
 objects = $(patsubst %.c,$(OBJECT_DIR)/%.o,$(1))
 
@@ -83,10 +83,13 @@ $(LIBRARY_ARCHIVE): $(LIBRARY_OBJECTS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-$(BUILD)/tests/bench_query: $(call objects,$(filter-out %/bench_search.c,$(BENCH_SOURCES))) $(LIBRARY_ARCHIVE)
+$(BUILD)/tests/bench_query: $(call objects,$(addprefix tests/bench/,bench_query.c random_weights.c)) $(LIBRARY_ARCHIVE)
 	$(link)
 
 $(BUILD)/tests/bench_search: $(OBJECT_DIR)/tests/bench/bench_search.o $(LIBRARY_ARCHIVE)
+	$(link)
+
+$(BUILD)/tests/score_unit: $(OBJECT_DIR)/tests/fidelity/score_unit.o $(LIBRARY_ARCHIVE)
 	$(link)
 
 tests: $(TESTS)
@@ -112,7 +115,7 @@ $(ATLAS_PAGES): $(wildcard analysis/atlas/*) | libraries
 	$(QUIET)cd analysis/atlas && $(LD) -r -z noexecstack -b binary -o $(abspath $@) index.html atlas.css atlas.js
 
 -include $(patsubst %.o,%.d,$(call objects,src/main.c analysis/main.c $(LIBRARY_SOURCES) $(ANALYSIS_SOURCES) \
-                                   $(TEST_SOURCES) $(KERNEL_TESTS) $(BENCH_SOURCES)))
+                                   $(TEST_SOURCES) $(KERNEL_TESTS) $(MEASURE_SOURCES)))
 
 # What a results file says about the program that made it. Written again only when something in it changed.
 REVISION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)

@@ -5,6 +5,7 @@
 Runs each method and the package that it has to equal with the same budgets and numbers of seeds, and compares the
 medians of the value behind the best score seen. "equal": the bootstrap 95 % interval of the difference of medians
 lies within 10 % of (package's median - random search's median); "different": it lies outside; else "undecided".
+--units: also the real loop, three units of the shipped network (build/tests/score_unit), a third of the seeds.
 What is in --output is not run again: the same command goes on where it was stopped. Ours is run again where the
 program's first seed does something else than in --output. The hours are those of all tasks, also of earlier commands.
 
@@ -21,6 +22,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -34,6 +36,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import numpy as np  # pylint: disable=wrong-import-position
 
 import packages  # pylint: disable=wrong-import-position
+import units  # pylint: disable=wrong-import-position
 from functions import FUNCTIONS, Objective  # pylint: disable=wrong-import-position
 
 BUDGET, CHECKPOINTS = 1000, [250, 500, 1000]
@@ -104,12 +107,17 @@ class Task:
     side: str  # ours, package
 
     def path(self, output: Path) -> Path:
-        return output / f"{self.method}-{self.function}-{self.d}x{self.n}-{self.side}.csv"
+        return output / f"{self.method}-{self.function.replace('/', '_')}-{self.d}x{self.n}-{self.side}.csv"
+
+    def seeds(self, options: argparse.Namespace) -> int:
+        return max(options.seeds // 3, 1) if self.function in units.UNITS else options.seeds
 
 
 def run_ours(task: Task, match: Match, options: argparse.Namespace, seeds: int) -> str:
     """CSV with a row whenever a seed found a better score."""
-    command = [options.program, "optimize", "--function", task.function, "--method", task.method,
+    objective = (["--command", shlex.join(units.command(task.function)), "--name", task.function]
+                 if task.function in units.UNITS else ["--function", task.function])
+    command = [options.program, "optimize", *objective, "--method", task.method,
                "--settings", match.settings, "--dim", str(task.d), "--points", str(task.n),
                "--budget", str(BUDGET), "--seeds", str(seeds)]
     return subprocess.run(command + ["--grid"] * match.grid, check=True, capture_output=True, text=True).stdout
@@ -118,9 +126,10 @@ def run_ours(task: Task, match: Match, options: argparse.Namespace, seeds: int) 
 def run_package(task: Task, match: Match, options: argparse.Namespace) -> str:
     """CSV with a row for every seed and checkpoint."""
     rows = ["seed,queries,best,value\n"]
-    for seed in range(options.seeds):
+    for seed in range(task.seeds(options)):
         objective = Objective(task.function, task.n, BUDGET, CHECKPOINTS, seed)
         match.run(objective, task.d, seed)
+        objective.close()
         rows += [f"{seed},{queries},{best!r},{value!r}\n" for queries, best, value in objective.rows]
     return "".join(rows)
 
@@ -137,7 +146,7 @@ def run_task(given: tuple[Task, argparse.Namespace]) -> tuple[Task, float]:
     if not is_done(task, match, options):
         path = task.path(options.output)
         part = path.with_suffix(".part")
-        part.write_text(run_ours(task, match, options, options.seeds) if task.side == "ours"
+        part.write_text(run_ours(task, match, options, task.seeds(options)) if task.side == "ours"
                         else run_package(task, match, options))
         part.replace(path)
     return task, sum(os.times()[:4]) - begin
@@ -149,7 +158,8 @@ def tasks(options: argparse.Namespace) -> list[Task]:
     for method in options.methods or known:
         spaces = [space for space in SPACES + [WIDE] * known[method].wide
                   if not options.spaces or f"{space[0]}x{space[1]}" in options.spaces]
-        for function, (d, n), side in itertools.product(options.functions, spaces, options.sides):
+        places = [*itertools.product(options.functions, spaces), *((unit, units.SPACE) for unit in options.units)]
+        for (function, (d, n)), side in itertools.product(places, options.sides):
             if side == "ours" or known[method].run:
                 result.append(Task(method, function, d, n, side))
     return result
@@ -290,6 +300,7 @@ def main() -> int:
     parser.add_argument("--program", default="build/meicensus")
     parser.add_argument("--methods", nargs="*")
     parser.add_argument("--functions", nargs="*", default=list(FUNCTIONS))
+    parser.add_argument("--units", nargs="*", default=[], choices=list(units.UNITS))
     parser.add_argument("--spaces", nargs="*", help="e.g. 16x64; by default all of a method")
     parser.add_argument("--sides", nargs="*", default=["ours", "package"], choices=["ours", "package"])
     parser.add_argument("--seeds", type=int, default=30)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from units import UnitValues
+
 Values = Callable[[np.ndarray, int], np.ndarray]
 
 
@@ -47,11 +49,16 @@ FUNCTIONS = {"sphere": Function(sphere), "ellipsoid": Function(ellipsoid), "trap
              "noisy_sphere": Function(sphere, 0.02)}
 
 
+def find_function(name: str) -> Function:
+    """A function by its name, or a unit."""
+    return FUNCTIONS[name] if name in FUNCTIONS else Function(UnitValues(name))
+
+
 class Objective:
     """A function as a package sees it; remembers the best score and the value behind it at the checkpoints."""
 
     def __init__(self, name: str, n_points: int, budget: int, checkpoints: list[int], seed: int) -> None:
-        self.function, self.n_points, self.budget = FUNCTIONS[name], n_points, budget
+        self.function, self.n_points, self.budget = find_function(name), n_points, budget
         self.checkpoints, self.noise = checkpoints, np.random.default_rng(seed + (1 << 32))
         self.n_queries, self.best, self.value = 0, -np.inf, -np.inf
         self.rows: list[tuple[int, float, float]] = []
@@ -59,6 +66,11 @@ class Objective:
     @property
     def left(self) -> int:
         return self.budget - self.n_queries
+
+    def close(self) -> None:
+        """End a unit's program."""
+        if isinstance(self.function.values, UnitValues):
+            self.function.values.close()
 
     def __call__(self, codes: np.ndarray) -> np.ndarray:
         """Scores of codes [N][d]; no more than `left` of them may be asked."""
