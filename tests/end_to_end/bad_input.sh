@@ -187,7 +187,7 @@ into weights
 accepted "the job with a copy of the weights" "${run[@]}"
 flip "$folder/broken.safetensors" 2000000
 refused "folder of other weights" 5 "other weights: there '[0-9a-f]* *vq_vae: .*broken.safetensors', here" "${run[@]}"
-refused "gather with other weights" 5 'model files have changed' "$program" gather "$folder/weights"
+refused "gather with other weights" 5 'model files, or files that searches start from, have changed' "$program" gather "$folder/weights"
 job=
 
 cp -r "$folder/whole" "$folder/edited"
