@@ -108,7 +108,7 @@ static enum status read_layers(struct model *model, const struct node *root,
 static enum status read_description(struct model *model, const struct node *root, struct error *error)
 {
     struct description_settings settings;
-    if (root == NULL || root->kind != NODE_MAPPING)
+    if (root->kind != NODE_MAPPING)
         return node_error(root, error, "expected a mapping with 'format: %s'", DESCRIPTION_FORMAT);
     TRY(keys_read(description_keys, root, "", &settings, error));
     if (strcmp(settings.format, DESCRIPTION_FORMAT) != 0)

@@ -126,7 +126,7 @@ static struct work divide_scratch(const struct convolution_shape *s, float *scra
     work.rows = take(&scratch, most_rows(s));
     work.masks = take(&scratch, mask_words(s));
     work.constant = take(&scratch, out_pixels(s) * work.width);
-    work.sums = (int32_t *)scratch;
+    work.sums = take(&scratch, columns_positions(s) * work.width);
     memset(work.constant, 0, sizeof *work.constant * out_pixels(s) * work.width);
     return work;
 }
