@@ -150,6 +150,10 @@ const float *model_output(const struct model_run *run, int layer, int *time);
  */
 void model_give_output(struct model_run *run, int layer, const float *values);
 
+/** From now on every forward adds the seconds that each layer takes to seconds [n_layers], the caller's; NULL
+ * ends it. */
+void model_measure_layers(struct model_run *run, double *seconds);
+
 /**
  * Activations after a forward that computed `layer`. Channel: mean over time, height and width (of spikes: in
  * [0, 1]). Neuron: mean over time. Both are sums in double precision, rounded once.

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "memory.h"
 #include "model_private.h"
 #include "random.h"
@@ -22,6 +23,7 @@ struct model_run {
     float *scratch;
     float *noise; /**< [channel][time][height][width] of the largest spiking layer; made when first needed */
     size_t n_noise;
+    double *seconds; /**< [n_layers], the caller's, where layers are measured; else NULL */
 };
 
 static size_t largest_scratch(const struct model *model, int n_frames)
@@ -190,9 +192,19 @@ void model_forward(struct model_run *run, const float *input, int last_layer,
 {
     static const struct presentation plain = {0};
     mark_needed(run, last_layer);
-    for (int i = 0; i <= last_layer; i++)
-        if (run->layers[i].needed && !run->layers[i].given)
-            compute_layer(run, i, input, presentation == NULL ? &plain : presentation);
+    for (int i = 0; i <= last_layer; i++) {
+        if (!run->layers[i].needed || run->layers[i].given)
+            continue;
+        const double start = run->seconds == NULL ? 0 : clock_seconds();
+        compute_layer(run, i, input, presentation == NULL ? &plain : presentation);
+        if (run->seconds != NULL)
+            run->seconds[i] += clock_seconds() - start;
+    }
+}
+
+void model_measure_layers(struct model_run *run, double *seconds)
+{
+    run->seconds = seconds;
 }
 
 const float *model_output(const struct model_run *run, int layer, int *time)
