@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /** A two-dimensional (transposed) convolution; also a linear layer (all maps 1 x 1, kernel 1). */
 struct convolution_shape {
@@ -58,6 +59,53 @@ struct neuron {
     double beta;      /**< leaky, in [0, 1] */
     double threshold;
     double v_reset; /**< LIF; 0 if soft_reset */
+};
+
+/**
+ * A spiking layer with the convolutions of spikes whose sums charge it:
+ * current = convolution 0 (with its bias) + convolution 1, or + `added`, where there is one.
+ */
+struct spiking_convolution {
+    const struct neuron *neuron;
+    int n_convolutions; /**< 1 or 2 */
+    const struct convolution_shape *shapes[2];
+    const float *weights[2], *biases[2]; /**< arranged; biases may be NULL */
+    const uint64_t *in[2];               /**< spikes as bits */
+    const uint64_t *added;               /**< spikes as bits, of the output's shape, or NULL */
+    int channel;                         /**< the only one that is wanted; negative: all */
+};
+
+/**
+ * Spikes as bits: [time][pixel][word] uint64, channel c being bit c % 64 of word c / 64; bits behind the last
+ * channel are 0. Membranes start at v_reset; results are the same bits as those of the functions for values.
+ */
+static inline size_t spike_words(int n_channels)
+{
+    return ((size_t)n_channels + 63) / 64;
+}
+
+struct spike_kernels {
+    /** Whether convolutions of this shape can be part of a spiking_convolution. */
+    bool (*fits)(const struct convolution_shape *shape);
+
+    size_t (*convolution_scratch)(const struct spiking_convolution *call);
+    /** membrane [channel][pixel], written. */
+    void (*convolution)(const struct spiking_convolution *call, uint64_t *spikes, float *membrane,
+                        float *scratch);
+
+    /** Neurons with a static current [channel][pixel]; scratch: as many floats. */
+    void (*spike)(const struct neuron *neuron, int n_channels, int time, int n_pixels, const float *current,
+                  uint64_t *spikes, float *membrane, float *scratch);
+
+    /** shape->n_planes is time. */
+    void (*max_pool)(const struct pool_shape *shape, size_t n_words, const uint64_t *in, uint64_t *out);
+
+    /** From and to values [channel][time][pixel], which are 0 or 1. */
+    void (*pack)(int n_channels, int time, int n_pixels, const float *values, uint64_t *spikes);
+    void (*unpack)(int n_channels, int time, int n_pixels, const uint64_t *spikes, float *values);
+
+    /** counts[c] = spikes of channel c at n_places time steps and pixels. */
+    void (*count)(int n_channels, size_t n_places, const uint64_t *spikes, int32_t *counts);
 };
 
 struct kernels {
@@ -137,6 +185,9 @@ struct kernels {
 
     /** sums[c] = sum over t and p of in[c][t][p], added in that order in double precision. */
     void (*channel_sums)(int n_channels, size_t n_values, const float *in, double *sums);
+
+    /** The same on spikes as bits; NULL where a set does without. */
+    const struct spike_kernels *spikes;
 };
 
 extern const struct kernels kernels_reference;

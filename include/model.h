@@ -141,7 +141,15 @@ struct presentation {
 void model_forward(struct model_run *run, const float *input, int last_layer,
                    const struct presentation *presentation);
 
-/** Output of a layer that the last forward computed: [channel][time][height][width]; *time is 1 if static. */
+/** The same from a fresh state without noise, of which only one channel of `last_layer` is wanted: what there
+ * is of others is undefined. */
+void model_forward_channel(struct model_run *run, const float *input, int last_layer, int channel);
+
+/** The same for all layers, one by one, so that model_output has each. */
+void model_forward_all(struct model_run *run, const float *input);
+
+/** Output of a layer that a later one was computed from by the last forward: of model_forward, the last one
+ * and all spiking ones; [channel][time][height][width]; *time is 1 if static. */
 const float *model_output(const struct model_run *run, int layer, int *time);
 
 /**

@@ -161,7 +161,7 @@ const float *evaluator_image(struct evaluator *evaluator, const int32_t *code)
 
 float evaluator_activation(struct evaluator *evaluator, const struct unit *unit, const float *image)
 {
-    model_forward(evaluator->subject_run, image, unit->layer, NULL);
+    model_forward_channel(evaluator->subject_run, image, unit->layer, unit->channel);
     return unit_activation(evaluator->subject_run, unit);
 }
 

@@ -99,6 +99,8 @@ static float activation_of(const struct shower *shower, const struct unit *unit,
     const struct network *network = &shower->natural->network;
     const struct map_shape shape = model_layer_shape(network->model, unit->layer);
     int n_frames;
+    if (n == 1)
+        return model_channel_activation(shower->run, unit->layer, unit->channel);
     const float *output = model_output(shower->run, unit->layer, &n_frames);
     const size_t n_values = (size_t)(n_frames / n) * (size_t)shape.height * (size_t)shape.width;
     double sum;

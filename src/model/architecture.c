@@ -162,17 +162,6 @@ static enum status fold_batch_norm(struct model *model, struct layer *layer,
     return status;
 }
 
-/** Is a layer's output spikes, perhaps the largest of some, or in another order? */
-static bool carries_spikes(const struct model *model, int index)
-{
-    if (index == MODEL_INPUT || !model->layers[index].kind->keeps_spikes)
-        return index != MODEL_INPUT && model->layers[index].kind->is_spiking;
-    for (int i = 0; i < model->layers[index].n_inputs; i++)
-        if (!carries_spikes(model, model->layers[index].inputs[i]))
-            return false;
-    return true;
-}
-
 static bool is_listed(const struct node *prefixes, const char *name)
 {
     for (size_t i = 0; prefixes != NULL && i < prefixes->n_items; i++) {
@@ -226,9 +215,10 @@ enum status architecture_read_layers(struct model *model, const struct node *roo
     for (int i = 0; i < model->n_layers; i++)
         TRY(fold_batch_norm(model, &model->layers[i], tensors, error));
     for (int i = 0; i < model->n_layers; i++) {
-        model->layers[i].convolution.takes_spikes = carries_spikes(model, model->layers[i].inputs[0]);
+        model->layers[i].convolution.takes_spikes = fusion_carries_spikes(model, model->layers[i].inputs[0]);
         model->layers[i].convolution.feeds_spikes = model->n_spiking > 0;
     }
+    TRY(fusions_find(model, error));
     for (int i = 0; i < model->n_layers; i++)
         if (model->layers[i].kind->arrange != NULL)
             TRY(model->layers[i].kind->arrange(&model->layers[i], model->kernels, error));

@@ -8,12 +8,15 @@
 #include "model_private.h"
 #include "random.h"
 
+/** What a layer's output is there as; both where it has been converted. */
 struct layer_state {
     float *buffer; /**< [channel][time][height][width] room for the longest time; NULL if it passes through */
+    uint64_t *bits;   /**< the same as spikes, see struct spike_kernels; NULL where no kernel asks for them */
     float *membrane;  /**< spiking layers: [channel][height][width] */
-    const float *out; /**< what later layers read */
+    int32_t *counts;  /**< spiking layers: spikes of every channel */
+    const float *out; /**< what later layers read; NULL: only bits are there */
     int time;
-    bool needed, given;
+    bool needed, given, has_bits, has_counts;
 };
 
 struct model_run {
@@ -31,21 +34,31 @@ static size_t largest_scratch(const struct model *model, int n_frames)
     size_t largest = 0;
     for (int i = 0; i < model->n_layers; i++) {
         const struct layer *layer = &model->layers[i];
-        const size_t n =
+        const struct fusion_kind *fusion = model->fusions[i].kind;
+        const size_t alone =
             layer->kind->scratch == NULL ? 0 : layer->kind->scratch(layer, model->kernels, n_frames);
-        largest = n > largest ? n : largest;
+        const size_t together =
+            fusion == NULL || fusion->scratch == NULL ? 0 : fusion->scratch(model, i, n_frames);
+        largest = alone > largest ? alone : largest;
+        largest = together > largest ? together : largest;
     }
     return largest;
 }
 
-static enum status create_layer(const struct layer *layer, int n_frames, struct layer_state *state,
+static enum status create_layer(const struct model *model, int index, int n_frames, struct layer_state *state,
                                 struct error *error)
 {
+    const struct layer *layer = &model->layers[index];
     const size_t n_values = map_values(layer->out);
     TRY(MEMORY_ALLOCATE(state->buffer, n_values * (size_t)n_frames, error));
-    if (layer->kind->is_spiking)
+    if (layer->kind->is_spiking) {
         TRY(MEMORY_ALLOCATE(state->membrane, n_values, error));
-    return STATUS_OK;
+        TRY(MEMORY_ALLOCATE(state->counts, (size_t)layer->out.channels, error));
+    }
+    if (model->kernels->spikes == NULL || !fusion_carries_spikes(model, index))
+        return STATUS_OK;
+    const size_t n_places = (size_t)map_pixels(layer->out) * (size_t)n_frames;
+    return MEMORY_ALLOCATE(state->bits, n_places * spike_words(layer->out.channels), error);
 }
 
 static enum status create(const struct model *model, int n_frames, struct model_run *run, struct error *error)
@@ -54,7 +67,7 @@ static enum status create(const struct model *model, int n_frames, struct model_
     run->n_frames = n_frames;
     TRY(MEMORY_ALLOCATE(run->layers, (size_t)model->n_layers, error));
     for (int i = 0; i < model->n_layers; i++) {
-        TRY(create_layer(&model->layers[i], n_frames, &run->layers[i], error));
+        TRY(create_layer(model, i, n_frames, &run->layers[i], error));
         if (model->layers[i].kind->is_spiking && map_values(model->layers[i].out) > run->n_noise)
             run->n_noise = map_values(model->layers[i].out);
     }
@@ -88,6 +101,8 @@ void model_run_free(struct model_run *run)
         return;
     for (int i = 0; run->layers != NULL && i < run->model->n_layers; i++) {
         free(run->layers[i].buffer);
+        free(run->layers[i].bits);
+        free(run->layers[i].counts);
         free(run->layers[i].membrane);
     }
     free(run->layers);
@@ -137,24 +152,148 @@ static const float *membrane_noise(struct model_run *run, const struct layer *la
     return run->noise;
 }
 
+/* ---- outputs, as values or as spikes ---- */
+
+/** A layer's output as values. */
+static const float *values_of(const struct model_run *run, int index)
+{
+    struct layer_state *state = &run->layers[index];
+    const struct map_shape shape = run->model->layers[index].out;
+    if (state->out == NULL) {
+        run->model->kernels->spikes->unpack(shape.channels, state->time, map_pixels(shape), state->bits,
+                                            state->buffer);
+        state->out = state->buffer;
+    }
+    return state->out;
+}
+
+/** The output of a layer that carries spikes, as bits. */
+static const uint64_t *spikes_of(const struct model_run *run, int index)
+{
+    struct layer_state *state = &run->layers[index];
+    const struct map_shape shape = run->model->layers[index].out;
+    if (!state->has_bits)
+        run->model->kernels->spikes->pack(shape.channels, state->time, map_pixels(shape), state->out,
+                                          state->bits);
+    state->has_bits = true;
+    return state->bits;
+}
+
+/** Spikes of a channel of a spiking layer. */
+static int32_t count_of(const struct model_run *run, int index, int channel)
+{
+    struct layer_state *state = &run->layers[index];
+    const struct map_shape shape = run->model->layers[index].out;
+    if (!state->has_counts)
+        run->model->kernels->spikes->count(shape.channels, (size_t)state->time * (size_t)map_pixels(shape),
+                                           state->bits, state->counts);
+    state->has_counts = true;
+    return state->counts[channel];
+}
+
+static void put_values(struct layer_state *state, const float *values, int time)
+{
+    state->out = values;
+    state->time = time;
+    state->has_bits = state->has_counts = false;
+}
+
+static void put_bits(struct layer_state *state, int time)
+{
+    state->out = NULL;
+    state->time = time;
+    state->has_bits = true;
+    state->has_counts = false;
+}
+
 /* ---- forward ---- */
 
-/** Mark last_layer and what it depends on, up to layers whose output was given. */
-static void mark_needed(struct model_run *run, int last_layer)
+/** A forward: up to where, and what of it. */
+struct pass {
+    const float *input;
+    int last_layer, channel; /**< the only one of the last layer that is wanted, or ALL_CHANNELS */
+    const struct presentation *presentation;
+    bool fuses;
+};
+
+/** Noise and kept membranes are matters of single layers. */
+static bool is_plain(const struct model *model, const struct presentation *p)
+{
+    return !p->keep_state && p->initial_membrane == 0 && p->membrane == 0 &&
+           (model->n_spiking == 0 || p->n_frames <= 1);
+}
+
+/** How this pass computes a layer, if not alone. */
+static const struct fusion *fusion_of(const struct model_run *run, const struct pass *pass, int index)
+{
+    const struct fusion *fusion = &run->model->fusions[index];
+    return pass->fuses && fusion->kind != NULL ? fusion : NULL;
+}
+
+static void mark_inputs(struct model_run *run, const int *inputs, int n_inputs)
+{
+    for (int j = 0; j < n_inputs; j++)
+        if (inputs[j] != MODEL_INPUT)
+            run->layers[inputs[j]].needed = true;
+}
+
+/** Mark the last layer and what it depends on, up to layers whose output was given. */
+static void mark_needed(struct model_run *run, const struct pass *pass)
 {
     for (int i = 0; i < run->model->n_layers; i++)
-        run->layers[i].needed = i == last_layer;
-    for (int i = last_layer; i >= 0; i--) {
+        run->layers[i].needed = i == pass->last_layer;
+    for (int i = pass->last_layer; i >= 0; i--) {
+        const struct layer *layer = &run->model->layers[i];
+        const struct fusion *fusion = fusion_of(run, pass, i);
         if (!run->layers[i].needed || run->layers[i].given)
             continue;
-        const struct layer *layer = &run->model->layers[i];
-        for (int j = 0; j < layer->n_inputs; j++)
-            if (layer->inputs[j] != MODEL_INPUT)
-                run->layers[layer->inputs[j]].needed = true;
+        if (fusion != NULL)
+            mark_inputs(run, fusion->inputs, fusion->n_inputs);
+        else
+            mark_inputs(run, layer->inputs, layer->n_inputs);
     }
 }
 
-static void compute_layer(struct model_run *run, int index, const float *input, const struct presentation *p)
+static int frames_of(const struct model_run *run, const struct pass *pass, int index)
+{
+    if (index != MODEL_INPUT)
+        return run->layers[index].time;
+    return pass->presentation->n_frames > 1 ? pass->presentation->n_frames : 1;
+}
+
+static int longest(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/** One layer with those that are fused into it. */
+static void compute_together(struct model_run *run, const struct pass *pass, int index)
+{
+    const struct model *model = run->model;
+    const struct fusion *fusion = &model->fusions[index];
+    struct layer_state *state = &run->layers[index];
+    struct fusion_call call = {.time = model->layers[index].kind->is_spiking ? model->timesteps : 1,
+                               .out = state->buffer,
+                               .out_spikes = state->bits,
+                               .membrane = state->membrane,
+                               .scratch = run->scratch,
+                               .channel = index == pass->last_layer ? pass->channel : ALL_CHANNELS};
+    for (int i = 0; i < fusion->n_inputs; i++) {
+        const int source = fusion->inputs[i];
+        call.time = longest(call.time, frames_of(run, pass, source));
+        if (fusion->takes_spikes[i])
+            call.spikes[i] = spikes_of(run, source);
+        else
+            call.values[i] = source == MODEL_INPUT ? pass->input : values_of(run, source);
+    }
+    fusion->kind->forward(model, index, &call);
+    if (fusion->kind->makes_spikes)
+        put_bits(state, call.time);
+    else
+        put_values(state, state->buffer, call.time);
+}
+
+static void compute_alone(struct model_run *run, const struct pass *pass, int index)
 {
     const struct layer *layer = &run->model->layers[index];
     struct layer_state *state = &run->layers[index];
@@ -164,42 +303,61 @@ static void compute_layer(struct model_run *run, int index, const float *input, 
                               .scratch = run->scratch,
                               .membrane = state->membrane};
     for (int i = 0; i < layer->n_inputs; i++) {
-        const bool from_input = layer->inputs[i] == MODEL_INPUT;
-        call.in[i] = from_input ? input : run->layers[layer->inputs[i]].out;
-        call.in_time[i] = !from_input       ? run->layers[layer->inputs[i]].time
-                          : p->n_frames > 1 ? p->n_frames
-                                            : 1;
-        call.time = call.in_time[i] > call.time ? call.in_time[i] : call.time;
+        const int source = layer->inputs[i];
+        call.in[i] = source == MODEL_INPUT ? pass->input : values_of(run, source);
+        call.in_time[i] = frames_of(run, pass, source);
+        call.time = longest(call.time, call.in_time[i]);
     }
     if (layer->passes_through) {
-        state->out = call.in[0];
-        state->time = call.time;
+        put_values(state, call.in[0], call.time);
         return;
     }
     if (layer->kind->is_spiking) {
         call.time = run->model->timesteps;
-        if (!p->keep_state)
-            reset_membrane(layer, p, state->membrane);
-        call.noise = membrane_noise(run, layer, p);
+        if (!pass->presentation->keep_state)
+            reset_membrane(layer, pass->presentation, state->membrane);
+        call.noise = membrane_noise(run, layer, pass->presentation);
     }
     layer->kind->forward(layer, &call);
-    state->out = state->buffer;
-    state->time = call.time;
+    put_values(state, state->buffer, call.time);
 }
+
+static void compute_layer(struct model_run *run, const struct pass *pass, int index)
+{
+    const double start = run->seconds == NULL ? 0 : clock_seconds();
+    if (fusion_of(run, pass, index) != NULL)
+        compute_together(run, pass, index);
+    else
+        compute_alone(run, pass, index);
+    if (run->seconds != NULL)
+        run->seconds[index] += clock_seconds() - start;
+}
+
+static void forward(struct model_run *run, const struct pass *pass)
+{
+    mark_needed(run, pass);
+    for (int i = 0; i <= pass->last_layer; i++)
+        if (run->layers[i].needed && !run->layers[i].given)
+            compute_layer(run, pass, i);
+}
+
+static const struct presentation plain_presentation;
 
 void model_forward(struct model_run *run, const float *input, int last_layer,
                    const struct presentation *presentation)
 {
-    static const struct presentation plain = {0};
-    mark_needed(run, last_layer);
-    for (int i = 0; i <= last_layer; i++) {
-        if (!run->layers[i].needed || run->layers[i].given)
-            continue;
-        const double start = run->seconds == NULL ? 0 : clock_seconds();
-        compute_layer(run, i, input, presentation == NULL ? &plain : presentation);
-        if (run->seconds != NULL)
-            run->seconds[i] += clock_seconds() - start;
-    }
+    const struct presentation *p = presentation == NULL ? &plain_presentation : presentation;
+    forward(run, &(struct pass){input, last_layer, ALL_CHANNELS, p, is_plain(run->model, p)});
+}
+
+void model_forward_channel(struct model_run *run, const float *input, int last_layer, int channel)
+{
+    forward(run, &(struct pass){input, last_layer, channel, &plain_presentation, true});
+}
+
+void model_forward_all(struct model_run *run, const float *input)
+{
+    forward(run, &(struct pass){input, run->model->n_layers - 1, ALL_CHANNELS, &plain_presentation, false});
 }
 
 void model_measure_layers(struct model_run *run, double *seconds)
@@ -210,7 +368,7 @@ void model_measure_layers(struct model_run *run, double *seconds)
 const float *model_output(const struct model_run *run, int layer, int *time)
 {
     *time = run->layers[layer].time;
-    return run->layers[layer].out;
+    return values_of(run, layer);
 }
 
 void model_give_output(struct model_run *run, int layer, const float *values)
@@ -219,8 +377,7 @@ void model_give_output(struct model_run *run, int layer, const float *values)
     state->given = values != NULL;
     if (values == NULL)
         return;
-    state->time = run->model->timesteps;
-    state->out = state->buffer;
+    put_values(state, state->buffer, run->model->timesteps);
     memcpy(state->buffer, values,
            sizeof *values * map_values(run->model->layers[layer].out) * (size_t)run->model->timesteps);
 }
@@ -246,16 +403,19 @@ float model_channel_activation(const struct model_run *run, int layer, int chann
     const struct layer_state *state = &run->layers[layer];
     const size_t n = (size_t)state->time * (size_t)map_pixels(shape);
     double sum;
-    run->model->kernels->channel_sums(1, n, state->out + (size_t)channel * n, &sum);
+    if (state->out == NULL && state->counts != NULL)
+        sum = count_of(run, layer, channel);
+    else
+        run->model->kernels->channel_sums(1, n, values_of(run, layer) + (size_t)channel * n, &sum);
     return (float)(sum / (double)n);
 }
 
 float model_neuron_activation(const struct model_run *run, int layer, int channel, int y, int x)
 {
     const struct map_shape shape = run->model->layers[layer].out;
-    const struct layer_state *state = &run->layers[layer];
-    const size_t pixels = (size_t)map_pixels(shape), time = (size_t)state->time;
-    const float *values = state->out + (size_t)channel * time * pixels + (size_t)(y * shape.width + x);
+    const size_t pixels = (size_t)map_pixels(shape), time = (size_t)run->layers[layer].time;
+    const float *values =
+        values_of(run, layer) + (size_t)channel * time * pixels + (size_t)(y * shape.width + x);
     double sum = 0;
     for (size_t t = 0; t < time; t++)
         sum += (double)values[t * pixels];

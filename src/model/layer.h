@@ -106,7 +106,11 @@ bool layer_can_fold(const struct layer *layer);
  */
 enum status batch_norm_constants(const struct layer *layer, const struct tensor_file *tensors, double **scale,
                                  double **shift, struct error *error);
-extern const struct layer_kind layer_batch_norm, layer_embedding, layer_nearest_row;
+extern const struct layer_kind layer_batch_norm, layer_embedding, layer_nearest_row, layer_add,
+    layer_max_pool;
+
+/** The window of a pool over `time` steps of all channels. */
+struct pool_shape layer_pool_shape(const struct layer *layer, int time);
 
 /** Key table of `neuron:` mappings; `own` (or NULL) goes before `fallback`. */
 enum status neuron_read(const struct node *own, const struct node *fallback, struct neuron *neuron,

@@ -282,6 +282,7 @@ void model_free(struct model *model)
 {
     if (model == NULL)
         return;
+    fusions_free(model);
     for (int i = 0; i < model->n_layers; i++) {
         struct layer *layer = &model->layers[i];
         free(layer->name);

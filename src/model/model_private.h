@@ -3,6 +3,7 @@
 #ifndef MEICENSUS_MODEL_PRIVATE_H
 #define MEICENSUS_MODEL_PRIVATE_H
 
+#include "fusion.h"
 #include "layer.h"
 #include "model.h"
 
@@ -20,6 +21,7 @@ struct model {
     char **class_names;
     int n_layers, n_spiking;
     struct layer *layers;
+    struct fusion *fusions; /**< [n_layers], how each is computed where nothing asks for what is between */
     char *tensors_path, *encoder_path;
     char *description; /**< of a subject that is a program, else NULL */
     bool is_noisy;     /**< a program whose answers vary */

@@ -46,10 +46,10 @@ static enum status prepare_pool(struct layer *layer, const struct tensor_file *t
     return STATUS_OK;
 }
 
-static struct pool_shape pool_shape(const struct layer *layer, const struct layer_call *call)
+struct pool_shape layer_pool_shape(const struct layer *layer, int time)
 {
     const struct pool_settings *s = layer->settings;
-    return (struct pool_shape){layer->in[0].channels * call->time,
+    return (struct pool_shape){layer->in[0].channels * time,
                                layer->in[0].height,
                                layer->in[0].width,
                                layer->out.height,
@@ -61,13 +61,13 @@ static struct pool_shape pool_shape(const struct layer *layer, const struct laye
 
 static void forward_max_pool(const struct layer *layer, const struct layer_call *call)
 {
-    const struct pool_shape shape = pool_shape(layer, call);
+    const struct pool_shape shape = layer_pool_shape(layer, call->time);
     call->kernels->max_pool(&shape, call->in[0], call->out);
 }
 
 static void forward_average_pool(const struct layer *layer, const struct layer_call *call)
 {
-    const struct pool_shape shape = pool_shape(layer, call);
+    const struct pool_shape shape = layer_pool_shape(layer, call->time);
     call->kernels->average_pool(&shape, call->in[0], call->out);
 }
 

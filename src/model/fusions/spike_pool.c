@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The largest of some spikes: one of them, or none. */
+#include "../model_private.h"
+
+static bool find(const struct model *model, int index, struct fusion *fusion)
+{
+    const struct layer *layer = &model->layers[index];
+    if (model->kernels->spikes == NULL || layer->kind != &layer_max_pool ||
+        !fusion_carries_spikes(model, layer->inputs[0]))
+        return false;
+    fusion->n_inputs = 1;
+    fusion->inputs[0] = layer->inputs[0];
+    fusion->takes_spikes[0] = true;
+    return true;
+}
+
+static void forward(const struct model *model, int index, const struct fusion_call *call)
+{
+    const struct layer *layer = &model->layers[index];
+    struct pool_shape shape = layer_pool_shape(layer, call->time);
+    shape.n_planes = call->time;
+    model->kernels->spikes->max_pool(&shape, spike_words(layer->out.channels), call->spikes[0],
+                                     call->out_spikes);
+}
+
+const struct fusion_kind fusion_spike_pool = {
+    .name = "spike pool", .makes_spikes = true, .find = find, .forward = forward};

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#include "../fusion.h"
+
+extern const struct fusion_kind fusion_spiking_convolution, fusion_static_spikes, fusion_spike_pool;
+
+const struct fusion_kind *const fusion_kinds[] = {&fusion_spiking_convolution, &fusion_static_spikes,
+                                                  &fusion_spike_pool, NULL};
