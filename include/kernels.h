@@ -89,16 +89,16 @@ struct spike_kernels {
     bool (*fits)(const struct convolution_shape *shape);
 
     size_t (*convolution_scratch)(const struct spiking_convolution *call);
-    /** membrane [channel][pixel], written. */
-    void (*convolution)(const struct spiking_convolution *call, uint64_t *spikes, float *membrane,
-                        float *scratch);
+    void (*convolution)(const struct spiking_convolution *call, uint64_t *spikes, float *scratch);
 
-    /** Neurons with a static current [channel][pixel]; scratch: as many floats. */
+    /** Neurons with a static current [channel][pixel]; scratch: as many floats, in whole words of channels.
+     */
     void (*spike)(const struct neuron *neuron, int n_channels, int time, int n_pixels, const float *current,
-                  uint64_t *spikes, float *membrane, float *scratch);
+                  uint64_t *spikes, float *scratch);
 
-    /** shape->n_planes is time. */
-    void (*max_pool)(const struct pool_shape *shape, size_t n_words, const uint64_t *in, uint64_t *out);
+    /** shape->n_planes is time; scratch: 2 in_width n_words floats. */
+    void (*max_pool)(const struct pool_shape *shape, size_t n_words, const uint64_t *in, uint64_t *out,
+                     float *scratch);
 
     /** From and to values [channel][time][pixel], which are 0 or 1. */
     void (*pack)(int n_channels, int time, int n_pixels, const float *values, uint64_t *spikes);

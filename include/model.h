@@ -124,7 +124,8 @@ void model_run_free(struct model_run *run);
 
 /** Noise of a presentation; all zero for none. See design of trials in trials.h. */
 struct presentation {
-    bool keep_state;         /**< go on from the membranes left by the last presentation */
+    bool keep_state;         /**< go on from the membranes that the last presentation left */
+    bool leave_state;        /**< leave the membranes to the next one */
     double initial_membrane; /**< s: v0 = v_reset + s v_threshold N(0,1) */
     double membrane;         /**< s: s v_threshold N(0,1) added to h at every step */
     int n_frames;   /**< of the input, [channel][frame][height][width]: 0 or 1 for a static one; else the

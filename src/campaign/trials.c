@@ -119,6 +119,7 @@ static void present(struct model_run *run, const struct model *model, int layer,
         break;
     case NOISE_CARRY_OVER:
         presentation.keep_state = trial > 0;
+        presentation.leave_state = true;
         break;
     case NOISE_INITIAL_MEMBRANE:
         presentation.initial_membrane = trials->scale;

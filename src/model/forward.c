@@ -219,7 +219,7 @@ struct pass {
 /** Noise and kept membranes are matters of single layers. */
 static bool is_plain(const struct model *model, const struct presentation *p)
 {
-    return !p->keep_state && p->initial_membrane == 0 && p->membrane == 0 &&
+    return !p->keep_state && !p->leave_state && p->initial_membrane == 0 && p->membrane == 0 &&
            (model->n_spiking == 0 || p->n_frames <= 1);
 }
 
@@ -275,7 +275,6 @@ static void compute_together(struct model_run *run, const struct pass *pass, int
     struct fusion_call call = {.time = model->layers[index].kind->is_spiking ? model->timesteps : 1,
                                .out = state->buffer,
                                .out_spikes = state->bits,
-                               .membrane = state->membrane,
                                .scratch = run->scratch,
                                .channel = index == pass->last_layer ? pass->channel : ALL_CHANNELS};
     for (int i = 0; i < fusion->n_inputs; i++) {

@@ -38,7 +38,6 @@ struct fusion_call {
     const uint64_t *spikes[FUSION_MAX_INPUTS]; /**< as bits, see struct spike_kernels */
     float *out;                                /**< the layer's output: values, */
     uint64_t *out_spikes;                      /**< or spikes where kind->makes_spikes */
-    float *membrane;                           /**< of a spiking layer: [channel][height][width], written */
     float *scratch;
     int channel; /**< the only one whose output is wanted, or ALL_CHANNELS */
 };

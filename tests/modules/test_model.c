@@ -643,13 +643,13 @@ static void assert_second_half(const struct subject *whole, const struct subject
 static void state_is_kept(void **state)
 {
     (void)state;
-    const struct presentation keep = {.keep_state = true};
+    const struct presentation keep = {.keep_state = true}, leave = {.leave_state = true};
     struct subject whole = load(hard_reset.path, "reference", 12, NULL);
     struct subject half = load(hard_reset.path, "reference", 6, NULL);
     struct hdf5_array input = golden("resnet18", "", "input");
     const int last = model_find_layer(whole.model, "layer1.0.sn2");
     model_forward(whole.run, input.values, last, NULL);
-    model_forward(half.run, input.values, last, NULL);
+    model_forward(half.run, input.values, last, &leave);
     struct spike_copy fresh = copy_spikes(&half, last);
     model_forward(half.run, input.values, last, &keep);
     struct spike_copy kept = copy_spikes(&half, last);

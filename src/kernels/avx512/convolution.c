@@ -14,7 +14,9 @@
 #include "../reference/elementwise.h"
 #include "elementwise.h"
 #include "events.h"
+#include "image.h"
 #include "product.h"
+#include "spikes.h"
 #include "winograd.h"
 
 enum { MOST_TAPS = 1024, FEW_POSITIONS = 4 };
@@ -53,6 +55,8 @@ static size_t convolution_weight_size(const struct convolution_shape *s)
 {
     if (events_fit(s))
         return events_weight_size(s);
+    if (image_fits(s))
+        return image_weight_size(s);
     if (winograd_fits(s))
         return winograd_weight_size(s);
     return product_blocks(s->out_channels) * PRODUCT_ROWS * columns_filter(s);
@@ -62,6 +66,8 @@ static void arrange_convolution(const struct convolution_shape *s, const float *
 {
     if (events_fit(s))
         events_arrange(s, weight, arranged);
+    else if (image_fits(s))
+        image_arrange(s, weight, arranged);
     else if (winograd_fits(s))
         winograd_arrange(s, weight, arranged);
     else
@@ -109,6 +115,8 @@ static size_t convolution_scratch(const struct convolution_shape *s)
 {
     if (events_fit(s))
         return events_scratch(s);
+    if (image_fits(s))
+        return image_scratch(s);
     if (winograd_fits(s))
         return winograd_scratch(s);
     const size_t taps = (size_t)(s->kernel_height * s->kernel_width);
@@ -172,6 +180,8 @@ static void convolution(const struct convolution_shape *s, const float *weight, 
 {
     if (events_fit(s))
         events_convolve(s, weight, bias, in, out, scratch);
+    else if (image_fits(s))
+        image_convolve(s, weight, bias, in, out, scratch);
     else if (winograd_fits(s))
         winograd_convolve(s, weight, bias, in, out, scratch);
     else if (shifts_map(s))
@@ -227,4 +237,5 @@ const struct kernels kernels_avx512 = {
     .add = avx512_add,
     .max_pool = avx512_max_pool,
     .upsample = avx512_upsample,
+    .spikes = &spike_kernels_avx512,
 };

@@ -1,30 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "elementwise.h"
 
-#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
 #include "../reference/elementwise.h"
+#include "neurons.h"
 
-enum { LANES = 16 };
-
-/** So many lanes of a vector, at most all. */
-static inline __mmask16 first_lanes(size_t n)
-{
-    return n >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1);
-}
+enum { LANES = VECTOR_LANES };
 
 /* ---- spiking neurons ---- */
-
-enum charge { CHARGE_DECAY_INPUT, CHARGE_HARD, CHARGE_SOFT, CHARGE_LEAKY };
-
-/** What a neuron's step takes, in all lanes. */
-struct constants {
-    enum charge charge;
-    bool soft_reset, multiplies; /**< the latter: by 1 / tau, where that is the same as to divide by it */
-    __m512 tau, keep, beta, threshold, v_reset;
-};
 
 /** Up to 16 neurons, one a lane. */
 struct places {
@@ -33,64 +18,6 @@ struct places {
     __m512i from, to;          /**< the current's; the noise's and spikes' of the first time step */
     size_t from_step, to_step; /**< from one time step to the next */
 };
-
-static bool is_power_of_two(double value)
-{
-    int exponent;
-    return frexp(value, &exponent) == 0.5;
-}
-
-static struct constants make_constants(const struct neuron *n)
-{
-    return (struct constants){
-        .charge = n->kind == NEURON_LEAKY ? CHARGE_LEAKY
-                  : n->decay_input        ? CHARGE_DECAY_INPUT
-                  : n->soft_reset         ? CHARGE_SOFT
-                                          : CHARGE_HARD,
-        .soft_reset = n->soft_reset,
-        .multiplies = is_power_of_two(n->tau),
-        .tau = _mm512_set1_ps(is_power_of_two(n->tau) ? (float)(1 / n->tau) : (float)n->tau),
-        .keep = _mm512_set1_ps((float)(1.0 - 1.0 / n->tau)),
-        .beta = _mm512_set1_ps((float)n->beta),
-        .threshold = _mm512_set1_ps((float)n->threshold),
-        .v_reset = _mm512_set1_ps((float)n->v_reset),
-    };
-}
-
-static inline __m512 divide_by_tau(const struct constants *k, __m512 value)
-{
-    return k->multiplies ? _mm512_mul_ps(value, k->tau) : _mm512_div_ps(value, k->tau);
-}
-
-/** The operations of reference/elementwise.c, in their order. */
-static inline __m512 charge(const struct constants *k, __m512 v, __m512 x)
-{
-    switch (k->charge) {
-    case CHARGE_DECAY_INPUT:
-        return _mm512_add_ps(v, divide_by_tau(k, _mm512_sub_ps(x, _mm512_sub_ps(v, k->v_reset))));
-    case CHARGE_HARD:
-        return _mm512_add_ps(_mm512_sub_ps(v, divide_by_tau(k, _mm512_sub_ps(v, k->v_reset))), x);
-    case CHARGE_SOFT:
-        return _mm512_add_ps(_mm512_mul_ps(v, k->keep), x);
-    default:
-        break;
-    }
-    const __mmask16 above = _mm512_cmp_ps_mask(v, k->threshold, _CMP_GT_OQ);
-    const __m512 reset = _mm512_maskz_mov_ps(above, k->threshold);
-    return _mm512_sub_ps(_mm512_add_ps(_mm512_mul_ps(k->beta, v), x), reset);
-}
-
-/** One step: the membrane afterwards, and who spiked. */
-static inline __m512 step(const struct constants *k, __m512 v, __m512 x, __m512 noise, __mmask16 *spikes)
-{
-    const __m512 h = _mm512_add_ps(charge(k, v, x), noise);
-    if (k->charge == CHARGE_LEAKY) {
-        *spikes = _mm512_cmp_ps_mask(h, k->threshold, _CMP_GT_OQ);
-        return h;
-    }
-    *spikes = _mm512_cmp_ps_mask(h, k->threshold, _CMP_GE_OQ);
-    return _mm512_mask_mov_ps(h, *spikes, k->soft_reset ? _mm512_sub_ps(h, k->threshold) : k->v_reset);
-}
 
 static inline __m512 load(const struct places *at, __m512i lanes, const float *from)
 {
@@ -107,7 +34,7 @@ static inline void store(const struct places *at, __m512 value, float *to)
         _mm512_mask_i32scatter_ps(to, at->inside, at->to, value, sizeof *to);
 }
 
-static inline void run_neurons(const struct constants *k, const struct places *at, int time,
+static inline void run_neurons(const struct neuron_constants *k, const struct places *at, int time,
                                const float *current, const float *noise, float *membrane, float *spikes)
 {
     __m512 v = _mm512_maskz_loadu_ps(at->inside, membrane);
@@ -115,15 +42,16 @@ static inline void run_neurons(const struct constants *k, const struct places *a
         __mmask16 spiked;
         const __m512 added =
             noise == NULL ? _mm512_setzero_ps() : load(at, at->to, noise + (size_t)t * at->to_step);
-        v = step(k, v, load(at, at->from, current), added, &spiked);
+        v = neuron_step(k, v, load(at, at->from, current), added, &spiked);
         store(at, _mm512_maskz_mov_ps(spiked, _mm512_set1_ps(1)), spikes);
     }
     _mm512_mask_storeu_ps(membrane, at->inside, v);
 }
 
 /** Channels whose maps fill vectors. */
-static void spike_rows(const struct constants *k, int n_channels, int time, int current_time, size_t n_pixels,
-                       const float *current, const float *noise, float *membrane, float *spikes)
+static void spike_rows(const struct neuron_constants *k, int n_channels, int time, int current_time,
+                       size_t n_pixels, const float *current, const float *noise, float *membrane,
+                       float *spikes)
 {
     struct places at = {
         .neighbours = true, .from_step = current_time == 1 ? 0 : n_pixels, .to_step = n_pixels};
@@ -137,7 +65,7 @@ static void spike_rows(const struct constants *k, int n_channels, int time, int 
 }
 
 /** Smaller maps: as many whole channels in a vector as fit. */
-static void spike_channels(const struct constants *k, int n_channels, int time, int current_time,
+static void spike_channels(const struct neuron_constants *k, int n_channels, int time, int current_time,
                            size_t n_pixels, const float *current, const float *noise, float *membrane,
                            float *spikes)
 {
@@ -162,7 +90,7 @@ static void spike_channels(const struct constants *k, int n_channels, int time, 
 void avx512_spike(const struct neuron *neuron, int n_channels, int time, int current_time, int n_pixels,
                   const float *current, const float *noise, float *membrane, float *spikes)
 {
-    const struct constants k = make_constants(neuron);
+    const struct neuron_constants k = neuron_constants(neuron);
     (n_pixels >= LANES ? spike_rows : spike_channels)(&k, n_channels, time, current_time, (size_t)n_pixels,
                                                       current, noise, membrane, spikes);
 }

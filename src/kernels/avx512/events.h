@@ -5,13 +5,14 @@
  * whole numbers of a unit (relative to a filter's weights, 2^-31), so that sums are exact in any order. What
  * spikes at every time step is added up once.
  *
- * The arguments are those of struct kernels.
+ * The arguments are those of struct kernels and struct spike_kernels.
  */
 #ifndef MEICENSUS_AVX512_EVENTS_H
 #define MEICENSUS_AVX512_EVENTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "kernels.h"
 
@@ -23,9 +24,44 @@ size_t events_weight_size(const struct convolution_shape *shape);
 /** arranged [input][tap][output, up to a whole vector] int32, and the outputs' units [output] float32. */
 void events_arrange(const struct convolution_shape *shape, const float *weight, float *arranged);
 
+/* ---- on values ---- */
+
 size_t events_scratch(const struct convolution_shape *shape);
 
 void events_convolve(const struct convolution_shape *shape, const float *weight, const float *bias,
                      const float *in, float *out, float *scratch);
+
+/* ---- on bits ---- */
+
+size_t spiking_convolution_scratch(const struct spiking_convolution *call);
+
+void spiking_convolution(const struct spiking_convolution *call, uint64_t *spikes, float *scratch);
+
+/* ---- for both (event_lists.c) ---- */
+
+/** The spikes under a convolution, as lists of where the rows of weights of their channels begin. */
+struct event_lists {
+    const struct convolution_shape *shape;
+    const int32_t *weight;  /**< rows of `width` */
+    const float *units;     /**< [width] */
+    const float *bias;      /**< [output], or NULL */
+    size_t width, capacity; /**< of a row; of a list */
+    uint32_t *n_spikes;     /**< [input pixel][1 + time]: of who spikes always; then of the others */
+    uint32_t *spikes;       /**< [input pixel][1 + time][capacity] */
+    uint32_t *rows;         /**< [taps x capacity], of one output pixel */
+    int32_t *constant;      /**< [width], of one output pixel: what always spikes */
+};
+
+/** 32-bit words of scratch that the lists take, in whole lines. */
+size_t event_lists_words(const struct convolution_shape *shape);
+
+/** Make the lists of `in`, spikes as bits. */
+void event_lists_make(struct event_lists *lists, const struct convolution_shape *shape, const float *weight,
+                      const float *bias, const uint64_t *in, float *scratch);
+
+/** Outputs [first, last) of one output pixel, whole vectors: at all time steps, or added to what is there.
+ *  currents [time][width]. */
+void event_lists_sum(const struct event_lists *lists, int y, int x, size_t first, size_t last, bool adds,
+                     float *currents);
 
 #endif

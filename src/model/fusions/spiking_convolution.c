@@ -97,7 +97,7 @@ static void forward(const struct model *model, int index, const struct fusion_ca
     if (convolution.n_convolutions == 1)
         convolution.added = call->spikes[1];
     convolution.channel = call->channel;
-    model->kernels->spikes->convolution(&convolution, call->out_spikes, call->membrane, call->scratch);
+    model->kernels->spikes->convolution(&convolution, call->out_spikes, call->scratch);
 }
 
 const struct fusion_kind fusion_spiking_convolution = {.name = "spiking convolution",

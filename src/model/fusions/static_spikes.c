@@ -16,15 +16,16 @@ static bool find(const struct model *model, int index, struct fusion *fusion)
 
 static size_t scratch(const struct model *model, int index, int time)
 {
+    const struct map_shape shape = model->layers[index].out;
     (void)time;
-    return map_values(model->layers[index].out);
+    return 64 * spike_words(shape.channels) * (size_t)map_pixels(shape);
 }
 
 static void forward(const struct model *model, int index, const struct fusion_call *call)
 {
     const struct layer *layer = &model->layers[index];
     model->kernels->spikes->spike(&layer->neuron, layer->out.channels, call->time, map_pixels(layer->out),
-                                  call->values[0], call->out_spikes, call->membrane, call->scratch);
+                                  call->values[0], call->out_spikes, call->scratch);
 }
 
 const struct fusion_kind fusion_static_spikes = {

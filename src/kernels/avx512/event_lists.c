@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <string.h>
+
+#include "../columns.h"
+#include "events.h"
+#include "neurons.h"
+
+enum { LANES = VECTOR_LANES, MOST_VECTORS = 16, MOST_TAPS = 64, SUM_BITS = 31, SMALLEST_UNIT = -149 };
+
+static size_t in_pixels(const struct convolution_shape *s)
+{
+    return (size_t)s->in_height * (size_t)s->in_width;
+}
+
+static size_t whole_lines(size_t n_words)
+{
+    return (n_words + LANES - 1) / LANES * LANES;
+}
+
+static size_t row_width(const struct convolution_shape *s)
+{
+    return whole_lines((size_t)s->out_channels);
+}
+
+static size_t n_taps(const struct convolution_shape *s)
+{
+    return (size_t)s->kernel_height * (size_t)s->kernel_width;
+}
+
+bool events_fit(const struct convolution_shape *s)
+{
+    return s->takes_spikes && n_taps(s) <= MOST_TAPS && columns_filter(s) * row_width(s) <= UINT32_MAX;
+}
+
+/* ---- weights: whole numbers of a unit, a power of two for each output: sums of them are exact, in whatever
+ * order ---- */
+
+/** Rows of weights [channel][tap][width], and the unit of every output [width]. */
+size_t events_weight_size(const struct convolution_shape *s)
+{
+    return (columns_filter(s) + 1) * row_width(s);
+}
+
+/** log2 of the smallest unit in which every sum of some of the weights fits into 32 bits, also after
+ * rounding. */
+static int find_unit(const float *weight, size_t n)
+{
+    double positive = 0, negative = 0;
+    int exponent;
+    for (size_t k = 0; k < n; k++)
+        *(weight[k] > 0 ? &positive : &negative) += fabs((double)weight[k]);
+    frexp(fmax(positive, negative) * (1 + (double)n * 0x1p-31), &exponent);
+    return exponent - SUM_BITS > SMALLEST_UNIT ? exponent - SUM_BITS : SMALLEST_UNIT;
+}
+
+void events_arrange(const struct convolution_shape *s, const float *weight, float *arranged)
+{
+    const size_t filter = columns_filter(s), width = row_width(s);
+    memset(arranged, 0, sizeof *arranged * events_weight_size(s));
+    for (size_t o = 0; o < (size_t)s->out_channels; o++, weight += filter) {
+        const int unit = find_unit(weight, filter);
+        for (size_t k = 0; k < filter; k++) {
+            const int32_t units = (int32_t)lrint(ldexp((double)weight[k], -unit));
+            memcpy(arranged + k * width + o, &units, sizeof units);
+        }
+        arranged[filter * width + o] = (float)ldexp(1, unit);
+    }
+}
+
+/* ---- lists ---- */
+
+/** Spikes of a pixel; they are written in whole vectors, which may reach beyond the last one. */
+static size_t list_capacity(const struct convolution_shape *s)
+{
+    return whole_lines((size_t)s->in_channels) + LANES;
+}
+
+static size_t n_lists(const struct convolution_shape *s)
+{
+    return in_pixels(s) * ((size_t)s->time + 1);
+}
+
+size_t event_lists_words(const struct convolution_shape *s)
+{
+    return whole_lines(n_lists(s)) + (n_lists(s) + n_taps(s) + 1) * list_capacity(s) + row_width(s);
+}
+
+/** Append the channels of a word's spikes; `rows` has those of its first 16 channels. */
+static inline size_t append_channels(uint64_t word, __m512i rows, __m512i step, uint32_t *list, size_t n)
+{
+    for (int piece = 0; piece < 4; piece++, word >>= LANES) {
+        const __mmask16 spikes = (__mmask16)word;
+        _mm512_storeu_si512(list + n, _mm512_maskz_compress_epi32(spikes, rows));
+        n += (size_t)__builtin_popcount(spikes);
+        rows = _mm512_add_epi32(rows, step);
+        if (word >> LANES == 0)
+            break;
+    }
+    return n;
+}
+
+/** The list of one pixel at one step: the channels of `spikes` that are not in `always` (NULL: none is). */
+static size_t list_channels(const struct event_lists *lists, const uint64_t *spikes, const uint64_t *always,
+                            uint32_t *list)
+{
+    const int channel_row = (int)(n_taps(lists->shape) * lists->width);
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i step = _mm512_set1_epi32(channel_row * LANES);
+    __m512i rows = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(channel_row));
+    size_t n = 0;
+    for (size_t w = 0; w < spike_words(lists->shape->in_channels); w++) {
+        const uint64_t word = always == NULL ? spikes[w] : spikes[w] & ~always[w];
+        if (word != 0)
+            n = append_channels(word, rows, step, list, n);
+        rows = _mm512_add_epi32(rows, _mm512_slli_epi32(step, 2));
+    }
+    return n;
+}
+
+/** Who spikes at every time step, of a pixel. */
+static void find_always(const uint64_t *in, size_t n_words, size_t frame, int time, uint64_t *always)
+{
+    memcpy(always, in, sizeof *always * n_words);
+    for (size_t t = 1; t < (size_t)time; t++)
+        for (size_t w = 0; w < n_words; w++)
+            always[w] &= in[t * frame + w];
+}
+
+static void make_lists(struct event_lists *lists, const uint64_t *in, uint64_t *always)
+{
+    const struct convolution_shape *s = lists->shape;
+    const size_t n_words = spike_words(s->in_channels), frame = in_pixels(s) * n_words;
+    uint32_t *n_spikes = lists->n_spikes, *list = lists->spikes;
+    for (size_t pixel = 0; pixel < in_pixels(s); pixel++, in += n_words) {
+        find_always(in, n_words, frame, s->time, always);
+        *n_spikes++ = (uint32_t)list_channels(lists, always, NULL, list);
+        list += lists->capacity;
+        for (size_t t = 0; t < (size_t)s->time; t++, list += lists->capacity)
+            *n_spikes++ = (uint32_t)list_channels(lists, in + t * frame, always, list);
+    }
+}
+
+/** The next `n_words` of the scratch memory. */
+static void *take(float **scratch, size_t n_words)
+{
+    void *part = *scratch;
+    *scratch += whole_lines(n_words);
+    return part;
+}
+
+void event_lists_make(struct event_lists *lists, const struct convolution_shape *s, const float *weight,
+                      const float *bias, const uint64_t *in, float *scratch)
+{
+    *lists =
+        (struct event_lists){.shape = s, .width = row_width(s), .capacity = list_capacity(s), .bias = bias};
+    lists->weight = (const int32_t *)weight;
+    lists->units = weight + columns_filter(s) * lists->width;
+    lists->n_spikes = take(&scratch, n_lists(s));
+    lists->spikes = take(&scratch, n_lists(s) * lists->capacity);
+    lists->rows = take(&scratch, (n_taps(s) + 1) * lists->capacity);
+    lists->constant = take(&scratch, lists->width);
+    make_lists(lists, in, (uint64_t *)lists->rows);
+}
+
+/* ---- sums ---- */
+
+/** An input pixel under a tap of one output pixel. */
+struct tap {
+    const uint32_t *n_spikes, *spikes; /**< [1 + time], [1 + time][capacity] */
+    __m512i row;                       /**< of the tap, after that of the channel */
+};
+
+static size_t find_taps(const struct event_lists *lists, int y, int x, struct tap taps[MOST_TAPS])
+{
+    const struct convolution_shape *s = lists->shape;
+    const size_t n_steps = (size_t)s->time + 1;
+    size_t n = 0;
+    for (int i = 0; i < s->kernel_height; i++) {
+        const int in_y = y * s->stride + i - s->pad_top;
+        for (int j = 0; j < s->kernel_width && in_y >= 0 && in_y < s->in_height; j++) {
+            const int in_x = x * s->stride + j - s->pad_left;
+            if (in_x < 0 || in_x >= s->in_width)
+                continue;
+            const size_t pixel = (size_t)(in_y * s->in_width + in_x);
+            taps[n].n_spikes = lists->n_spikes + pixel * n_steps;
+            taps[n].spikes = lists->spikes + pixel * n_steps * lists->capacity;
+            taps[n++].row = _mm512_set1_epi32((i * s->kernel_width + j) * (int)lists->width);
+        }
+    }
+    return n;
+}
+
+/** Append the rows of a tap's spikes; whole vectors are written, at least one. */
+static inline size_t append_rows(const struct tap *tap, size_t step, size_t capacity, uint32_t *rows)
+{
+    const size_t n = tap->n_spikes[step];
+    const uint32_t *spikes = tap->spikes + step * capacity;
+    _mm512_storeu_si512(rows, _mm512_add_epi32(_mm512_loadu_si512(spikes), tap->row));
+    for (size_t i = LANES; i < n; i += LANES)
+        _mm512_storeu_si512(rows + i, _mm512_add_epi32(_mm512_loadu_si512(spikes + i), tap->row));
+    return n;
+}
+
+/** List the rows of weights whose sum an output pixel is at one step (0: of who spikes always), in the order
+ * (tap, channel). */
+static size_t collect_rows(const struct event_lists *lists, const struct tap *taps, size_t n_places,
+                           size_t step)
+{
+    const size_t capacity = lists->capacity;
+    uint32_t *rows = lists->rows;
+    for (size_t k = 0; k < n_places; k++)
+        rows += append_rows(&taps[k], step, capacity, rows);
+    return (size_t)(rows - lists->rows);
+}
+
+/** Whose sums go where: `n` rows that begin at rows[], outputs from `first` on. */
+struct sum {
+    const struct event_lists *lists;
+    size_t n_rows;
+    const int32_t *start; /**< [width] */
+};
+
+/** `width` vectors of one output pixel: a constant at every call, so that the sums stay in registers. */
+static inline __attribute__((always_inline)) void add_rows(const struct sum *s, size_t first, int width,
+                                                           __m512i sum[MOST_VECTORS])
+{
+    const int32_t *weight = s->lists->weight + first;
+    const uint32_t *rows = s->lists->rows;
+#pragma GCC unroll 16
+    for (int v = 0; v < width; v++)
+        sum[v] = _mm512_loadu_si512(s->start + first + v * LANES);
+    for (const uint32_t *end = rows + s->n_rows; rows < end; rows++) {
+        const int32_t *row = weight + *rows;
+        __asm__("" : "+r"(row)); /* one address for all vectors, not one each */
+#pragma GCC unroll 16
+        for (int v = 0; v < width; v++)
+            sum[v] = _mm512_add_epi32(sum[v], _mm512_loadu_si512(row + v * LANES));
+    }
+}
+
+/** Sums in units of the outputs, with the bias. */
+static inline __m512 current_of(const struct event_lists *lists, size_t output, __m512i sum)
+{
+    const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(lists->units + output));
+    if (lists->bias == NULL)
+        return _mm512_add_ps(scaled, _mm512_setzero_ps());
+    const __mmask16 inside = first_lanes((size_t)lists->shape->out_channels - output);
+    return _mm512_add_ps(scaled, _mm512_maskz_loadu_ps(inside, lists->bias + output));
+}
+
+static inline __attribute__((always_inline)) void put_currents(const struct sum *s, size_t first, int width,
+                                                               bool adds, float *currents)
+{
+    __m512i sum[MOST_VECTORS];
+    add_rows(s, first, width, sum);
+#pragma GCC unroll 16
+    for (int v = 0; v < width; v++) {
+        float *current = currents + first + v * LANES;
+        const __m512 value = current_of(s->lists, first + (size_t)(v * LANES), sum[v]);
+        _mm512_storeu_ps(current, adds ? _mm512_add_ps(_mm512_loadu_ps(current), value) : value);
+    }
+}
+
+static void sum_rows(const struct sum *s, size_t first, size_t last, bool adds, float *currents)
+{
+    for (; first + 16 * LANES <= last; first += 16 * LANES)
+        put_currents(s, first, 16, adds, currents);
+    for (; first + 8 * LANES <= last; first += 8 * LANES)
+        put_currents(s, first, 8, adds, currents);
+    for (; first + 4 * LANES <= last; first += 4 * LANES)
+        put_currents(s, first, 4, adds, currents);
+    for (; first < last; first += LANES)
+        put_currents(s, first, 1, adds, currents);
+}
+
+/** What spikes at every step, once for all. */
+static void sum_constant(const struct event_lists *lists, size_t n_rows, size_t first, size_t last)
+{
+    const struct sum sum = {lists, n_rows, lists->constant};
+    memset(lists->constant, 0, sizeof *lists->constant * lists->width);
+    for (; n_rows > 0 && first < last; first += LANES) {
+        __m512i total[MOST_VECTORS];
+        add_rows(&sum, first, 1, total);
+        _mm512_storeu_si512(lists->constant + first, total[0]);
+    }
+}
+
+void event_lists_sum(const struct event_lists *lists, int y, int x, size_t first, size_t last, bool adds,
+                     float *currents)
+{
+    struct tap taps[MOST_TAPS];
+    const size_t n_places = find_taps(lists, y, x, taps);
+    sum_constant(lists, collect_rows(lists, taps, n_places, 0), first, last);
+    for (size_t t = 0; t < (size_t)lists->shape->time; t++) {
+        const struct sum sum = {lists, collect_rows(lists, taps, n_places, 1 + t), lists->constant};
+        sum_rows(&sum, first, last, adds, currents + t * lists->width);
+    }
+}
