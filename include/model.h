@@ -108,6 +108,17 @@ int model_output_layer(const struct model *model); /**< its last layer: class ou
 double model_layer_cost(const struct model *model,
                         int layer); /**< multiply-adds of one forward pass up to it */
 
+/** Bytes of what a layer reads and writes in one forward pass, each once, float32. All 0 where it only passes
+ * on what it gets. */
+struct layer_traffic {
+    double inputs, output; /**< maps of one image, all time steps */
+    double weights;        /**< once a call, whatever the images in it */
+};
+struct layer_traffic model_layer_traffic(const struct model *model, int layer);
+
+/** The first layer that reads the output of `layer`, or -1. */
+int model_layer_reader(const struct model *model, int layer);
+
 /* ---- running ---- */
 
 /** Buffers of one model; one per thread of execution. Belongs to the caller. */
@@ -160,7 +171,7 @@ const float *model_output(const struct model_run *run, int layer, int *time);
 void model_give_output(struct model_run *run, int layer, const float *values);
 
 /** From now on every forward adds the seconds that each layer takes to seconds [n_layers], the caller's; NULL
- * ends it. */
+ * ends it. A layer that is computed together with its reader takes none. */
 void model_measure_layers(struct model_run *run, double *seconds);
 
 /**

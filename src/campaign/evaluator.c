@@ -245,6 +245,11 @@ enum status evaluator_ask_image(struct evaluator *evaluator, const struct unit *
     return ask(evaluator, unit, n_times, watch, activations, error);
 }
 
+struct model_run *evaluator_generator(struct evaluator *evaluator)
+{
+    return evaluator->generator_run;
+}
+
 struct model_run *evaluator_subject(struct evaluator *evaluator)
 {
     return evaluator->subject_run;

@@ -49,7 +49,8 @@ float evaluator_noisy_activation(struct evaluator *evaluator, const struct unit 
                                  const struct job_trials *noise, uint64_t key, int64_t presentation,
                                  const float *image);
 
-/** The buffers of a subject that is no program, for trials. */
+/** The generator's buffers, and those of a subject that is no program: for measuring and for trials. */
+struct model_run *evaluator_generator(struct evaluator *evaluator);
 struct model_run *evaluator_subject(struct evaluator *evaluator);
 
 #endif

@@ -1,42 +1,89 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# `make bench`: milliseconds a query, ours and, where PyTorch, SpikingJelly and protes are installed, theirs, in turn,
-# so that a change of the machine's speed meets both; medians of ROUNDS rounds (3) of SECONDS (4).
+# `make bench`: milliseconds a query, ours (jobs/bench.yaml) and, where PyTorch, SpikingJelly and protes are installed,
+# theirs, in turn, so that a change of the machine's speed meets both: medians of ROUNDS rounds (3), in which everything
+# gets about SECONDS_EACH seconds (3). All that was measured lies in build/bench; README's table is build/bench/table.md.
 set -eu
 cd "$(dirname "$0")/../.."
 . .setup/mpi_environment.sh
 python=${PYTHON:-build/venv/bin/python}
-rounds=${ROUNDS:-3} seconds=${SECONDS_EACH:-4} log=build/bench
+rounds=${ROUNDS:-3} seconds=${SECONDS_EACH:-3} log=build/bench cores=$(nproc) deepest=layer4.1.sn2
 mkdir -p "$log"
-rm -f "$log"/*.txt
+rm -f "$log"/*.txt "$log"/*.json "$log"/table.md
+
+# ours NAME SECONDS ARGUMENT...   one measurement, kept as $log/NAME.txt (paths and values) and .json
+ours() {
+    build/meicensus bench jobs/bench.yaml --seconds "$2" --json "$log/$1.json" "${@:3}" >/dev/null 2>"$log/errors" ||
+        { cat "$log/errors"; exit 1; }
+    awk -f tests/bench/flatten.awk "$log/$1.json" >"$log/$1.txt"
+    echo "ours, $1: $(value "$1" mean_over_units.whole_ms_per_query) ms"
+}
+
+# value NAME PATH   a number of one measurement
+value() { awk -v path="$2" '$1 == path { print $2 }' "$log/$1.txt"; }
+
+# middle   the median of the numbers on standard input; of an even number of them the smaller one in the middle
+middle() { sort -g | awk '{ v[NR] = $1 } END { if (NR > 0) print v[int((NR + 1) / 2)] }'; }
+
+# median NAME PATH   over the rounds of ours
+median() { for ((round = 1; round <= rounds; round++)); do value "$1.$round" "$2"; done | middle; }
+
+# theirs KIND NAME   median over the rounds of the packages; nothing where they were not measured
+theirs() { cat "$log/packages_$1".*.txt 2>/dev/null | awk -v name="$2" '$1 == name { print $2 }' | middle; }
 
 peer=yes
 if ! "$python" -c 'import torch, spikingjelly, protes, safetensors' 2>/dev/null; then
     peer=no
     echo "bench: $python has no torch, spikingjelly, protes, safetensors: ours only (make check-python makes one)"
 fi
+one_layer=(--set "searches.0.layers=[$deepest]")
 for ((round = 1; round <= rounds; round++)); do
-    echo "== round $round of $rounds: ours, the fastest kernels of this processor"
-    build/tests/bench_query "$seconds" | tee -a "$log/ours.txt"
-    echo "== round $round of $rounds: ours, OpenBLAS"
-    build/tests/bench_query "$seconds" "$(nproc)" openblas | tee -a "$log/openblas.txt"
+    echo "== round $round of $rounds"
+    ours "whole.$round" $((2 * seconds)) "${one_layer[@]}"
+    ours "one_core.$round" "$seconds" "${one_layer[@]}" --cores 1
+    ours "openblas.$round" "$seconds" "${one_layer[@]}" --set kernels=openblas
+    ours "census.$round" $((3 * seconds))
     [ $peer = yes ] || continue
     for kind in plain tuned; do
-        echo "== round $round of $rounds: the packages, $kind"
-        OPENBLAS_NUM_THREADS='' "$python" tests/bench/bench_pytorch.py "$seconds" --$kind | tee -a "$log/$kind.txt"
+        OPENBLAS_NUM_THREADS='' "$python" -W ignore tests/bench/bench_pytorch.py "$seconds" --$kind \
+            "$([ "$round" -eq 1 ] && echo --census)" >"$log/packages_$kind.$round.txt"
+        sed -n "s/^whole */the packages, $kind.$round: /p" "$log/packages_$kind.$round.txt"
     done
 done
+# The reference kernels take seconds a query: one, on one core, as `plan` measures it.
+reference=$(build/meicensus plan jobs/bench.yaml "${one_layer[@]}" --set kernels=reference --set searches.0.budget=1000000 |
+    awk -v cores="$cores" '/^in all/ { print 1000 * $6 / $4 / cores }')
 
-# median FILE NAME   of the third word of the lines that begin with NAME
-median() { awk -v name="$2" '$1 == name { print $2 }' "$log/$1.txt" | sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-
-echo "== medians, ms a query"
-for what in generator subject search whole; do
-    line=$(printf '%-10s ours %8.3f   ours, OpenBLAS %8.3f' "$what" "$(median ours $what)" "$(median openblas $what)")
+# row TEXT OURS NAME   one line of the table: ours, and the packages' NAME with how many times as long it takes
+row() {
+    local line kind their
+    line="| $1 | $(printf %.3f "$2") |"
     for kind in plain tuned; do
-        [ $peer = no ] || line+=$(awk -v k="$kind" -v p="$(median $kind $what)" -v o="$(median ours $what)" \
-            'BEGIN { printf "   packages, %s %8.3f (%.1f x)", k, p, p / o }')
+        their=$(theirs $kind "$3")
+        line+=$(awk -v t="${their:-0}" -v o="$2" 'BEGIN { if (t > 0) printf " %.3f (%.1f x) |", t, t / o; else printf " - |" }')
     done
     echo "$line"
-done
-[ $peer = no ] || awk -v p="$(median plain whole)" -v o="$(median ours whole)" 'BEGIN { printf "whole query: %.1f x\n", p / o }'
+}
+
+# other TEXT MS   one line of ours alone: ms, and how many times as long as the whole query
+other() { awk -v text="$1" -v ms="$2" -v whole="$whole" 'BEGIN { printf "| %s | %.3f (%.2f x) | | |\n", text, ms, ms / whole }'; }
+
+whole=$(median whole targets.0.whole_ms_per_query)
+kernels=$(value whole.1 machine.kernels)
+{
+    echo "| ms a query, $cores cores | ours | packages, plain | packages, tuned |"
+    echo "|---|---|---|---|"
+    row "whole, to $deepest" "$whole" whole
+    row "whole, mean over $(value census.1 mean_over_units.units) channels of 17 layers" \
+        "$(median census mean_over_units.whole_ms_per_query)" census
+    row "generator (SN-GAN, 256 wide)" "$(median whole generator.ms_per_query)" generator
+    row "subject (spiking ResNet18, T = 20), to $deepest" "$(median whole targets.0.subject.ms_per_query)" subject
+    row "search (tt: ask and tell)" "$(median whole search.ms_per_query)" search
+    other "whole, one core" "$(median one_core targets.0.whole_ms_per_query)"
+    other "whole, kernels openblas instead of ${kernels#cpu }" "$(median openblas targets.0.whole_ms_per_query)"
+    other "whole, kernels reference (one query on one core, for $cores)" "$reference"
+} >"$log/table.md"
+tests/bench/bench_search.sh
+echo "== $(value whole.1 machine.processor); medians of $rounds"
+column -t -s '|' -o '|' "$log/table.md" 2>/dev/null || cat "$log/table.md"
+[ $peer = no ] || awk -v p="$(theirs plain whole)" -v o="$whole" 'BEGIN { printf "whole query: %.1f x\n", p / o }'

@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/end_to_end/common/census.sh
 
-commands='run plan status gather verify list forward accuracy natural encode optimize'
+commands='run plan status gather verify list forward accuracy natural encode optimize bench'
 
 # prints NAME PATTERN ARGUMENT...   succeeds, and a line of the output matches
 prints() {
@@ -53,6 +53,7 @@ documents list model folder
 documents forward model input output timesteps neuron kernels spikes tensors
 documents encode model data output limit kernels images
 documents optimize function command timeout restarts name method settings dim points grid budget seeds
+documents bench set subject generator method seconds cores json
 documents accuracy model data limit timesteps neuron kernels tensors
 documents natural model data output limit top images no-images timesteps neuron kernels tensors
 prints "help, after other options" '^Usage: meicensus run' run --shard 3 --help
@@ -78,6 +79,12 @@ refused 2 '\--shard 99999999999999999999: expected' run job.yaml --shard 9999999
 refused 2 '\--timesteps 0: expected a whole number from 1 to 100000' \
     forward --model weights/vq_vae.yaml --input a --output b --timesteps 0
 refused 2 'meicensus forward needs --output FILE' forward --model weights/vq_vae.yaml --input a
+refused 2 '\--seconds 0: expected a whole number from 1 to' bench jobs/mnist.yaml --seconds 0
+refused 2 '\--cores 0: expected a whole number from 1 to' bench jobs/mnist.yaml --cores 0
+refused 3 '\--subject brain: not in jobs/mnist.yaml (valid: mnist_cnn)' bench jobs/mnist.yaml --subject brain
+refused 3 '\--generator x: not in jobs/mnist.yaml (valid: mnist_vq_vae)' bench jobs/mnist.yaml --generator x
+refused 3 '\--method x: not in jobs/mnist.yaml (valid: tt_b, random)' bench jobs/mnist.yaml --method x
+refused 4 'absent.yaml: ' bench "$folder/absent.yaml"
 refused 2 "list 'mthods': expected one of methods" list mthods
 refused 2 'list layers needs --model FILE' list layers
 refused 3 'only a subject has layers to select' list layers --model weights/vq_vae.yaml
