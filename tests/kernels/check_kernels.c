@@ -135,6 +135,7 @@ static int check_set(const struct kernels *kernels, uint64_t seed)
 {
     struct check check = {.kernels = kernels, .stream = {seed}};
     check_elementwise(&check);
+    check_spikes(&check);
     if (kernels == &kernels_reference)
         return check.n_failed;
     check_odd_convolutions(&check, false);

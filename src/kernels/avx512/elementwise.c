@@ -40,9 +40,10 @@ static inline void run_neurons(const struct neuron_constants *k, const struct pl
     __m512 v = _mm512_maskz_loadu_ps(at->inside, membrane);
     for (int t = 0; t < time; t++, current += at->from_step, spikes += at->to_step) {
         __mmask16 spiked;
-        const __m512 added =
-            noise == NULL ? _mm512_setzero_ps() : load(at, at->to, noise + (size_t)t * at->to_step);
-        v = neuron_step(k, v, load(at, at->from, current), added, &spiked);
+        __m512 h = neuron_charge(k, v, load(at, at->from, current));
+        if (noise != NULL)
+            h = _mm512_add_ps(h, load(at, at->to, noise + (size_t)t * at->to_step));
+        v = neuron_fire(k, h, &spiked);
         store(at, _mm512_maskz_mov_ps(spiked, _mm512_set1_ps(1)), spikes);
     }
     _mm512_mask_storeu_ps(membrane, at->inside, v);

@@ -23,7 +23,8 @@ enum charge { CHARGE_DECAY_INPUT, CHARGE_HARD, CHARGE_SOFT, CHARGE_LEAKY };
 /** What a neuron's step takes, in all lanes. */
 struct neuron_constants {
     enum charge charge;
-    bool soft_reset, multiplies; /**< the latter: by 1 / tau, where that is the same as to divide by it */
+    bool soft_reset, rests_at_zero; /**< v_reset is 0 */
+    bool multiplies;                /**< by 1 / tau, where that is the same as to divide by it */
     __m512 tau, keep, beta, threshold, v_reset;
 };
 
@@ -41,6 +42,7 @@ static inline struct neuron_constants neuron_constants(const struct neuron *n)
                   : n->soft_reset         ? CHARGE_SOFT
                                           : CHARGE_HARD,
         .soft_reset = n->soft_reset,
+        .rests_at_zero = n->v_reset == 0,
         .multiplies = is_power_of_two(n->tau),
         .tau = _mm512_set1_ps(is_power_of_two(n->tau) ? (float)(1 / n->tau) : (float)n->tau),
         .keep = _mm512_set1_ps((float)(1.0 - 1.0 / n->tau)),
@@ -55,13 +57,20 @@ static inline __m512 divide_by_tau(const struct neuron_constants *k, __m512 valu
     return k->multiplies ? _mm512_mul_ps(value, k->tau) : _mm512_div_ps(value, k->tau);
 }
 
-static inline __m512 charge(const struct neuron_constants *k, __m512 v, __m512 x)
+/** How far the membrane is from rest. */
+static inline __m512 above_rest(const struct neuron_constants *k, __m512 v)
+{
+    return k->rests_at_zero ? v : _mm512_sub_ps(v, k->v_reset);
+}
+
+/** The charged membrane, before noise. */
+static inline __m512 neuron_charge(const struct neuron_constants *k, __m512 v, __m512 x)
 {
     switch (k->charge) {
     case CHARGE_DECAY_INPUT:
-        return _mm512_add_ps(v, divide_by_tau(k, _mm512_sub_ps(x, _mm512_sub_ps(v, k->v_reset))));
+        return _mm512_add_ps(v, divide_by_tau(k, _mm512_sub_ps(x, above_rest(k, v))));
     case CHARGE_HARD:
-        return _mm512_add_ps(_mm512_sub_ps(v, divide_by_tau(k, _mm512_sub_ps(v, k->v_reset))), x);
+        return _mm512_add_ps(_mm512_sub_ps(v, divide_by_tau(k, above_rest(k, v))), x);
     case CHARGE_SOFT:
         return _mm512_add_ps(_mm512_mul_ps(v, k->keep), x);
     default:
@@ -72,11 +81,9 @@ static inline __m512 charge(const struct neuron_constants *k, __m512 v, __m512 x
     return _mm512_sub_ps(_mm512_add_ps(_mm512_mul_ps(k->beta, v), x), reset);
 }
 
-/** One step: the membrane afterwards, and who spiked. */
-static inline __m512 neuron_step(const struct neuron_constants *k, __m512 v, __m512 x, __m512 noise,
-                                 __mmask16 *spikes)
+/** From the charged membrane: that afterwards, and who spiked. */
+static inline __m512 neuron_fire(const struct neuron_constants *k, __m512 h, __mmask16 *spikes)
 {
-    const __m512 h = _mm512_add_ps(charge(k, v, x), noise);
     if (k->charge == CHARGE_LEAKY) {
         *spikes = _mm512_cmp_ps_mask(h, k->threshold, _CMP_GT_OQ);
         return h;

@@ -41,7 +41,7 @@ run_vectors(const struct neuron_constants *k, const struct pixel_neurons *at, si
             if (at->added != NULL)
                 x = _mm512_add_ps(
                     x, _mm512_maskz_mov_ps(get_piece(at->added + frame, channel), _mm512_set1_ps(1)));
-            v[i] = neuron_step(k, v[i], x, _mm512_setzero_ps(), &spiked);
+            v[i] = neuron_fire(k, neuron_charge(k, v[i], x), &spiked);
             spiked &= first_lanes(at->n_channels - channel);
             put_piece(at->spikes + frame, channel, spiked);
         }
@@ -61,10 +61,11 @@ static inline __attribute__((always_inline)) void run_pixel(const struct neuron_
 void spikes_run_pixel(const struct neuron_constants *constants, const struct pixel_neurons *at)
 {
     struct neuron_constants k = *constants;
-    if (k.charge == CHARGE_DECAY_INPUT && k.multiplies && !k.soft_reset) {
+    if (k.charge == CHARGE_DECAY_INPUT && k.multiplies && !k.soft_reset && k.rests_at_zero) {
         k.charge = CHARGE_DECAY_INPUT;
         k.multiplies = true;
         k.soft_reset = false;
+        k.rests_at_zero = true;
         run_pixel(&k, at);
     } else {
         run_pixel(&k, at);
