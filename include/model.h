@@ -157,8 +157,8 @@ void model_forward(struct model_run *run, const float *input, int last_layer,
  * is of others is undefined. */
 void model_forward_channel(struct model_run *run, const float *input, int last_layer, int channel);
 
-/** The same for all layers, one by one, so that model_output has each. */
-void model_forward_all(struct model_run *run, const float *input);
+/** The same layer by layer, so that model_output has each that was needed. */
+void model_forward_each(struct model_run *run, const float *input, int last_layer);
 
 /** Output of a layer that a later one was computed from by the last forward: of model_forward, the last one
  * and all spiking ones; [channel][time][height][width]; *time is 1 if static. */

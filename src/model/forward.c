@@ -354,9 +354,9 @@ void model_forward_channel(struct model_run *run, const float *input, int last_l
     forward(run, &(struct pass){input, last_layer, channel, &plain_presentation, true});
 }
 
-void model_forward_all(struct model_run *run, const float *input)
+void model_forward_each(struct model_run *run, const float *input, int last_layer)
 {
-    forward(run, &(struct pass){input, run->model->n_layers - 1, ALL_CHANNELS, &plain_presentation, false});
+    forward(run, &(struct pass){input, last_layer, ALL_CHANNELS, &plain_presentation, false});
 }
 
 void model_measure_layers(struct model_run *run, double *seconds)

@@ -322,7 +322,7 @@ static void check_layers(const struct golden_case *golden_case, const char *kern
             continue;
         float *expected = golden_spikes(golden_case, model_layer_name(subject.model, i),
                                         model_layer_shape(subject.model, i));
-        model_forward(subject.run, input.values, i, NULL);
+        model_forward_each(subject.run, input.values, i);
         compare_layer(&subject, golden_case, i, expected, &n_spikes, &n_flips);
         model_give_output(subject.run, i, expected);
         free(expected);
@@ -625,6 +625,44 @@ static void state_is_reset(void **state)
     unload(&subject);
 }
 
+/** Layers that are computed together give the bits that they give one by one; so does a single channel. */
+static void together_is_as_alone(const char *path, const char *neuron)
+{
+    struct subject subject = load(path, fastest, 9, neuron);
+    struct hdf5_array input =
+        golden(strstr(path, "snntorch") == NULL ? "resnet18" : "snntorch_cnn", "", "input");
+    const int last = model_output_layer(subject.model);
+    model_forward_each(subject.run, input.values, last);
+    struct spike_copy alone = copy_spikes(&subject, last);
+    float rates[64];
+    for (int i = 0, n = 0; i <= last; i++)
+        if (model_layer_is_spiking(subject.model, i) || i == last)
+            rates[n++] = model_channel_activation(subject.run, i, 3);
+    model_forward(subject.run, input.values, last, NULL);
+    for (int i = 0, n = 0; i <= last; i++)
+        if (model_layer_is_spiking(subject.model, i) || i == last)
+            assert_true(model_channel_activation(subject.run, i, 3) == rates[n++]);
+    struct spike_copy together = copy_spikes(&subject, last);
+    assert_true(spikes_equal(&alone, &together));
+    for (int i = 0, n = 0; i <= last; i++)
+        if (model_layer_is_spiking(subject.model, i) || i == last) {
+            model_forward_channel(subject.run, input.values, i, 3);
+            assert_true(model_channel_activation(subject.run, i, 3) == rates[n++]);
+        }
+    free_spikes(&alone);
+    free_spikes(&together);
+    hdf5_array_free(&input);
+    unload(&subject);
+}
+
+static void layers_together(void **state)
+{
+    (void)state;
+    together_is_as_alone(hard_reset.path, NULL);
+    together_is_as_alone(hard_reset.path, "{kind: lif, tau: 1.7, reset: soft, threshold: 0.7}");
+    together_is_as_alone("weights/snntorch_cnn.yaml", NULL);
+}
+
 /** Spikes [channel][time][pixel] of `half` are the second half of those of `whole`. */
 static void assert_second_half(const struct subject *whole, const struct subject *half, int layer)
 {
@@ -699,7 +737,7 @@ int main(void)
         cmocka_unit_test(layers_soft_reset),     cmocka_unit_test(network_hard_reset),
         cmocka_unit_test(network_soft_reset),    cmocka_unit_test(network_leaky),
         cmocka_unit_test(state_is_reset),        cmocka_unit_test(state_is_kept),
-        cmocka_unit_test(activations_are_means),
+        cmocka_unit_test(activations_are_means), cmocka_unit_test(layers_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
