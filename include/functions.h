@@ -4,12 +4,12 @@
  * be maximised, and 0 (trap: 1) is the best value there could be between the points of the space.
  *
  * An index i of n points stands for x = (i + 0.5) / n. The best x is c_i = frac((i + 1) (sqrt(5) - 1) / 2).
- *   sphere         - mean_i (x_i - c_i)^2
- *   ellipsoid      - sum_i w_i y_i^2 / sum_i w_i,  w_i = 10^(4 i / (d - 1)),  y = R (x - c),  R the product
- * of the reflections 1 - 2 v v^T / v^T v for v_ki = cos((k + 1) (i + 1)), k = 0..2, the first one applied
- * first trap           mean_i t_i; of the q binary digits of n = 2^q points, t = 1 if all are 1, else (q - 1
- * - ones) / q: the fewer the better (Deb and Goldberg 1993) noisy_sphere   sphere + 0.02 N(0,1), drawn anew
- * at every query
+ * - sphere: -mean_i (x_i - c_i)^2
+ * - ellipsoid: -sum_i w_i y_i^2 / sum_i w_i, w_i = 10^(4 i / (d - 1)), y = R (x - c), R the product of the
+ *   reflections 1 - 2 v v^T / v^T v for v_ki = cos((k + 1) (i + 1)), k = 0..2, the first one applied first
+ * - trap: mean_i t_i; of the q binary digits of n = 2^q points, t = 1 if all are 1, else (q - 1 - ones) / q:
+ *   the fewer the better (Deb and Goldberg 1993)
+ * - noisy_sphere: sphere + 0.02 N(0,1), drawn anew at every query
  */
 #ifndef MEICENSUS_FUNCTIONS_H
 #define MEICENSUS_FUNCTIONS_H
