@@ -108,6 +108,38 @@ struct spike_kernels {
     void (*count)(int n_channels, size_t n_places, const uint64_t *spikes, int32_t *counts);
 };
 
+/**
+ * A convolution of a generator with the layers around it: what it reads is
+ * upsampled(max(scale in + shift, 0)), what it writes is max(convolution + bias + added, 0), each part only
+ * where it is asked for.
+ */
+struct generator_convolution {
+    const struct convolution_shape *shape; /**< of the convolution itself, images in place of time steps */
+    const float *weight, *bias;            /**< arranged; bias may be NULL */
+    const float *in;            /**< [in_channels][time][in_height][in_width], half as high and as wide where
+                                     it is upsampled */
+    const float *scale, *shift; /**< [in_channels], or both NULL */
+    bool rectifies_input;
+    bool upsamples;     /**< bilinear, factor 2, align_corners off */
+    const float *added; /**< of the output's shape, or NULL */
+    bool added_is_half; /**< half as high and as wide, to be upsampled likewise */
+    bool rectifies_output;
+};
+
+/** Which of a call's pointers are NULL is read everywhere, what they point to only by `convolution`. */
+struct generator_kernels {
+    /** Whether it is worth it. */
+    bool (*fits)(const struct generator_convolution *call);
+
+    /** Floats of the weight in the layout that this call wants, and the way there from the tensor's. */
+    size_t (*weight_size)(const struct generator_convolution *call);
+    void (*arrange)(const struct generator_convolution *call, const float *weight, float *arranged);
+
+    /** Floats of scratch, 64-byte aligned. */
+    size_t (*scratch)(const struct generator_convolution *call);
+    void (*convolution)(const struct generator_convolution *call, float *out, float *scratch);
+};
+
 struct kernels {
     const char *name;
 
@@ -188,6 +220,9 @@ struct kernels {
 
     /** The same on spikes as bits; NULL where a set does without. */
     const struct spike_kernels *spikes;
+
+    /** Generators' convolutions with what is around them; NULL where a set does without. */
+    const struct generator_kernels *generators;
 };
 
 extern const struct kernels kernels_reference;

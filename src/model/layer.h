@@ -107,7 +107,7 @@ bool layer_can_fold(const struct layer *layer);
 enum status batch_norm_constants(const struct layer *layer, const struct tensor_file *tensors, double **scale,
                                  double **shift, struct error *error);
 extern const struct layer_kind layer_batch_norm, layer_embedding, layer_nearest_row, layer_add,
-    layer_max_pool;
+    layer_max_pool, layer_relu, layer_upsample, layer_convolution;
 
 /** The window of a pool over `time` steps of all channels. */
 struct pool_shape layer_pool_shape(const struct layer *layer, int time);

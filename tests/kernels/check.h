@@ -49,6 +49,7 @@ void check_convolution(struct check *check, const struct convolution_case *convo
 void check_batch_position(struct check *check, const struct convolution_case *convolution);
 void check_odd_convolutions(struct check *check, bool transposed);
 void check_elementwise(struct check *check);
+void check_generators(struct check *check);
 void check_spikes(struct check *check);
 
 /** Convolutions of a model, one of each shape: returns how many. `cases` has room for `capacity`. */

@@ -142,6 +142,7 @@ static int check_set(const struct kernels *kernels, uint64_t seed)
     check_end(&check, "convolutions of odd sizes");
     check_odd_convolutions(&check, true);
     check_end(&check, "transposed convolutions of odd sizes");
+    check_generators(&check);
     check_models(&check);
     return check.n_failed;
 }

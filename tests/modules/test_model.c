@@ -133,6 +133,47 @@ static void codebook_generator(void **state)
     check_generator("weights/vq_vae.yaml", "vq_vae", "reference", FAST_INPUTS);
 }
 
+/** Forwards of several layers at once and layer by layer agree, and an image has the same bits alone and in
+ *  a batch. */
+static void generator_together_and_alone(void **state)
+{
+    (void)state;
+    struct subject alone = load("weights/sn_gan_light.yaml", fastest, 0, NULL);
+    struct hdf5_array input = golden("sngan_trained", "", "input");
+    struct error error = {0};
+    struct model_run *batch = NULL;
+    enum { IMAGES = 3 };
+    const int last = model_output_layer(alone.model);
+    const struct map_shape shape = model_layer_shape(alone.model, last);
+    const size_t d = input.n_values / (size_t)input.shape[0];
+    const size_t pixels = (size_t)(shape.height * shape.width);
+    int time;
+    float *codes = malloc(sizeof *codes * d * IMAGES), *image = malloc(sizeof *image * 3 * pixels);
+    assert_true(codes != NULL && image != NULL && input.shape[0] >= IMAGES && shape.channels == 3);
+    require(model_run_create_batch(alone.model, IMAGES, &batch, &error), &error);
+    for (size_t i = 0; i < d * IMAGES; i++)
+        codes[i] = input.values[i % IMAGES * d + i / IMAGES];
+    model_forward(batch, codes, last, &(struct presentation){.n_frames = IMAGES});
+    const float *images = model_output(batch, last, &time);
+    assert_int_equal(time, IMAGES);
+    for (size_t i = 0; i < IMAGES; i++) {
+        model_forward(alone.run, input.values + i * d, last, NULL);
+        memcpy(image, model_output(alone.run, last, &time), sizeof *image * 3 * pixels);
+        for (size_t c = 0; c < 3; c++)
+            assert_memory_equal(image + c * pixels, images + (c * IMAGES + i) * pixels,
+                                sizeof *image * pixels);
+        model_forward_each(alone.run, input.values + i * d, last);
+        const float *layered = model_output(alone.run, last, &time);
+        for (size_t j = 0; j < 3 * pixels; j++)
+            assert_true(fabs((double)image[j] - (double)layered[j]) <= generator_tolerance / 4);
+    }
+    free(codes);
+    free(image);
+    model_run_free(batch);
+    hdf5_array_free(&input);
+    unload(&alone);
+}
+
 /** Names of the tensors of a residual SN-GAN, [*n]. */
 enum { MAX_TENSORS = 64, NAME_CAPACITY = 48 };
 static size_t gan_tensor_names(char names[MAX_TENSORS][NAME_CAPACITY])
@@ -731,13 +772,14 @@ static void activations_are_means(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(neurons_by_hand),       cmocka_unit_test(neurons_layout_and_noise),
-        cmocka_unit_test(codebook_generator),    cmocka_unit_test(random_generator),
-        cmocka_unit_test(trained_generator),     cmocka_unit_test(layers_hard_reset),
-        cmocka_unit_test(layers_soft_reset),     cmocka_unit_test(network_hard_reset),
-        cmocka_unit_test(network_soft_reset),    cmocka_unit_test(network_leaky),
-        cmocka_unit_test(state_is_reset),        cmocka_unit_test(state_is_kept),
-        cmocka_unit_test(activations_are_means), cmocka_unit_test(layers_together),
+        cmocka_unit_test(neurons_by_hand),    cmocka_unit_test(neurons_layout_and_noise),
+        cmocka_unit_test(codebook_generator), cmocka_unit_test(random_generator),
+        cmocka_unit_test(trained_generator),  cmocka_unit_test(generator_together_and_alone),
+        cmocka_unit_test(layers_hard_reset),  cmocka_unit_test(layers_soft_reset),
+        cmocka_unit_test(network_hard_reset), cmocka_unit_test(network_soft_reset),
+        cmocka_unit_test(network_leaky),      cmocka_unit_test(state_is_reset),
+        cmocka_unit_test(state_is_kept),      cmocka_unit_test(activations_are_means),
+        cmocka_unit_test(layers_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

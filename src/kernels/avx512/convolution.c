@@ -14,10 +14,10 @@
 #include "../reference/elementwise.h"
 #include "elementwise.h"
 #include "events.h"
+#include "generator.h"
 #include "image.h"
 #include "product.h"
 #include "spikes.h"
-#include "winograd.h"
 
 enum { MOST_TAPS = 1024, FEW_POSITIONS = 4 };
 
@@ -57,19 +57,21 @@ static size_t convolution_weight_size(const struct convolution_shape *s)
         return events_weight_size(s);
     if (image_fits(s))
         return image_weight_size(s);
-    if (winograd_fits(s))
-        return winograd_weight_size(s);
+    const struct generator_convolution alone = {.shape = s};
+    if (avx512_generators.fits(&alone))
+        return avx512_generators.weight_size(&alone);
     return product_blocks(s->out_channels) * PRODUCT_ROWS * columns_filter(s);
 }
 
 static void arrange_convolution(const struct convolution_shape *s, const float *weight, float *arranged)
 {
+    const struct generator_convolution alone = {.shape = s};
     if (events_fit(s))
         events_arrange(s, weight, arranged);
     else if (image_fits(s))
         image_arrange(s, weight, arranged);
-    else if (winograd_fits(s))
-        winograd_arrange(s, weight, arranged);
+    else if (avx512_generators.fits(&alone))
+        avx512_generators.arrange(&alone, weight, arranged);
     else
         product_arrange(weight, s->out_channels, columns_filter(s), columns_filter(s), 1, arranged);
 }
@@ -111,14 +113,24 @@ static bool shifts_map(const struct convolution_shape *s)
            columns_positions(s) > FEW_POSITIONS;
 }
 
+/** One tap that sees the map as it is. */
+static bool multiplies_map(const struct convolution_shape *s)
+{
+    return shifts_map(s) && s->kernel_height == 1 && s->kernel_width == 1 && s->pad_top == 0 &&
+           s->pad_left == 0;
+}
+
 static size_t convolution_scratch(const struct convolution_shape *s)
 {
     if (events_fit(s))
         return events_scratch(s);
     if (image_fits(s))
         return image_scratch(s);
-    if (winograd_fits(s))
-        return winograd_scratch(s);
+    const struct generator_convolution alone = {.shape = s};
+    if (avx512_generators.fits(&alone))
+        return avx512_generators.scratch(&alone);
+    if (multiplies_map(s))
+        return (size_t)s->in_channels * PRODUCT_PANEL;
     const size_t taps = (size_t)(s->kernel_height * s->kernel_width);
     if (shifts_map(s))
         return product_mask_floats(product_vectors(columns_positions(s)) * taps);
@@ -175,15 +187,35 @@ static void convolve_shifted(const struct convolution_shape *s, const float *wei
     product_multiply(&product);
 }
 
+static void convolve_points(const struct convolution_shape *s, const float *weight, const float *bias,
+                            const float *in, float *out, float *scratch)
+{
+    const size_t n = columns_positions(s);
+    const struct product product = {.n_outputs = s->out_channels,
+                                    .n_inputs = s->in_channels,
+                                    .step = product_step(1),
+                                    .n_positions = n,
+                                    .in_stride = n,
+                                    .out_stride = n,
+                                    .weight = weight,
+                                    .bias = bias,
+                                    .in = in,
+                                    .out = out};
+    product_multiply_panels(&product, scratch);
+}
+
 static void convolution(const struct convolution_shape *s, const float *weight, const float *bias,
                         const float *in, float *out, float *scratch)
 {
+    const struct generator_convolution alone = {.shape = s, .weight = weight, .bias = bias, .in = in};
     if (events_fit(s))
         events_convolve(s, weight, bias, in, out, scratch);
     else if (image_fits(s))
         image_convolve(s, weight, bias, in, out, scratch);
-    else if (winograd_fits(s))
-        winograd_convolve(s, weight, bias, in, out, scratch);
+    else if (avx512_generators.fits(&alone))
+        avx512_generators.convolution(&alone, out, scratch);
+    else if (multiplies_map(s))
+        convolve_points(s, weight, bias, in, out, scratch);
     else if (shifts_map(s))
         convolve_shifted(s, weight, bias, in, out, scratch);
     else
@@ -237,5 +269,6 @@ const struct kernels kernels_avx512 = {
     .add = avx512_add,
     .max_pool = avx512_max_pool,
     .upsample = avx512_upsample,
+    .generators = &avx512_generators,
     .spikes = &spike_kernels_avx512,
 };

@@ -3,7 +3,13 @@
 
 #include <stdbool.h>
 
-enum { ROWS = PRODUCT_ROWS, LANES = PRODUCT_LANES, MOST_VECTORS = 3, FEW_POSITIONS = 4, SUM_TERMS = 64 };
+enum {
+    ROWS = PRODUCT_ROWS,
+    LANES = PRODUCT_LANES,
+    MOST_VECTORS = PRODUCT_PANEL_VECTORS,
+    FEW_POSITIONS = 4,
+    SUM_TERMS = 64
+};
 
 size_t product_blocks(int n_outputs)
 {
@@ -15,14 +21,20 @@ size_t product_vectors(size_t n_positions)
     return (n_positions + LANES - 1) / LANES;
 }
 
+/** So many lanes of a vector, at most all. */
+static inline __mmask16 first_lanes(size_t n)
+{
+    return n >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1);
+}
+
 /* ---- the product ---- */
 
 /** Put one vector of an output channel, or add to it, as far as it lies inside the map. */
 static inline __attribute__((always_inline)) void store(const struct product *p, size_t output, size_t vector,
                                                         __m512 sum, bool adds)
 {
-    const size_t position = vector * LANES, left = p->n_positions - position;
-    const __mmask16 inside = left >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
+    const size_t position = vector * LANES;
+    const __mmask16 inside = first_lanes(p->n_positions - position);
     float *out = p->out + output * p->out_stride + position;
     if (adds)
         sum = _mm512_add_ps(_mm512_maskz_loadu_ps(inside, out), sum);
@@ -135,10 +147,8 @@ static void multiply_few(const struct product *p)
 
 static void make_full_masks(size_t n, __mmask16 *masks)
 {
-    for (size_t vector = 0; vector < product_vectors(n); vector++) {
-        const size_t left = n - vector * LANES;
-        masks[vector] = left >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
-    }
+    for (size_t vector = 0; vector < product_vectors(n); vector++)
+        masks[vector] = first_lanes(n - vector * LANES);
 }
 
 size_t product_mask_floats(size_t n_masks)
@@ -166,4 +176,103 @@ void product_multiply_matrix(struct product *p, __mmask16 *masks)
         multiply_few(p);
     else
         product_multiply(p);
+}
+
+/* ---- panels ---- */
+
+/** `width` is a constant at every call, see multiply(). */
+static inline __attribute__((always_inline)) void multiply_panel(const float *weight, const float *values,
+                                                                 size_t width, size_t first, size_t last,
+                                                                 const float *bias, const float *next,
+                                                                 float *products)
+{
+    __m512 sums[ROWS][MOST_VECTORS], value[MOST_VECTORS];
+#pragma GCC unroll 8
+    for (size_t o = 0; o < ROWS; o++)
+#pragma GCC unroll 3
+        for (size_t v = 0; v < width; v++)
+            sums[o][v] = bias == NULL ? _mm512_setzero_ps() : _mm512_set1_ps(bias[o]);
+    for (size_t c = first; c < last; c++) {
+#pragma GCC unroll 3
+        for (size_t v = 0; v < width; v++)
+            value[v] = _mm512_load_ps(values + c * PRODUCT_PANEL + v * LANES);
+        _mm_prefetch((const char *)(next + c * ROWS), _MM_HINT_T0);
+#pragma GCC unroll 8
+        for (size_t o = 0; o < ROWS; o++) {
+            const __m512 factor = _mm512_set1_ps(weight[c * ROWS + o]);
+#pragma GCC unroll 3
+            for (size_t v = 0; v < width; v++)
+                sums[o][v] = _mm512_fmadd_ps(factor, value[v], sums[o][v]);
+        }
+    }
+#pragma GCC unroll 8
+    for (size_t o = 0; o < ROWS; o++)
+#pragma GCC unroll 3
+        for (size_t v = 0; v < width; v++) {
+            float *product = products + o * PRODUCT_PANEL + v * LANES;
+            _mm512_store_ps(product,
+                            first > 0 ? _mm512_add_ps(_mm512_load_ps(product), sums[o][v]) : sums[o][v]);
+        }
+}
+
+void product_multiply_panel(const float *weight, const float *values, int n_vectors, size_t first,
+                            size_t last, const float *bias, const float *next, float *sums)
+{
+    if (n_vectors == 3)
+        multiply_panel(weight, values, 3, first, last, bias, next, sums);
+    else if (n_vectors == 2)
+        multiply_panel(weight, values, 2, first, last, bias, next, sums);
+    else
+        multiply_panel(weight, values, 1, first, last, bias, next, sums);
+}
+
+int product_panel_vectors(size_t left)
+{
+    return left == 4 ? 2 : left < PRODUCT_PANEL_VECTORS ? (int)left : PRODUCT_PANEL_VECTORS;
+}
+
+/** panel [n_inputs][PRODUCT_PANEL] from position `first` on; 0 behind the last position. */
+static void pack_panel(const struct product *p, size_t first, size_t n_vectors, float *panel)
+{
+    const float *in = p->in + first;
+    for (int c = 0; c < p->n_inputs; c++, in += p->in_stride, panel += PRODUCT_PANEL)
+        for (size_t v = 0; v < n_vectors; v++) {
+            const __mmask16 inside = first_lanes(p->n_positions - first - v * LANES);
+            _mm512_store_ps(panel + v * LANES, _mm512_maskz_loadu_ps(inside, in + v * LANES));
+        }
+}
+
+/** One block of outputs times a panel. */
+static void multiply_block_panel(const struct product *p, size_t block, size_t first_position, int n_vectors,
+                                 const float *panel)
+{
+    _Alignas(64) float sums[ROWS * PRODUCT_PANEL];
+    float bias[ROWS] = {0};
+    const size_t n_inputs = (size_t)p->n_inputs, first_output = block * ROWS, step = (size_t)p->step;
+    const size_t left = (size_t)p->n_outputs - first_output, n_rows = left < ROWS ? left : ROWS;
+    const float *weight = p->weight + first_output * n_inputs;
+    for (size_t o = 0; o < n_rows && p->bias != NULL; o++)
+        bias[o] = p->bias[first_output + o];
+    for (size_t c = 0; c < n_inputs; c += step)
+        product_multiply_panel(weight, panel, n_vectors, c, c + step < n_inputs ? c + step : n_inputs,
+                               c == 0 ? bias : NULL, weight + n_inputs * ROWS, sums);
+    for (size_t o = 0; o < n_rows; o++)
+        for (size_t v = 0; v < (size_t)n_vectors; v++) {
+            const size_t position = first_position + v * LANES;
+            _mm512_mask_storeu_ps(p->out + (first_output + o) * p->out_stride + position,
+                                  first_lanes(p->n_positions - position),
+                                  _mm512_load_ps(sums + o * PRODUCT_PANEL + v * LANES));
+        }
+}
+
+void product_multiply_panels(const struct product *p, float *panel)
+{
+    const size_t n_vectors = product_vectors(p->n_positions);
+    for (size_t vector = 0; vector < n_vectors;) {
+        const int width = product_panel_vectors(n_vectors - vector);
+        pack_panel(p, vector * LANES, (size_t)width, panel);
+        for (size_t block = 0; block < product_blocks(p->n_outputs); block++)
+            multiply_block_panel(p, block, vector * LANES, width, panel);
+        vector += (size_t)width;
+    }
 }

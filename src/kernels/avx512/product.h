@@ -12,6 +12,9 @@
 
 enum { PRODUCT_ROWS = 8, PRODUCT_LANES = 16 };
 
+/* Positions of a panel: as many vectors as there are registers for their sums. */
+enum { PRODUCT_PANEL_VECTORS = 3, PRODUCT_PANEL = PRODUCT_PANEL_VECTORS * PRODUCT_LANES };
+
 /** A product of arranged weights with shifted maps. */
 struct product {
     int n_outputs; /**< output channels */
@@ -48,5 +51,21 @@ void product_multiply(const struct product *product);
 /** A matrix [n_inputs][n_positions] times the weights: a map under one tap. Sets taps, shifts and masks;
  *  `masks` has room for one a vector. */
 void product_multiply_matrix(struct product *product, __mmask16 *masks);
+
+/**
+ * The sums over inputs [first, last) of one block's weights [input][PRODUCT_ROWS] times a panel of values
+ * [input][PRODUCT_PANEL], of which n_vectors vectors are there: sums [PRODUCT_ROWS][PRODUCT_PANEL], added to
+ * what is there unless first is 0; then `bias` [PRODUCT_ROWS] or NULL is where they start from. Meanwhile the
+ * weights at `next` are fetched. All but bias lie on whole cache lines.
+ */
+void product_multiply_panel(const float *weight, const float *values, int n_vectors, size_t first,
+                            size_t last, const float *bias, const float *next, float *sums);
+
+/** Vectors of the next panel where so many are left: no single one remains if that can be helped. */
+int product_panel_vectors(size_t n_vectors_left);
+
+/** As product_multiply_matrix, panel by panel, which distances of many channels do not slow down; panel
+ * [n_inputs][PRODUCT_PANEL] is room. */
+void product_multiply_panels(const struct product *product, float *panel);
 
 #endif

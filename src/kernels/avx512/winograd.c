@@ -3,12 +3,15 @@
 
 #include <string.h>
 
+#include "generator.h"
 #include "product.h"
 
 /* TILES at a time stay in the second-level cache, with all their channels. */
-enum { OUT = 4, IN = 6, PLACES = IN * IN, TILES = 48, LANES = PRODUCT_LANES, ROWS = PRODUCT_ROWS };
+enum { OUT = 4, IN = 6, PLACES = IN * IN, TILES = PRODUCT_PANEL, LANES = PRODUCT_LANES, ROWS = PRODUCT_ROWS };
 /* Inputs of one step, and blocks of outputs that take them while they are in the first-level cache. */
 enum { STEP = 64, BLOCKS = 8 };
+/* Floats that keep what is far apart from falling into the same cache lines of a set. */
+enum { GAP = 16 };
 enum { FEWEST_CHANNELS = 8, FEWEST_PIXELS = 64 };
 
 /* ---- tiles ---- */
@@ -20,11 +23,13 @@ struct tiling {
     int padded_height, padded_width; /**< of a frame with its border, up to whole tiles */
 };
 
-/** One tile: where it begins in the padded frames and in the output, and how much of it lies in the map. */
+/** One tile: where it begins in the padded frames and in the output, from the first frame on that is worked
+ *  on, and how much of it lies in the map. */
 struct tile {
     size_t padded, out;
     int height;
     __mmask8 width;
+    bool leads; /**< it and the next three lie side by side, of whole width */
 };
 
 static int divide_up(int a, int b)
@@ -53,20 +58,10 @@ static struct tile make_tile(const struct convolution_shape *s, const struct til
     const int y = index / tiling->columns % tiling->rows * OUT, x = index % tiling->columns * OUT;
     const int height = s->out_height - y, width = s->out_width - x;
     const int padded_row = (frame - first_frame) * tiling->padded_height + y;
-    const int out_row = frame * s->out_height + y;
+    const int out_row = (frame - first_frame) * s->out_height + y;
     return (struct tile){(size_t)padded_row * (size_t)tiling->padded_width + (size_t)x,
                          (size_t)out_row * (size_t)s->out_width + (size_t)x, height < OUT ? height : OUT,
-                         (__mmask8)(width < OUT ? (1 << width) - 1 : 15)};
-}
-
-/** Some frames of one channel with a border of one zero, which is there already. */
-static void pad_frames(const struct convolution_shape *s, const struct tiling *tiling, int n_frames,
-                       const float *in, float *padded)
-{
-    const size_t width = (size_t)s->in_width, padded_width = (size_t)tiling->padded_width;
-    for (int f = 0; f < n_frames; f++, padded += (size_t)tiling->padded_height * padded_width)
-        for (size_t y = 0; y < (size_t)s->in_height; y++, in += width)
-            memcpy(padded + (y + 1) * padded_width + 1, in, sizeof *in * width);
+                         (__mmask8)(width < OUT ? (1 << width) - 1 : 15), false};
 }
 
 /* ---- transforms of vectors of tiles, one tile a lane ---- */
@@ -115,6 +110,10 @@ static inline void load_columns(const float *padded, const struct tile *tiles, s
     for (int i = 0; i < 4; i++) {
         const struct tile *t = tiles + 4 * i;
         const float *from = padded + shift;
+        if (t[0].leads) {
+            column[i] = _mm512_loadu_ps(from + t[0].padded);
+            continue;
+        }
         __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(from + t[0].padded));
         v = _mm512_insertf32x4(v, _mm_loadu_ps(from + t[1].padded), 1);
         v = _mm512_insertf32x4(v, _mm_loadu_ps(from + t[2].padded), 2);
@@ -142,24 +141,55 @@ static void transform_tiles(const float *padded, size_t padded_width, const stru
     }
 }
 
-static void store_row(const struct tile *tiles, size_t n_tiles, int row, size_t width, __m512 columns[4],
-                      float *out)
+/** What becomes of a channel's sums: `added` lies like `out`, or is NULL. */
+struct tail {
+    float bias;
+    const float *added;
+    bool rectifies;
+    size_t width; /**< of a map's row */
+    float *out;
+};
+
+static inline void store_four(const struct tail *tail, size_t at, __m512 values)
+{
+    if (tail->added != NULL)
+        values = _mm512_add_ps(values, _mm512_loadu_ps(tail->added + at));
+    if (tail->rectifies)
+        values = _mm512_max_ps(values, _mm512_setzero_ps());
+    _mm512_storeu_ps(tail->out + at, values);
+}
+
+static void store_one(const struct tail *tail, size_t at, __mmask8 inside, __m128 values)
+{
+    if (tail->added != NULL)
+        values = _mm_add_ps(values, _mm_maskz_loadu_ps(inside, tail->added + at));
+    if (tail->rectifies)
+        values = _mm_max_ps(values, _mm_setzero_ps());
+    _mm_mask_storeu_ps(tail->out + at, inside, values);
+}
+
+/** One row of up to 16 tiles. */
+static inline void store_row(const struct tail *tail, const struct tile *tiles, size_t n_tiles, int row,
+                             __m512 columns[4])
 {
     transpose(columns);
-    float values[LANES];
-    for (size_t i = 0; i < n_tiles; i++) {
-        if (i % 4 == 0)
-            _mm512_storeu_ps(values, columns[i / 4]);
-        if (row >= tiles[i].height)
+    for (size_t i = 0; i < n_tiles; i += 4) {
+        const size_t shift = (size_t)row * tail->width;
+        if (tiles[i].leads && row < tiles[i].height) {
+            store_four(tail, tiles[i].out + shift, columns[i / 4]);
             continue;
-        _mm_mask_storeu_ps(out + tiles[i].out + (size_t)row * width, tiles[i].width,
-                           _mm_loadu_ps(values + 4 * (i % 4)));
+        }
+        float values[LANES];
+        _mm512_storeu_ps(values, columns[i / 4]);
+        for (size_t j = 0; j < 4 && i + j < n_tiles; j++)
+            if (row < tiles[i + j].height)
+                store_one(tail, tiles[i + j].out + shift, tiles[i + j].width, _mm_loadu_ps(values + 4 * j));
     }
 }
 
 /** The outputs of up to 16 tiles of one channel from `products` [36], which are `stride` apart. */
-static void restore_tiles(const float *products, size_t stride, float bias, const struct tile *tiles,
-                          size_t n_tiles, size_t width, float *out)
+static void restore_tiles(const float *products, size_t stride, const struct tail *tail,
+                          const struct tile *tiles, size_t n_tiles)
 {
     __m512 rows[OUT][IN], m[IN], y[OUT];
     for (size_t x = 0; x < IN; x++) {
@@ -172,8 +202,8 @@ static void restore_tiles(const float *products, size_t stride, float bias, cons
     for (int r = 0; r < OUT; r++) {
         transform_output(rows[r], y);
         for (int i = 0; i < OUT; i++)
-            y[i] = _mm512_add_ps(y[i], _mm512_set1_ps(bias));
-        store_row(tiles, n_tiles, r, width, y, out);
+            y[i] = _mm512_add_ps(y[i], _mm512_set1_ps(tail->bias));
+        store_row(tail, tiles, n_tiles, r, y);
     }
 }
 
@@ -235,135 +265,178 @@ void winograd_arrange(const struct convolution_shape *s, const float *weight, fl
 /** Parts of the scratch memory. */
 struct work {
     struct tiling tiling;
-    float *padded;   /**< [frame][padded height][padded width] */
     float *values;   /**< [36][input][TILES] */
     float *products; /**< [36][BLOCKS * ROWS][TILES] */
+    float *padded;   /**< [frame][padded height][padded width] */
+    float *added;    /**< [frame][height][width] */
 };
+
+static size_t value_stride(const struct convolution_shape *s)
+{
+    return n_inputs(s) * TILES + GAP;
+}
+
+enum { PRODUCT_STRIDE = BLOCKS * ROWS * TILES + GAP };
 
 static size_t padded_floats(const struct convolution_shape *s, const struct tiling *t)
 {
     return (size_t)most_frames(s, t) * (size_t)t->padded_height * (size_t)t->padded_width;
 }
 
-size_t winograd_scratch(const struct convolution_shape *s)
+static size_t added_floats(const struct generator_convolution *call, const struct tiling *t)
 {
-    const struct tiling tiling = make_tiling(s);
-    return padded_floats(s, &tiling) + (size_t)PLACES * TILES * (n_inputs(s) + BLOCKS * ROWS);
+    const struct convolution_shape *s = call->shape;
+    return call->added == NULL ? 0 : (size_t)most_frames(s, t) * (size_t)s->out_height * (size_t)s->out_width;
 }
 
-static struct work divide_scratch(const struct convolution_shape *s, float *scratch)
+size_t winograd_scratch(const struct generator_convolution *call)
 {
-    struct work work = {.tiling = make_tiling(s)};
+    const struct tiling tiling = make_tiling(call->shape);
+    return PLACES * (value_stride(call->shape) + PRODUCT_STRIDE) + padded_floats(call->shape, &tiling) +
+           added_floats(call, &tiling);
+}
+
+static struct work divide_scratch(const struct generator_convolution *call, float *scratch)
+{
+    struct work work = {.tiling = make_tiling(call->shape)};
     work.values = scratch;
-    work.products = work.values + (size_t)PLACES * TILES * n_inputs(s);
-    work.padded = work.products + (size_t)PLACES * TILES * BLOCKS * ROWS;
-    memset(work.padded, 0, sizeof *work.padded * padded_floats(s, &work.tiling));
+    work.products = work.values + PLACES * value_stride(call->shape);
+    work.padded = work.products + (size_t)PLACES * PRODUCT_STRIDE;
+    work.added = work.padded + padded_floats(call->shape, &work.tiling);
+    memset(work.padded, 0, sizeof *work.padded * padded_floats(call->shape, &work.tiling));
     return work;
 }
 
-static void transform_channels(const struct convolution_shape *s, const struct work *work,
-                               const struct tile tiles[TILES], int n_tiles, int first_frame, int n_frames,
-                               const float *in)
+/** Tiles that are worked on at once. */
+struct chunk {
+    int first_tile, n_tiles, n_vectors;
+    int first_frame, n_frames;
+    struct tile tiles[TILES];
+};
+
+static struct chunk make_chunk(const struct convolution_shape *s, const struct tiling *tiling, int first_tile)
 {
-    const size_t pixels = (size_t)s->in_height * (size_t)s->in_width;
-    in += (size_t)first_frame * pixels;
-    for (size_t c = 0; c < n_inputs(s); c++, in += (size_t)s->time * pixels) {
-        pad_frames(s, &work->tiling, n_frames, in, work->padded);
-        for (int i = 0; i < n_tiles; i += LANES)
-            transform_tiles(work->padded, (size_t)work->tiling.padded_width, tiles + i, n_inputs(s) * TILES,
-                            work->values + c * TILES + i);
+    const int left = tiling->n_tiles - first_tile, frame_tiles = tiling->rows * tiling->columns;
+    struct chunk chunk = {.first_tile = first_tile, .first_frame = first_tile / frame_tiles};
+    chunk.n_vectors = product_panel_vectors(product_vectors((size_t)left));
+    chunk.n_tiles = left < chunk.n_vectors * LANES ? left : chunk.n_vectors * LANES;
+    chunk.n_frames = (first_tile + chunk.n_tiles - 1) / frame_tiles - chunk.first_frame + 1;
+    for (int i = 0; i < chunk.n_vectors * LANES; i++)
+        chunk.tiles[i] =
+            make_tile(s, tiling, first_tile + (i < chunk.n_tiles ? i : chunk.n_tiles - 1), chunk.first_frame);
+    return chunk;
+}
+
+/** Rows of tiles of a chunk's frame that the chunk has some of. */
+struct tile_rows {
+    int first, end;
+};
+
+static struct tile_rows rows_of_frame(const struct tiling *tiling, const struct chunk *chunk, int frame)
+{
+    const int frame_tiles = tiling->rows * tiling->columns;
+    const int first = chunk->first_tile - (chunk->first_frame + frame) * frame_tiles;
+    const int last = first + chunk->n_tiles - 1;
+    return (struct tile_rows){first < 0 ? 0 : first / tiling->columns,
+                              last >= frame_tiles ? tiling->rows : last / tiling->columns + 1};
+}
+
+/** What a chunk sees of one channel, inside a border of zeros, which is there already. */
+static void read_channel(const struct generator_convolution *call, const struct work *work,
+                         const struct chunk *chunk, size_t channel)
+{
+    const struct convolution_shape *s = call->shape;
+    const size_t padded_width = (size_t)work->tiling.padded_width;
+    for (int f = 0; f < chunk->n_frames; f++) {
+        const struct tile_rows rows = rows_of_frame(&work->tiling, chunk, f);
+        const int first = rows.first == 0 ? 0 : rows.first * OUT - 1, end = rows.end * OUT + 1;
+        float *to = work->padded + (size_t)(f * work->tiling.padded_height + first + 1) * padded_width + 1;
+        generator_read_rows(call, channel, (size_t)(chunk->first_frame + f), first,
+                            end < s->in_height ? end : s->in_height, to, padded_width);
     }
 }
 
-/**
- * Inputs [first, last) of the products of ROWS outputs with all TILES, while their weights `next` are
- * fetched. The bounds of all other loops are constants: only then do the sums stay in registers.
- */
-static inline __attribute__((always_inline)) void multiply_inputs(const float *weight, const float *values,
-                                                                  size_t first, size_t last,
-                                                                  const float *next, float *products)
+static void transform_channels(const struct generator_convolution *call, const struct work *work,
+                               const struct chunk *chunk)
 {
-    enum { VECTORS = TILES / LANES };
-    __m512 sums[ROWS][VECTORS], value[VECTORS];
-#pragma GCC unroll 8
-    for (size_t o = 0; o < ROWS; o++)
-#pragma GCC unroll 3
-        for (size_t v = 0; v < VECTORS; v++)
-            sums[o][v] = _mm512_setzero_ps();
-    for (size_t c = first; c < last; c++) {
-#pragma GCC unroll 3
-        for (size_t v = 0; v < VECTORS; v++)
-            value[v] = _mm512_load_ps(values + c * TILES + v * LANES);
-        _mm_prefetch((const char *)(next + c * ROWS), _MM_HINT_T0);
-#pragma GCC unroll 8
-        for (size_t o = 0; o < ROWS; o++)
-#pragma GCC unroll 3
-            for (size_t v = 0; v < VECTORS; v++)
-                sums[o][v] = _mm512_fmadd_ps(_mm512_set1_ps(weight[c * ROWS + o]), value[v], sums[o][v]);
+    for (size_t c = 0; c < n_inputs(call->shape); c++) {
+        read_channel(call, work, chunk, c);
+        for (int i = 0; i < chunk->n_tiles; i += LANES)
+            transform_tiles(work->padded, (size_t)work->tiling.padded_width, chunk->tiles + i,
+                            value_stride(call->shape), work->values + c * TILES + i);
     }
-#pragma GCC unroll 8
-    for (size_t o = 0; o < ROWS; o++)
-#pragma GCC unroll 3
-        for (size_t v = 0; v < VECTORS; v++) {
-            float *product = products + o * TILES + v * LANES;
-            _mm512_store_ps(product,
-                            first > 0 ? _mm512_add_ps(_mm512_load_ps(product), sums[o][v]) : sums[o][v]);
-        }
 }
 
 /** The 36 products of some blocks of outputs; the weights of the next block are fetched meanwhile. */
-static void multiply_blocks(const struct convolution_shape *s, const struct work *work, const float *weight,
-                            size_t n_blocks)
+static void multiply_blocks(const struct convolution_shape *s, const struct work *work, int n_vectors,
+                            const float *weight, size_t n_blocks)
 {
     const size_t inputs = n_inputs(s), size = PLACES * inputs * ROWS;
     for (size_t place = 0; place < PLACES; place++, weight += inputs * ROWS)
         for (size_t first = 0; first < inputs; first += STEP)
             for (size_t block = 0; block < n_blocks; block++) {
                 const float *here = weight + block * size;
-                multiply_inputs(here, work->values + place * inputs * TILES, first,
-                                first + STEP < inputs ? first + STEP : inputs,
-                                block + 1 < n_blocks ? here + size : weight + STEP * ROWS,
-                                work->products + (place * BLOCKS + block) * ROWS * TILES);
+                product_multiply_panel(here, work->values + place * value_stride(s), n_vectors, first,
+                                       first + STEP < inputs ? first + STEP : inputs, NULL,
+                                       block + 1 < n_blocks ? here + size : weight + STEP * ROWS,
+                                       work->products + place * PRODUCT_STRIDE + block * ROWS * TILES);
             }
 }
 
-static void restore_blocks(const struct convolution_shape *s, const struct work *work, const float *bias,
-                           const struct tile tiles[TILES], int n_tiles, size_t first_output, float *out)
+/** What is added to a channel, as it lies in the output from the chunk's first frame on. */
+static const float *read_added(const struct generator_convolution *call, const struct work *work,
+                               const struct chunk *chunk, size_t output)
 {
-    const size_t out_stride = (size_t)s->time * (size_t)s->out_height * (size_t)s->out_width;
+    const struct convolution_shape *s = call->shape;
+    const size_t pixels = (size_t)s->out_height * (size_t)s->out_width;
+    if (call->added == NULL)
+        return NULL;
+    for (int f = 0; f < chunk->n_frames; f++) {
+        const struct tile_rows rows = rows_of_frame(&work->tiling, chunk, f);
+        const int first = rows.first * OUT,
+                  end = rows.end * OUT < s->out_height ? rows.end * OUT : s->out_height;
+        generator_read_added(call, output, (size_t)(chunk->first_frame + f), first, end,
+                             work->added + (size_t)f * pixels + (size_t)(first * s->out_width));
+    }
+    return work->added;
+}
+
+static void restore_blocks(const struct generator_convolution *call, const struct work *work,
+                           const struct chunk *chunk, size_t first_output, float *out)
+{
+    const struct convolution_shape *s = call->shape;
+    const size_t pixels = (size_t)s->out_height * (size_t)s->out_width;
+    struct tail tail = {.rectifies = call->rectifies_output, .width = (size_t)s->out_width};
     for (size_t row = 0; row < BLOCKS * ROWS && first_output + row < (size_t)s->out_channels; row++) {
         const size_t o = first_output + row;
-        for (int i = 0; i < n_tiles; i += LANES)
-            restore_tiles(work->products + row * TILES + i, BLOCKS * ROWS * TILES,
-                          bias == NULL ? 0.0f : bias[o], tiles + i,
-                          (size_t)(n_tiles - i < LANES ? n_tiles - i : LANES), (size_t)s->out_width,
-                          out + o * out_stride);
+        tail.bias = call->bias == NULL ? 0.0f : call->bias[o];
+        tail.added = read_added(call, work, chunk, o);
+        tail.out = out + (o * (size_t)s->time + (size_t)chunk->first_frame) * pixels;
+        for (int i = 0; i < chunk->n_tiles; i += LANES)
+            restore_tiles(work->products + row * TILES + i, PRODUCT_STRIDE, &tail, chunk->tiles + i,
+                          (size_t)(chunk->n_tiles - i < LANES ? chunk->n_tiles - i : LANES));
     }
 }
 
-static void convolve_tiles(const struct convolution_shape *s, const struct work *work, const float *weight,
-                           const float *bias, const float *in, float *out, int first_tile)
+static void convolve_chunk(const struct generator_convolution *call, const struct work *work,
+                           const struct chunk *chunk, float *out)
 {
-    const struct tiling *tiling = &work->tiling;
-    struct tile tiles[TILES];
-    const int left = tiling->n_tiles - first_tile, n_tiles = left < TILES ? left : TILES;
-    const int frame_tiles = tiling->rows * tiling->columns, first_frame = first_tile / frame_tiles;
-    const int n_frames = (first_tile + n_tiles - 1) / frame_tiles - first_frame + 1;
-    for (int i = 0; i < TILES; i++)
-        tiles[i] = make_tile(s, tiling, first_tile + (i < n_tiles ? i : n_tiles - 1), first_frame);
-    transform_channels(s, work, tiles, n_tiles, first_frame, n_frames, in);
+    const struct convolution_shape *s = call->shape;
     const size_t n_blocks = product_blocks(s->out_channels);
+    transform_channels(call, work, chunk);
     for (size_t block = 0; block < n_blocks; block += BLOCKS) {
-        multiply_blocks(s, work, weight + block * PLACES * n_inputs(s) * ROWS,
+        multiply_blocks(s, work, chunk->n_vectors, call->weight + block * PLACES * n_inputs(s) * ROWS,
                         n_blocks - block < BLOCKS ? n_blocks - block : BLOCKS);
-        restore_blocks(s, work, bias, tiles, n_tiles, block * ROWS, out);
+        restore_blocks(call, work, chunk, block * ROWS, out);
     }
 }
 
-void winograd_convolve(const struct convolution_shape *s, const float *weight, const float *bias,
-                       const float *in, float *out, float *scratch)
+void winograd_convolve(const struct generator_convolution *call, float *out, float *scratch)
 {
-    const struct work work = divide_scratch(s, scratch);
-    for (int first = 0; first < work.tiling.n_tiles; first += TILES)
-        convolve_tiles(s, &work, weight, bias, in, out, first);
+    const struct work work = divide_scratch(call, scratch);
+    for (int first = 0; first < work.tiling.n_tiles;) {
+        const struct chunk chunk = make_chunk(call->shape, &work.tiling, first);
+        convolve_chunk(call, &work, &chunk, out);
+        first += chunk.n_tiles;
+    }
 }

@@ -23,9 +23,8 @@ size_t winograd_weight_size(const struct convolution_shape *shape);
 /** arranged [block of PRODUCT_ROWS outputs][36][input][PRODUCT_ROWS]. */
 void winograd_arrange(const struct convolution_shape *shape, const float *weight, float *arranged);
 
-size_t winograd_scratch(const struct convolution_shape *shape);
+size_t winograd_scratch(const struct generator_convolution *call);
 
-void winograd_convolve(const struct convolution_shape *shape, const float *weight, const float *bias,
-                       const float *in, float *out, float *scratch);
+void winograd_convolve(const struct generator_convolution *call, float *out, float *scratch);
 
 #endif
