@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffers.h"
 #include "clock.h"
 #include "memory.h"
 #include "model_private.h"
@@ -10,7 +11,7 @@
 
 /** What a layer's output is there as; both where it has been converted. */
 struct layer_state {
-    float *buffer; /**< [channel][time][height][width] room for the longest time; NULL if it passes through */
+    float *buffer;    /**< [channel][time][height][width], room for the longest time; of run->buffers */
     uint64_t *bits;   /**< the same as spikes, see struct spike_kernels; NULL where no kernel asks for them */
     float *membrane;  /**< spiking layers: [channel][height][width] */
     int32_t *counts;  /**< spiking layers: spikes of every channel */
@@ -23,6 +24,7 @@ struct model_run {
     const struct model *model;
     int n_frames; /**< that the buffers hold: time steps or images */
     struct layer_state *layers;
+    struct buffers buffers;
     float *scratch;
     float *noise; /**< [channel][time][height][width] of the largest spiking layer; made when first needed */
     size_t n_noise;
@@ -50,7 +52,6 @@ static enum status create_layer(const struct model *model, int index, int n_fram
 {
     const struct layer *layer = &model->layers[index];
     const size_t n_values = map_values(layer->out);
-    TRY(MEMORY_ALLOCATE(state->buffer, n_values * (size_t)n_frames, error));
     if (layer->kind->is_spiking) {
         TRY(MEMORY_ALLOCATE(state->membrane, n_values, error));
         TRY(MEMORY_ALLOCATE(state->counts, (size_t)layer->out.channels, error));
@@ -66,7 +67,9 @@ static enum status create(const struct model *model, int n_frames, struct model_
     run->model = model;
     run->n_frames = n_frames;
     TRY(MEMORY_ALLOCATE(run->layers, (size_t)model->n_layers, error));
+    TRY(buffers_create(model, n_frames, &run->buffers, error));
     for (int i = 0; i < model->n_layers; i++) {
+        run->layers[i].buffer = run->buffers.buffers[run->buffers.of_layer[i]];
         TRY(create_layer(model, i, n_frames, &run->layers[i], error));
         if (model->layers[i].kind->is_spiking && map_values(model->layers[i].out) > run->n_noise)
             run->n_noise = map_values(model->layers[i].out);
@@ -100,11 +103,11 @@ void model_run_free(struct model_run *run)
     if (run == NULL)
         return;
     for (int i = 0; run->layers != NULL && i < run->model->n_layers; i++) {
-        free(run->layers[i].buffer);
         free(run->layers[i].bits);
         free(run->layers[i].counts);
         free(run->layers[i].membrane);
     }
+    buffers_free(&run->buffers);
     free(run->layers);
     free(run->scratch);
     free(run->noise);
