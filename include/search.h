@@ -13,8 +13,9 @@
  * Random numbers: random_words(key, {0, step, draw, 0}); `step` counts asks from 1 (0: the creation of the
  * search), `draw` counts within one.
  *
- * Adding a method: one file in src/search/ with a `const struct search_method`, one line in
- * src/search/table.c.
+ * Adding a method: one file in src/search/ with its keys, a struct search that begins with the problem, and a
+ * `const struct search_method` (the shortest is random.c); its declaration in src/search/methods.h; one line
+ * in src/search/table.c. search_create does what all methods have in common.
  */
 #ifndef MEICENSUS_SEARCH_H
 #define MEICENSUS_SEARCH_H
@@ -35,20 +36,25 @@ struct search_problem {
     double low, high; /**< values of index 0 and of n-1 on a grid; equal: indices are rows of a codebook */
 };
 
-struct search; /* opaque: each method has its own */
+/** Opaque: each method has its own, whose first member is the `struct search_problem` it was created with. */
+struct search;
 
 struct search_method {
     const char *name;
     const char *summary;     /**< one line, with the source; printed by `list methods` */
     const struct key *keys;  /**< settings with their defaults, for the job file */
     size_t settings_size;    /**< bytes of the settings struct that `keys` fills */
-    bool needs_power_of_two; /**< n_points must be a power of two */
+    size_t search_size;      /**< bytes of the struct search of the method */
+    bool needs_power_of_two; /**< n_points must be a power of two; what else a method needs, prepare checks */
     bool is_baseline;        /**< learns nothing from scores: any budget will do */
 
-    /** Make a search. `settings` was filled from `keys` and is copied. STATUS_BAD_INPUT says which setting.
+    /**
+     * Make a search ready for its first ask: its problem is there and checked, all else is zero. `settings`
+     * was filled from `keys` and does not outlive the call. STATUS_BAD_INPUT says which setting. After a
+     * failure the search is released like any other.
      */
-    enum status (*create)(const struct search_method *method, const struct search_problem *problem,
-                          const void *settings, struct search **search, struct error *error);
+    enum status (*prepare)(const struct search_method *method, struct search *search, const void *settings,
+                           struct error *error);
 
     /** How many codes an ask of these settings proposes in a space of d dimensions (constant over a run),
      * >= 1. */
@@ -69,8 +75,21 @@ struct search_method {
      */
     void (*inform)(struct search *search, int n_codes, const int32_t *codes, const float *scores);
 
-    void (*destroy)(struct search *search);
+    /** Free what prepare allocated, as far as it came, but not the search itself. NULL: nothing is. */
+    void (*release)(struct search *search);
 };
+
+/**
+ * A search of the problem, ready for its first ask. `settings`: as search_settings_read makes them; both are
+ * copied. *search is set on success; the caller frees it with search_destroy. STATUS_BAD_INPUT names the
+ * method and the setting, or says that the space has no dimension or no choice, or no power of two where the
+ * method needs one.
+ */
+enum status search_create(const struct search_method *method, const struct search_problem *problem,
+                          const void *settings, struct search **search, struct error *error);
+
+/** Free a search of that method; NULL is none. */
+void search_destroy(const struct search_method *method, struct search *search);
 
 /** All methods, ended by NULL, in the order of `list methods`. */
 extern const struct search_method *const search_methods[];

@@ -64,8 +64,7 @@ static enum status start_search(const struct lockstep *lockstep, struct active_r
                                            .key = active->run->key,
                                            .low = latent->kind == LATENT_GRID ? latent->low : 0,
                                            .high = latent->kind == LATENT_GRID ? latent->high : 0};
-    if (active->search != NULL)
-        active->method->destroy(active->search);
+    search_destroy(active->method, active->search);
     active->search = NULL;
     active->is_refuted = false;
     active->n_told = 0;
@@ -77,7 +76,7 @@ static enum status start_search(const struct lockstep *lockstep, struct active_r
                                            .candidates = active->outcome.candidates,
                                            .candidate_means = active->outcome.candidate_means};
     seen_codes_clear(active->seen);
-    return method->method->create(method->method, &problem, method->settings, &active->search, error);
+    return search_create(method->method, &problem, method->settings, &active->search, error);
 }
 
 /** A fault of this one run, not of the machine: it is recorded, and the others go on. */
@@ -581,8 +580,7 @@ void lockstep_free(struct lockstep *lockstep)
         return;
     for (int i = 0; lockstep->runs != NULL && i < lockstep->n_runs; i++) {
         struct active_run *active = &lockstep->runs[i];
-        if (active->search != NULL)
-            active->method->destroy(active->search);
+        search_destroy(active->method, active->search);
         seen_codes_free(active->seen);
         answers_free(&active->answers);
         free(active->codes);

@@ -169,11 +169,10 @@ static enum status check_settings(const struct job *job, const struct job_search
                                            .high = latent->kind == LATENT_GRID ? latent->high : 0};
     struct search *made = NULL;
     struct error found = {0};
-    const enum status status =
-        method->method->create(method->method, &problem, method->settings, &made, &found);
+    const enum status status = search_create(method->method, &problem, method->settings, &made, &found);
     if (status != STATUS_OK)
         return error_set(error, status, "%s: '%s': %s", job->path, method->name, found.message);
-    method->method->destroy(made);
+    search_destroy(method->method, made);
     return STATUS_OK;
 }
 

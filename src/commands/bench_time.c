@@ -116,7 +116,7 @@ static enum status create_searches(const struct measurement *m, int n, struct se
                                      .high = is_grid ? latent->high : 0};
     for (int i = 0; i < n; i++) {
         problem.key = bench->plan->runs[m->target->first_run + i].key;
-        TRY(method->method->create(method->method, &problem, method->settings, &searches[i], error));
+        TRY(search_create(method->method, &problem, method->settings, &searches[i], error));
     }
     return STATUS_OK;
 }
@@ -149,8 +149,7 @@ static enum status time_replay(struct measurement *m, struct error *error)
     replay(m, method->method, batch, n, searches, codes);
 cleanup:
     for (int i = 0; searches != NULL && i < n; i++)
-        if (searches[i] != NULL)
-            method->method->destroy(searches[i]);
+        search_destroy(method->method, searches[i]);
     free(searches);
     free(codes);
     return status;

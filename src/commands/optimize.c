@@ -214,12 +214,12 @@ static enum status run_seeds(struct optimization *optimization, long long n_seed
     for (long long seed = 0; seed < n_seeds && status == STATUS_OK; seed++) {
         struct search *search = NULL;
         optimization->problem.key = run_key(optimization, seed);
-        status = optimization->method->create(optimization->method, &optimization->problem,
-                                              optimization->settings, &search, error);
+        status = search_create(optimization->method, &optimization->problem, optimization->settings, &search,
+                               error);
         if (status != STATUS_OK)
             break;
         status = run_search(optimization, search, seed, error);
-        optimization->method->destroy(search);
+        search_destroy(optimization->method, search);
         counter_show(&counter, (size_t)seed + 1);
     }
     counter_end(&counter);

@@ -36,38 +36,24 @@ static int cma_batch(const void *settings, int n_dimensions)
     return cma_es_population(n_dimensions);
 }
 
-static void cma_destroy(struct search *search)
+static void cma_release(struct search *search)
 {
     bins_release(&search->bins);
     cma_es_release(&search->es);
     free(search->values);
     free(search->losses);
-    free(search);
 }
 
-static enum status cma_allocate(struct search *search, bool is_diagonal, struct error *error)
+static enum status cma_prepare(const struct search_method *method, struct search *search,
+                               const void *settings, struct error *error)
 {
+    (void)settings;
+    const bool is_diagonal = method == &search_cma_diagonal;
     TRY(bins_prepare(&search->bins, search->problem.n_points, error));
     TRY(cma_es_prepare(&search->es, search->problem.n_dimensions, is_diagonal, error));
     const size_t population = (size_t)search->es.population;
     TRY(MEMORY_ALLOCATE(search->values, population * (size_t)search->problem.n_dimensions, error));
     return MEMORY_ALLOCATE(search->losses, population, error);
-}
-
-static enum status cma_create(const struct search_method *method, const struct search_problem *problem,
-                              const void *settings, struct search **search, struct error *error)
-{
-    (void)settings;
-    struct search *made;
-    TRY(search_problem_check(method, problem, error));
-    TRY(MEMORY_ALLOCATE(made, 1, error));
-    made->problem = *problem;
-    enum status status = cma_allocate(made, method == &search_cma_diagonal, error);
-    if (status == STATUS_OK)
-        *search = made;
-    else
-        cma_destroy(made);
-    return status;
 }
 
 static void cma_ask(struct search *search, int32_t *codes)
@@ -102,8 +88,9 @@ static void cma_inform(struct search *search, int n_codes, const int32_t *codes,
 
 #define CMA_METHOD(method_name, text)                                                                        \
     {                                                                                                        \
-        .name = method_name, .summary = text, .keys = cma_keys, .create = cma_create, .batch = cma_batch,    \
-        .ask = cma_ask, .tell = cma_tell, .inform = cma_inform, .destroy = cma_destroy                       \
+        .name = method_name, .summary = text, .keys = cma_keys, .search_size = sizeof(struct search),        \
+        .prepare = cma_prepare, .batch = cma_batch, .ask = cma_ask, .tell = cma_tell, .inform = cma_inform,  \
+        .release = cma_release                                                                               \
     }
 
 const struct search_method search_cma = CMA_METHOD("cma", "CMA-ES (Nevergrad 1.0.12, CMA; pycma 4.5.0)");

@@ -64,7 +64,7 @@ static int cholesky_batch(const void *settings, int n_dimensions)
     return (int)((const struct cholesky_settings *)settings)->population;
 }
 
-static void cholesky_destroy(struct search *search)
+static void cholesky_release(struct search *search)
 {
     double *const arrays[] = {search->weights, search->mean,    search->path,     search->sigma_path,
                               search->factor,  search->inverse, search->moves,    search->values,
@@ -73,7 +73,6 @@ static void cholesky_destroy(struct search *search)
         free(arrays[i]);
     axis_release(&search->axis);
     free(search->ranked);
-    free(search);
 }
 
 static enum status cholesky_allocate(struct search *search, struct error *error)
@@ -118,30 +117,22 @@ static void set_rates(struct search *search)
     search->expected_length = sqrt(n) * (1 - 1 / (4 * n) + 1 / (21 * n * n));
 }
 
-static enum status cholesky_create(const struct search_method *method, const struct search_problem *problem,
-                                   const void *settings, struct search **search, struct error *error)
+static enum status cholesky_prepare(const struct search_method *method, struct search *search,
+                                    const void *settings, struct error *error)
 {
+    (void)method;
     const struct cholesky_settings *given = settings;
-    struct search *made;
-    TRY(search_problem_check(method, problem, error));
-    TRY(MEMORY_ALLOCATE(made, 1, error));
-    made->problem = *problem;
-    made->population = (int)given->population;
-    made->n_parents = made->population / 2;
-    made->update_every = (int)given->update_every;
-    made->sigma = given->sigma;
-    made->best = -INFINITY;
-    enum status status = cholesky_allocate(made, error);
-    if (status != STATUS_OK) {
-        cholesky_destroy(made);
-        return status;
-    }
-    set_weights(made);
-    set_rates(made);
-    for (size_t i = 0; i < (size_t)problem->n_dimensions; i++)
-        made->factor[i * (size_t)problem->n_dimensions + i] =
-            made->inverse[i * (size_t)problem->n_dimensions + i] = 1;
-    *search = made;
+    const size_t d = (size_t)search->problem.n_dimensions;
+    search->population = (int)given->population;
+    search->n_parents = search->population / 2;
+    search->update_every = (int)given->update_every;
+    search->sigma = given->sigma;
+    search->best = -INFINITY;
+    TRY(cholesky_allocate(search, error));
+    set_weights(search);
+    set_rates(search);
+    for (size_t i = 0; i < d; i++)
+        search->factor[i * d + i] = search->inverse[i * d + i] = 1;
     return STATUS_OK;
 }
 
@@ -271,10 +262,11 @@ const struct search_method search_cma_cholesky = {
     .summary = "CMA-ES with a factored covariance (Wang and Ponce 2022, CholeskyCMAES)",
     .keys = cholesky_keys,
     .settings_size = sizeof(struct cholesky_settings),
-    .create = cholesky_create,
+    .search_size = sizeof(struct search),
+    .prepare = cholesky_prepare,
     .batch = cholesky_batch,
     .ask = cholesky_ask,
     .tell = cholesky_tell,
     .inform = cholesky_inform,
-    .destroy = cholesky_destroy,
+    .release = cholesky_release,
 };

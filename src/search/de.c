@@ -8,12 +8,10 @@
  *
  * Source: Nevergrad 1.0.12, `DE` on an ordered `TransitionChoice`, one worker.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "bins.h"
 #include "differential_evolution.h"
-#include "memory.h"
 #include "methods.h"
 #include "ranking.h"
 
@@ -33,34 +31,20 @@ static int de_batch(const void *settings, int n_dimensions)
     return 1;
 }
 
-static void de_destroy(struct search *search)
+static void de_release(struct search *search)
 {
     bins_release(&search->bins);
     differential_evolution_release(&search->evolution);
-    free(search);
 }
 
-static enum status de_allocate(struct search *search, struct error *error)
+static enum status de_prepare(const struct search_method *method, struct search *search, const void *settings,
+                              struct error *error)
 {
+    (void)method;
+    (void)settings;
     TRY(bins_prepare(&search->bins, search->problem.n_points, error));
     return differential_evolution_prepare(&search->evolution, search->problem.n_dimensions, &search->bins,
                                           false, error);
-}
-
-static enum status de_create(const struct search_method *method, const struct search_problem *problem,
-                             const void *settings, struct search **search, struct error *error)
-{
-    (void)settings;
-    struct search *made;
-    TRY(search_problem_check(method, problem, error));
-    TRY(MEMORY_ALLOCATE(made, 1, error));
-    made->problem = *problem;
-    enum status status = de_allocate(made, error);
-    if (status == STATUS_OK)
-        *search = made;
-    else
-        de_destroy(made);
-    return status;
 }
 
 static void de_ask(struct search *search, int32_t *codes)
@@ -85,10 +69,11 @@ const struct search_method search_de = {
     .name = "de",
     .summary = "differential evolution (Nevergrad 1.0.12, DE)",
     .keys = de_keys,
-    .create = de_create,
+    .search_size = sizeof(struct search),
+    .prepare = de_prepare,
     .batch = de_batch,
     .ask = de_ask,
     .tell = de_tell,
     .inform = de_inform,
-    .destroy = de_destroy,
+    .release = de_release,
 };

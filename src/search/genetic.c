@@ -69,7 +69,7 @@ static int genetic_batch(const void *settings, int n_dimensions)
     return (int)((const struct genetic_settings *)settings)->population;
 }
 
-static void genetic_destroy(struct search *search)
+static void genetic_release(struct search *search)
 {
     axis_release(&search->axis);
     free(search->genes);
@@ -77,39 +77,25 @@ static void genetic_destroy(struct search *search)
     free(search->mutation);
     free(search->ranked);
     free(search->share);
-    free(search);
 }
 
-static enum status genetic_allocate(struct search *search, struct error *error)
+static enum status genetic_prepare(const struct search_method *method, struct search *search,
+                                   const void *settings, struct error *error)
 {
+    const struct genetic_settings *given = settings;
+    if (given->conserved >= given->population)
+        return error_set(error, STATUS_BAD_INPUT,
+                         "method %s: 'conserved' is %lld, expected less than the population of %lld",
+                         method->name, given->conserved, given->population);
+    search->settings = *given;
     const size_t n_dimensions = (size_t)search->problem.n_dimensions;
-    const size_t population = (size_t)search->settings.population;
+    const size_t population = (size_t)given->population;
     TRY(axis_prepare(&search->axis, &search->problem, error));
     TRY(MEMORY_ALLOCATE(search->genes, population * n_dimensions, error));
     TRY(MEMORY_ALLOCATE(search->children, population * n_dimensions, error));
     TRY(MEMORY_ALLOCATE(search->mutation, n_dimensions, error));
     TRY(MEMORY_ALLOCATE(search->ranked, population, error));
     return MEMORY_ALLOCATE(search->share, population, error);
-}
-
-static enum status genetic_create(const struct search_method *method, const struct search_problem *problem,
-                                  const void *settings, struct search **search, struct error *error)
-{
-    struct search *made;
-    TRY(search_problem_check(method, problem, error));
-    TRY(MEMORY_ALLOCATE(made, 1, error));
-    made->problem = *problem;
-    made->settings = *(const struct genetic_settings *)settings;
-    enum status status = genetic_allocate(made, error);
-    if (status == STATUS_OK && made->settings.conserved >= made->settings.population)
-        status = error_set(error, STATUS_BAD_INPUT,
-                           "method %s: 'conserved' is %lld, expected less than the population of %lld",
-                           method->name, made->settings.conserved, made->settings.population);
-    if (status == STATUS_OK)
-        *search = made;
-    else
-        genetic_destroy(made);
-    return status;
 }
 
 /* ---- selection ---- */
@@ -248,10 +234,11 @@ const struct search_method search_xdream_ga = {
     .summary = "genetic algorithm (XDream, Genetic)",
     .keys = genetic_keys,
     .settings_size = sizeof(struct genetic_settings),
-    .create = genetic_create,
+    .search_size = sizeof(struct search),
+    .prepare = genetic_prepare,
     .batch = genetic_batch,
     .ask = genetic_ask,
     .tell = genetic_tell,
     .inform = genetic_inform,
-    .destroy = genetic_destroy,
+    .release = genetic_release,
 };

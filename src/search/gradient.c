@@ -52,44 +52,28 @@ static int gradient_batch(const void *settings, int n_dimensions)
     return 2 * (int)(((const struct gradient_settings *)settings)->samples / 2);
 }
 
-static void gradient_destroy(struct search *search)
+static void gradient_release(struct search *search)
 {
     axis_release(&search->axis);
     free(search->centre);
     free(search->moves);
     free(search->values);
-    free(search);
 }
 
-static enum status gradient_allocate(struct search *search, struct error *error)
+static enum status gradient_prepare(struct search *search, const struct gradient_settings *settings,
+                                    void (*learn)(struct search *search, const float *scores),
+                                    struct error *error)
 {
+    search->settings = *settings;
+    search->n_pairs = gradient_batch(settings, search->problem.n_dimensions) / 2;
+    search->radius = settings->radius;
+    search->best = -INFINITY;
+    search->learn = learn;
     const size_t n_dimensions = (size_t)search->problem.n_dimensions;
     TRY(axis_prepare(&search->axis, &search->problem, error));
     TRY(MEMORY_ALLOCATE(search->centre, n_dimensions, error));
     TRY(MEMORY_ALLOCATE(search->moves, (size_t)search->n_pairs * n_dimensions, error));
     return MEMORY_ALLOCATE(search->values, n_dimensions, error);
-}
-
-static enum status gradient_create(const struct search_method *method, const struct search_problem *problem,
-                                   const struct gradient_settings *settings,
-                                   void (*learn)(struct search *search, const float *scores),
-                                   struct search **search, struct error *error)
-{
-    struct search *made;
-    TRY(search_problem_check(method, problem, error));
-    TRY(MEMORY_ALLOCATE(made, 1, error));
-    made->problem = *problem;
-    made->settings = *settings;
-    made->n_pairs = gradient_batch(settings, problem->n_dimensions) / 2;
-    made->radius = settings->radius;
-    made->best = -INFINITY;
-    made->learn = learn;
-    enum status status = gradient_allocate(made, error);
-    if (status == STATUS_OK)
-        *search = made;
-    else
-        gradient_destroy(made);
-    return status;
 }
 
 static void gradient_ask(struct search *search, int32_t *codes)
@@ -202,16 +186,18 @@ static const struct key nes_keys[] = {SAMPLES_KEY,
                                        NULL, "how far the radius follows its gradient; 0: it stays"},
                                       {0}};
 
-static enum status fdgd_create(const struct search_method *method, const struct search_problem *problem,
-                               const void *settings, struct search **search, struct error *error)
+static enum status fdgd_prepare(const struct search_method *method, struct search *search,
+                                const void *settings, struct error *error)
 {
-    return gradient_create(method, problem, settings, fdgd_learn, search, error);
+    (void)method;
+    return gradient_prepare(search, settings, fdgd_learn, error);
 }
 
-static enum status nes_create(const struct search_method *method, const struct search_problem *problem,
-                              const void *settings, struct search **search, struct error *error)
+static enum status nes_prepare(const struct search_method *method, struct search *search,
+                               const void *settings, struct error *error)
 {
-    return gradient_create(method, problem, settings, nes_learn, search, error);
+    (void)method;
+    return gradient_prepare(search, settings, nes_learn, error);
 }
 
 const struct search_method search_fdgd = {
@@ -219,12 +205,13 @@ const struct search_method search_fdgd = {
     .summary = "finite-difference gradient descent (XDream, FDGD)",
     .keys = fdgd_keys,
     .settings_size = sizeof(struct gradient_settings),
-    .create = fdgd_create,
+    .search_size = sizeof(struct search),
+    .prepare = fdgd_prepare,
     .batch = gradient_batch,
     .ask = gradient_ask,
     .tell = gradient_tell,
     .inform = gradient_inform,
-    .destroy = gradient_destroy,
+    .release = gradient_release,
 };
 
 const struct search_method search_nes = {
@@ -232,10 +219,11 @@ const struct search_method search_nes = {
     .summary = "natural evolution strategies with an adapted radius (XDream, NES)",
     .keys = nes_keys,
     .settings_size = sizeof(struct gradient_settings),
-    .create = nes_create,
+    .search_size = sizeof(struct search),
+    .prepare = nes_prepare,
     .batch = gradient_batch,
     .ask = gradient_ask,
     .tell = gradient_tell,
     .inform = gradient_inform,
-    .destroy = gradient_destroy,
+    .release = gradient_release,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** The rows of the table of search methods, one declaration a method, and what all of them check. */
+/** The rows of the table of search methods, one declaration a method, and what they share. */
 #ifndef MEICENSUS_SEARCH_METHODS_H
 #define MEICENSUS_SEARCH_METHODS_H
 
@@ -23,13 +23,6 @@ extern const struct search_method search_fdgd;
 extern const struct search_method search_nes;
 extern const struct search_method search_one_plus_one;
 extern const struct search_method search_random;
-
-/**
- * STATUS_BAD_INPUT where the space has no dimension or no choice, or where its points are not a power of two
- * and the method needs that. Every `create` calls it first.
- */
-enum status search_problem_check(const struct search_method *method, const struct search_problem *problem,
-                                 struct error *error);
 
 /** Binary digits of an index: the largest q with 2^q <= n_points. */
 int search_problem_digits(const struct search_problem *problem);

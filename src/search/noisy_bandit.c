@@ -42,40 +42,25 @@ static int noisy_bandit_batch(const void *settings, int n_dimensions)
     return 1;
 }
 
-static void noisy_bandit_destroy(struct search *search)
+static void noisy_bandit_release(struct search *search)
 {
     bins_release(&search->bins);
     archive_release(&search->archive);
     free(search->values);
     free(search->code);
-    free(search);
 }
 
-static enum status noisy_bandit_prepare(struct search *search, struct error *error)
+static enum status noisy_bandit_prepare(const struct search_method *method, struct search *search,
+                                        const void *settings, struct error *error)
 {
+    (void)method;
+    (void)settings;
     const size_t n_dimensions = (size_t)search->problem.n_dimensions;
     TRY(bins_prepare(&search->bins, search->problem.n_points, error));
     TRY(archive_prepare(&search->archive, search->problem.n_dimensions, error));
     search->archive.best_by = ARCHIVE_OPTIMISTIC;
     TRY(MEMORY_ALLOCATE(search->values, n_dimensions, error));
     return MEMORY_ALLOCATE(search->code, n_dimensions, error);
-}
-
-static enum status noisy_bandit_create(const struct search_method *method,
-                                       const struct search_problem *problem, const void *settings,
-                                       struct search **search, struct error *error)
-{
-    (void)settings;
-    struct search *made;
-    TRY(search_problem_check(method, problem, error));
-    TRY(MEMORY_ALLOCATE(made, 1, error));
-    made->problem = *problem;
-    enum status status = noisy_bandit_prepare(made, error);
-    if (status == STATUS_OK)
-        *search = made;
-    else
-        noisy_bandit_destroy(made);
-    return status;
 }
 
 static void draw_arm(struct search *search, struct draws *draws)
@@ -117,10 +102,11 @@ const struct search_method search_noisy_bandit = {
     .name = "noisy_bandit",
     .summary = "bandit with ever more arms, for noisy scores (Nevergrad 1.0.12, NoisyBandit)",
     .keys = noisy_bandit_keys,
-    .create = noisy_bandit_create,
+    .search_size = sizeof(struct search),
+    .prepare = noisy_bandit_prepare,
     .batch = noisy_bandit_batch,
     .ask = noisy_bandit_ask,
     .tell = noisy_bandit_tell,
     .inform = noisy_bandit_inform,
-    .destroy = noisy_bandit_destroy,
+    .release = noisy_bandit_release,
 };

@@ -47,42 +47,26 @@ static int one_plus_one_batch(const void *settings, int n_dimensions)
     return 1;
 }
 
-static void one_plus_one_destroy(struct search *search)
+static void one_plus_one_release(struct search *search)
 {
     bins_release(&search->bins);
     archive_release(&search->archive);
     free(search->moves);
     free(search->code);
-    free(search);
 }
 
-static enum status one_plus_one_allocate(struct search *search, struct error *error)
+static enum status one_plus_one_prepare(const struct search_method *method, struct search *search,
+                                        const void *settings, struct error *error)
 {
+    (void)method;
+    (void)settings;
     size_t n_dimensions = (size_t)search->problem.n_dimensions;
+    search->sigma = 1;
+    search->previous_best_loss = INFINITY;
     TRY(bins_prepare(&search->bins, search->problem.n_points, error));
     TRY(archive_prepare(&search->archive, search->problem.n_dimensions, error));
     TRY(MEMORY_ALLOCATE(search->moves, n_dimensions, error));
     return MEMORY_ALLOCATE(search->code, n_dimensions, error);
-}
-
-static enum status one_plus_one_create(const struct search_method *method,
-                                       const struct search_problem *problem, const void *settings,
-                                       struct search **search, struct error *error)
-{
-    (void)settings;
-    TRY(search_problem_check(method, problem, error));
-    struct search *made;
-    TRY(MEMORY_ALLOCATE(made, 1, error));
-    made->problem = *problem;
-    made->sigma = 1;
-    made->previous_best_loss = INFINITY;
-    enum status status = one_plus_one_allocate(made, error);
-    if (status != STATUS_OK) {
-        one_plus_one_destroy(made);
-        return status;
-    }
-    *search = made;
-    return STATUS_OK;
 }
 
 static void one_plus_one_ask(struct search *search, int32_t *codes)
@@ -124,10 +108,11 @@ const struct search_method search_one_plus_one = {
     .keys = one_plus_one_keys,
     .settings_size = 0,
     .needs_power_of_two = false,
-    .create = one_plus_one_create,
+    .search_size = sizeof(struct search),
+    .prepare = one_plus_one_prepare,
     .batch = one_plus_one_batch,
     .ask = one_plus_one_ask,
     .tell = one_plus_one_tell,
     .inform = one_plus_one_inform,
-    .destroy = one_plus_one_destroy,
+    .release = one_plus_one_release,
 };

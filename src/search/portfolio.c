@@ -57,7 +57,7 @@ static int portfolio_batch(const void *settings, int n_dimensions)
     return 1;
 }
 
-static void portfolio_destroy(struct search *search)
+static void portfolio_release(struct search *search)
 {
     bins_release(&search->bins);
     cma_es_release(&search->es);
@@ -68,7 +68,6 @@ static void portfolio_destroy(struct search *search)
     free(search->drawn);
     free(search->told);
     free(search->losses);
-    free(search);
 }
 
 static enum status prepare_methods(struct search *search, struct error *error)
@@ -83,8 +82,11 @@ static enum status prepare_methods(struct search *search, struct error *error)
     return hammersley_prepare(&search->hammersley, d, problem->n_points, size, &draws, error);
 }
 
-static enum status portfolio_prepare(struct search *search, struct error *error)
+static enum status portfolio_prepare(const struct search_method *method, struct search *search,
+                                     const void *settings, struct error *error)
 {
+    (void)method;
+    (void)settings;
     TRY(prepare_methods(search, error));
     const size_t d = (size_t)search->problem.n_dimensions, population = (size_t)search->es.population;
     TRY(MEMORY_ALLOCATE(search->asked, d, error));
@@ -93,22 +95,6 @@ static enum status portfolio_prepare(struct search *search, struct error *error)
     TRY(MEMORY_ALLOCATE(search->told, population * d, error));
     search->n_given = search->es.population;
     return MEMORY_ALLOCATE(search->losses, population, error);
-}
-
-static enum status portfolio_create(const struct search_method *method, const struct search_problem *problem,
-                                    const void *settings, struct search **search, struct error *error)
-{
-    (void)settings;
-    struct search *made;
-    TRY(search_problem_check(method, problem, error));
-    TRY(MEMORY_ALLOCATE(made, 1, error));
-    made->problem = *problem;
-    enum status status = portfolio_prepare(made, error);
-    if (status == STATUS_OK)
-        *search = made;
-    else
-        portfolio_destroy(made);
-    return status;
 }
 
 /* ---- Asking ---- */
@@ -199,10 +185,11 @@ const struct search_method search_portfolio = {
     .name = "portfolio",
     .summary = "CMA-ES, differential evolution and Hammersley points in turn (Nevergrad 1.0.12, Portfolio)",
     .keys = portfolio_keys,
-    .create = portfolio_create,
+    .search_size = sizeof(struct search),
+    .prepare = portfolio_prepare,
     .batch = portfolio_batch,
     .ask = portfolio_ask,
     .tell = portfolio_tell,
     .inform = portfolio_inform,
-    .destroy = portfolio_destroy,
+    .release = portfolio_release,
 };

@@ -64,7 +64,7 @@ static int protes_batch(const void *settings, int n_dimensions)
     return (int)((const struct protes_settings *)settings)->batch;
 }
 
-static void protes_destroy(struct search *search)
+static void protes_release(struct search *search)
 {
     tensor_train_release(&search->train);
     free(search->adam.moment_1);
@@ -73,7 +73,6 @@ static void protes_destroy(struct search *search)
     free(search->indices);
     free(search->best_indices);
     free(search->ranked);
-    free(search);
 }
 
 static enum status protes_allocate(struct search *search, struct error *error)
@@ -96,31 +95,21 @@ static enum status protes_allocate(struct search *search, struct error *error)
     return MEMORY_ALLOCATE(search->ranked, (size_t)settings->batch, error);
 }
 
-static enum status protes_create(const struct search_method *method, const struct search_problem *problem,
-                                 const void *settings, struct search **search, struct error *error)
+static enum status protes_prepare(const struct search_method *method, struct search *search,
+                                  const void *settings, struct error *error)
 {
-    TRY(search_problem_check(method, problem, error));
-    const struct protes_settings *wanted = settings;
-    if (wanted->top > wanted->batch)
+    search->settings = *(const struct protes_settings *)settings;
+    if (search->settings.top > search->settings.batch)
         return error_set(error, STATUS_BAD_INPUT,
                          "method %s: top is %lld, but a batch has %lld codes only; "
                          "make top smaller or batch larger",
-                         method->name, wanted->top, wanted->batch);
-    struct search *made;
-    TRY(MEMORY_ALLOCATE(made, 1, error));
-    made->problem = *problem;
-    made->settings = *wanted;
-    made->bits = method->needs_power_of_two ? search_problem_digits(problem) : 0;
-    made->adam.decay_1_power = made->adam.decay_2_power = 1;
-    enum status status = protes_allocate(made, error);
-    if (status != STATUS_OK) {
-        protes_destroy(made);
-        return status;
-    }
-    struct draws draws = draws_begin(problem->key, 0);
-    tensor_train_randomise(&made->train, &draws);
-    tensor_train_update(&made->train);
-    *search = made;
+                         method->name, search->settings.top, search->settings.batch);
+    search->bits = method->needs_power_of_two ? search_problem_digits(&search->problem) : 0;
+    search->adam.decay_1_power = search->adam.decay_2_power = 1;
+    TRY(protes_allocate(search, error));
+    struct draws draws = draws_begin(search->problem.key, 0);
+    tensor_train_randomise(&search->train, &draws);
+    tensor_train_update(&search->train);
     return STATUS_OK;
 }
 
@@ -263,8 +252,8 @@ static const struct key tt_exp_keys[] = PROTES_KEYS("100", "10", "0.1");
     {                                                                                                        \
         .name = (row_name), .summary = (row_summary), .keys = (row_keys),                                    \
         .settings_size = sizeof(struct protes_settings), .needs_power_of_two = (quantised),                  \
-        .create = protes_create, .batch = protes_batch, .ask = protes_ask, .tell = protes_tell,              \
-        .inform = protes_inform, .destroy = protes_destroy,                                                  \
+        .search_size = sizeof(struct search), .prepare = protes_prepare, .batch = protes_batch,              \
+        .ask = protes_ask, .tell = protes_tell, .inform = protes_inform, .release = protes_release,          \
     }
 
 const struct search_method search_tt =

@@ -7,10 +7,7 @@
  */
 #include "search.h"
 
-#include <stdlib.h>
-
 #include "draws.h"
-#include "memory.h"
 #include "methods.h"
 #include "random.h"
 
@@ -36,15 +33,12 @@ static int random_batch(const void *settings, int n_dimensions)
     return (int)((const struct random_settings *)settings)->batch;
 }
 
-static enum status random_create(const struct search_method *method, const struct search_problem *problem,
-                                 const void *settings, struct search **search, struct error *error)
+static enum status random_prepare(const struct search_method *method, struct search *search,
+                                  const void *settings, struct error *error)
 {
-    TRY(search_problem_check(method, problem, error));
-    struct search *made;
-    TRY(MEMORY_ALLOCATE(made, 1, error));
-    made->problem = *problem;
-    made->batch = random_batch(settings, problem->n_dimensions);
-    *search = made;
+    (void)method;
+    (void)error;
+    search->batch = random_batch(settings, search->problem.n_dimensions);
     return STATUS_OK;
 }
 
@@ -62,20 +56,15 @@ static void random_tell(struct search *search, const float *scores)
     (void)scores;
 }
 
-static void random_destroy(struct search *search)
-{
-    free(search);
-}
-
 const struct search_method search_random = {
     .name = "random",
     .summary = "uniform random codes (Nevergrad 1.0.12, RandomSearch)",
     .keys = random_keys,
     .settings_size = sizeof(struct random_settings),
     .is_baseline = true,
-    .create = random_create,
+    .search_size = sizeof(struct search),
+    .prepare = random_prepare,
     .batch = random_batch,
     .ask = random_ask,
     .tell = random_tell,
-    .destroy = random_destroy,
 };

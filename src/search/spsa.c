@@ -56,39 +56,25 @@ static int spsa_batch(const void *settings, int n_dimensions)
     return 2;
 }
 
-static void spsa_destroy(struct search *search)
+static void spsa_release(struct search *search)
 {
     bins_release(&search->bins);
     free(search->point);
     free(search->signs);
-    free(search);
 }
 
-static enum status spsa_prepare(struct search *search, struct error *error)
+static enum status spsa_prepare(const struct search_method *method, struct search *search,
+                                const void *settings, struct error *error)
 {
+    (void)method;
     const struct search_problem *problem = &search->problem;
     const int64_t share = problem->budget / DELAY_SHARE;
+    search->settings = *(const struct spsa_settings *)settings;
     search->delay = (double)(share > LEAST_DELAY ? share : LEAST_DELAY);
     search->lowest_loss = ranking_loss(NAN);
     TRY(bins_prepare(&search->bins, problem->n_points, error));
     TRY(MEMORY_ALLOCATE(search->point, (size_t)problem->n_dimensions, error));
     return MEMORY_ALLOCATE(search->signs, (size_t)problem->n_dimensions, error);
-}
-
-static enum status spsa_create(const struct search_method *method, const struct search_problem *problem,
-                               const void *settings, struct search **search, struct error *error)
-{
-    struct search *made;
-    TRY(search_problem_check(method, problem, error));
-    TRY(MEMORY_ALLOCATE(made, 1, error));
-    made->problem = *problem;
-    made->settings = *(const struct spsa_settings *)settings;
-    enum status status = spsa_prepare(made, error);
-    if (status == STATUS_OK)
-        *search = made;
-    else
-        spsa_destroy(made);
-    return status;
 }
 
 /* c(k) */
@@ -139,10 +125,11 @@ const struct search_method search_spsa = {
     .summary = "simultaneous perturbation (Nevergrad 1.0.12, SPSA)",
     .keys = spsa_keys,
     .settings_size = sizeof(struct spsa_settings),
-    .create = spsa_create,
+    .search_size = sizeof(struct search),
+    .prepare = spsa_prepare,
     .batch = spsa_batch,
     .ask = spsa_ask,
     .tell = spsa_tell,
     .inform = spsa_inform,
-    .destroy = spsa_destroy,
+    .release = spsa_release,
 };

@@ -74,13 +74,12 @@ static int ttopt_batch(const void *settings, int n_dimensions)
     return CODES_PER_ASK;
 }
 
-static void ttopt_destroy(struct search *search)
+static void ttopt_release(struct search *search)
 {
     void *const arrays[] = {search->n_links, search->links, search->left,  search->right, search->values,
                             search->matrix,  search->basis, search->order, search->rows};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         free(arrays[i]);
-    free(search);
 }
 
 static enum status ttopt_allocate(struct search *search, struct error *error)
@@ -229,27 +228,19 @@ static void choose_first_beginnings(struct search *search)
     }
 }
 
-static enum status ttopt_create(const struct search_method *method, const struct search_problem *problem,
-                                const void *settings, struct search **search, struct error *error)
+static enum status ttopt_prepare(const struct search_method *method, struct search *search,
+                                 const void *settings, struct error *error)
 {
-    const struct ttopt_settings *wanted = settings;
-    struct search *made;
-    TRY(search_problem_check(method, problem, error));
-    TRY(MEMORY_ALLOCATE(made, 1, error));
-    made->problem = *problem;
-    made->digits = search_problem_digits(problem);
-    made->rank = (int)wanted->rank;
-    made->smoothing = wanted->smoothing;
-    enum status status = ttopt_allocate(made, error);
-    if (status != STATUS_OK) {
-        ttopt_destroy(made);
-        return status;
-    }
-    choose_first_beginnings(made);
-    made->mode = made->n_modes - 1;
-    made->best = -INFINITY;
-    begin_step(made);
-    *search = made;
+    (void)method;
+    const struct ttopt_settings *given = settings;
+    search->digits = search_problem_digits(&search->problem);
+    search->rank = (int)given->rank;
+    search->smoothing = given->smoothing;
+    TRY(ttopt_allocate(search, error));
+    choose_first_beginnings(search);
+    search->mode = search->n_modes - 1;
+    search->best = -INFINITY;
+    begin_step(search);
     return STATUS_OK;
 }
 
@@ -288,9 +279,10 @@ const struct search_method search_ttopt = {
     .keys = ttopt_keys,
     .settings_size = sizeof(struct ttopt_settings),
     .needs_power_of_two = true,
-    .create = ttopt_create,
+    .search_size = sizeof(struct search),
+    .prepare = ttopt_prepare,
     .batch = ttopt_batch,
     .ask = ttopt_ask,
     .tell = ttopt_tell,
-    .destroy = ttopt_destroy,
+    .release = ttopt_release,
 };

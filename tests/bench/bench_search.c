@@ -51,7 +51,7 @@ static enum status run_search(const struct search_method *method, const struct s
 {
     struct search *search;
     double start = processor_seconds();
-    TRY(method->create(method, problem, settings, &search, error));
+    TRY(search_create(method, problem, settings, &search, error));
     *seconds = processor_seconds() - start;
     for (int64_t query = 0; query < problem->budget; query += batch) {
         start = processor_seconds();
@@ -62,7 +62,7 @@ static enum status run_search(const struct search_method *method, const struct s
         method->tell(search, room->scores);
         *seconds += processor_seconds() - start;
     }
-    method->destroy(search);
+    search_destroy(method, search);
     return STATUS_OK;
 }
 

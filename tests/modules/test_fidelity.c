@@ -67,7 +67,7 @@ static double run(const struct search_method *method, const void *settings, cons
     double best = -INFINITY, room[2 * LARGEST_DIMENSIONS];
     assert_non_null(function);
     assert_float_equal(function->noise, 0, 0);
-    assert_int_equal(method->create(method, &problem, settings, &search, &error), STATUS_OK);
+    assert_int_equal(search_create(method, &problem, settings, &search, &error), STATUS_OK);
     for (int query = 0; query < reference->queries; query += batch) {
         method->ask(search, codes);
         for (int i = 0; i < batch && query + i < reference->queries; i++) {
@@ -78,7 +78,7 @@ static double run(const struct search_method *method, const void *settings, cons
         if (query + batch < reference->queries)
             method->tell(search, scores);
     }
-    method->destroy(search);
+    search_destroy(method, search);
     free(codes);
     free(scores);
     return best;

@@ -33,7 +33,8 @@ static const char job_text[] = FIXTURE_MODELS
 /* ---- a scripted method ---- */
 
 struct search {
-    int n_dimensions, n_asked;
+    struct search_problem problem;
+    int n_asked;
 };
 
 /** What the scripted method asks (code i is filled with codes[i]) and what it was told. */
@@ -41,23 +42,21 @@ static struct {
     int batch, codes[64];
     int n_told;
     float told[64];
-    enum status create_status;
+    enum status prepare_status;
     int64_t budget; /* that it was created with */
     int n_informed; /* codes that it was told without asking, their first index, and their scores */
     int informed[8];
     float informed_scores[8];
 } script;
 
-static enum status script_create(const struct search_method *method, const struct search_problem *problem,
-                                 const void *settings, struct search **search, struct error *error)
+static enum status script_prepare(const struct search_method *method, struct search *search,
+                                  const void *settings, struct error *error)
 {
     (void)method;
     (void)settings;
-    if (script.create_status != STATUS_OK)
-        return error_set(error, script.create_status, "the script says no");
-    *search = calloc(1, sizeof **search);
-    (*search)->n_dimensions = problem->n_dimensions;
-    script.budget = problem->budget;
+    if (script.prepare_status != STATUS_OK)
+        return error_set(error, script.prepare_status, "the script says no");
+    script.budget = search->problem.budget;
     script.n_told = 0;
     return STATUS_OK;
 }
@@ -71,9 +70,10 @@ static int script_batch(const void *settings, int n_dimensions)
 
 static void script_ask(struct search *search, int32_t *codes)
 {
+    const int n_dimensions = search->problem.n_dimensions;
     for (int i = 0; i < script.batch; i++, search->n_asked++)
-        for (int d = 0; d < search->n_dimensions; d++)
-            codes[i * search->n_dimensions + d] = script.codes[search->n_asked % 64];
+        for (int d = 0; d < n_dimensions; d++)
+            codes[i * n_dimensions + d] = script.codes[search->n_asked % 64];
 }
 
 static void script_tell(struct search *search, const float *scores)
@@ -87,23 +87,18 @@ static void script_inform(struct search *search, int n_codes, const int32_t *cod
 {
     assert_int_equal(search->n_asked, 0);
     for (int i = 0; i < n_codes; i++, script.n_informed++) {
-        script.informed[script.n_informed] = codes[i * search->n_dimensions];
+        script.informed[script.n_informed] = codes[i * search->problem.n_dimensions];
         script.informed_scores[script.n_informed] = scores[i];
     }
 }
 
-static void script_destroy(struct search *search)
-{
-    free(search);
-}
-
 static const struct search_method scripted = {.name = "scripted",
-                                              .create = script_create,
+                                              .search_size = sizeof(struct search),
+                                              .prepare = script_prepare,
                                               .batch = script_batch,
                                               .ask = script_ask,
                                               .tell = script_tell,
-                                              .inform = script_inform,
-                                              .destroy = script_destroy};
+                                              .inform = script_inform};
 
 /* ---- helpers ---- */
 
@@ -115,7 +110,7 @@ static int reset(void **state)
 {
     (void)state;
     script.batch = 1;
-    script.create_status = STATUS_OK;
+    script.prepare_status = STATUS_OK;
     script.n_informed = 0;
     for (int i = 0; i < 64; i++)
         script.codes[i] = i;
@@ -338,7 +333,7 @@ static void test_failed_method_fails_its_runs_only(void **state)
 {
     (void)state;
     use_script(NULL, 0);
-    script.create_status = STATUS_BAD_INPUT;
+    script.prepare_status = STATUS_BAD_INPUT;
     void *record = finished_record(sn1_3, NULL, 0);
     assert_int_equal(*FIELD(uint8_t, record, FIELD_STATUS), RUN_FAILED);
     assert_string_equal(FIELD(char, record, FIELD_MESSAGE), "the script says no");
@@ -356,7 +351,7 @@ static void test_fault_of_the_machine_ends_the_batch(void **state)
     const int64_t run = find_run(shared.plan, sn1_3);
     const struct replay none = {0};
     use_script(NULL, 0);
-    script.create_status = STATUS_INTERNAL;
+    script.prepare_status = STATUS_INTERNAL;
     require(evaluator_create(shared.plan, 0, 0, &evaluator, &error), &error);
     assert_int_equal(lockstep_run(shared.plan, evaluator, &run, 1, &none, NULL, &lockstep, &error),
                      STATUS_INTERNAL);

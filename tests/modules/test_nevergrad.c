@@ -41,7 +41,7 @@ static struct run start(const char *name, const char *mapping, int n_dimensions,
     assert_int_equal(document_read_text(mapping, "test", &document, &error), STATUS_OK);
     assert_int_equal(search_settings_read(run.method, document_root(document), name, &run.settings, &error),
                      STATUS_OK);
-    assert_int_equal(run.method->create(run.method, &problem, run.settings, &run.search, &error), STATUS_OK);
+    assert_int_equal(search_create(run.method, &problem, run.settings, &run.search, &error), STATUS_OK);
     document_free(document);
     run.batch = run.method->batch(run.settings, n_dimensions);
     return run;
@@ -49,7 +49,7 @@ static struct run start(const char *name, const char *mapping, int n_dimensions,
 
 static void finish(struct run *run)
 {
-    run->method->destroy(run->search);
+    search_destroy(run->method, run->search);
     free(run->settings);
 }
 

@@ -56,8 +56,7 @@ static struct search *start(const struct setup *setup, int n_dimensions, int n_p
                                      .high = n_points == 64 ? 4 : 0};
     struct search *search = NULL;
     struct error error = {0};
-    assert_int_equal(setup->method->create(setup->method, &problem, setup->settings, &search, &error),
-                     STATUS_OK);
+    assert_int_equal(search_create(setup->method, &problem, setup->settings, &search, &error), STATUS_OK);
     return search;
 }
 
@@ -97,7 +96,7 @@ static struct outcome run(const struct setup *setup, int n_dimensions, int n_poi
     }
     free(codes);
     free(told);
-    setup->method->destroy(search);
+    search_destroy(setup->method, search);
     return outcome;
 }
 
@@ -216,7 +215,7 @@ static void expect_refusal(const char *name, const char *mapping, int n_dimensio
         .n_dimensions = n_dimensions, .n_points = n_points, .budget = 100, .key = 1};
     struct search *search = NULL;
     struct error error = {0};
-    assert_int_equal(setup.method->create(setup.method, &problem, setup.settings, &search, &error),
+    assert_int_equal(search_create(setup.method, &problem, setup.settings, &search, &error),
                      STATUS_BAD_INPUT);
     assert_non_null(strstr(error.message, part_of_message));
     assert_non_null(strstr(error.message, name));
@@ -232,6 +231,58 @@ static void test_refusals_say_what_is_wrong(void **state)
         expect_refusal(search_methods[i]->name, NULL, 0, 64, "0 dimensions");
         expect_refusal(search_methods[i]->name, NULL, 4, 1, "1 points");
     }
+}
+
+/* ---- A method that fails on its way ---- */
+
+struct search {
+    struct search_problem problem;
+    void *part;
+};
+
+/** What is still to be freed of all its searches; how often it was asked to. */
+static int n_allocated, n_releases;
+
+static enum status failing_prepare(const struct search_method *method, struct search *search,
+                                   const void *settings, struct error *error)
+{
+    (void)method;
+    (void)settings;
+    assert_int_equal(search->problem.key, 77);
+    assert_null(search->part);
+    search->part = malloc(1);
+    n_allocated++;
+    return search->problem.budget > 1 ? STATUS_OK : error_set(error, STATUS_INTERNAL, "the rest is missing");
+}
+
+static void failing_release(struct search *search)
+{
+    n_releases++;
+    n_allocated -= search->part != NULL;
+    free(search->part);
+}
+
+static void test_what_failed_is_released(void **state)
+{
+    (void)state;
+    const struct search_method method = {.name = "failing",
+                                         .search_size = sizeof(struct search),
+                                         .prepare = failing_prepare,
+                                         .release = failing_release};
+    struct search_problem problem = {.n_dimensions = 2, .n_points = 4, .budget = 1, .key = 77};
+    struct search *search = NULL;
+    struct error error = {0};
+    assert_int_equal(search_create(&method, &problem, NULL, &search, &error), STATUS_INTERNAL);
+    assert_string_equal(error.message, "the rest is missing");
+    assert_null(search);
+    assert_int_equal(n_releases, 1);
+    problem.budget = 2;
+    assert_int_equal(search_create(&method, &problem, NULL, &search, &error), STATUS_OK);
+    assert_int_equal(n_allocated, 1);
+    search_destroy(&method, search);
+    assert_int_equal(n_allocated, 0);
+    search_destroy(&method, NULL);
+    assert_int_equal(n_releases, 2);
 }
 
 /* ---- Every method ---- */
@@ -323,7 +374,7 @@ static void test_random_codes_are_even(void **state)
     double expected = (double)N_ASKS * n / N_POINTS;
     for (int i = 0; i < N_POINTS; i++)
         assert_true(fabs(counts[i] - expected) < 5 * sqrt(expected * (1 - 1.0 / N_POINTS)));
-    setup.method->destroy(search);
+    search_destroy(setup.method, search);
     free(setup.settings);
 }
 
@@ -341,7 +392,7 @@ static uint64_t asked_after(float first, float second)
         hash = hash_continue(hash, codes, sizeof codes);
         setup.method->tell(search, (float[]){first, second});
     }
-    setup.method->destroy(search);
+    search_destroy(setup.method, search);
     free(setup.settings);
     return hash;
 }
@@ -368,8 +419,8 @@ static void test_protes_writes_binary_digits_lowest_first(void **state)
     plain.method->ask(points, bits); /* the same train of six binary modes */
     for (int i = 0; i < 20; i++)
         assert_int_equal(codes[i], bits[3 * i] + 2 * bits[3 * i + 1] + 4 * bits[3 * i + 2]);
-    quantised.method->destroy(digits);
-    plain.method->destroy(points);
+    search_destroy(quantised.method, digits);
+    search_destroy(plain.method, points);
     free(quantised.settings);
     free(plain.settings);
 }
@@ -439,7 +490,7 @@ static void test_one_plus_one_follows_its_rule(void **state)
     expect_child(setup.method, search, 4, second, 2 * 0.84, fourth);
     setup.method->tell(search, (float[]){0.5F}); /* better */
     expect_child(setup.method, search, 5, fourth, 4 * 0.84, fifth);
-    setup.method->destroy(search);
+    search_destroy(setup.method, search);
     free(setup.settings);
 }
 
@@ -601,6 +652,7 @@ int main(void)
         cmocka_unit_test(test_presets_and_their_overrides),
         cmocka_unit_test(test_settings_are_used),
         cmocka_unit_test(test_refusals_say_what_is_wrong),
+        cmocka_unit_test(test_what_failed_is_released),
         cmocka_unit_test(test_every_method_stays_in_small_spaces),
         cmocka_unit_test(test_replay_asks_the_same_codes),
         cmocka_unit_test(test_methods_learn),

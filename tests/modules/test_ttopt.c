@@ -149,7 +149,7 @@ static struct run start(const char *mapping, int n_dimensions, int n_points, uin
     assert_int_equal(document_read_text(mapping, "test", &document, &error), STATUS_OK);
     assert_int_equal(
         search_settings_read(run.method, document_root(document), "ttopt", &run.settings, &error), STATUS_OK);
-    assert_int_equal(run.method->create(run.method, &problem, run.settings, &run.search, &error), STATUS_OK);
+    assert_int_equal(search_create(run.method, &problem, run.settings, &run.search, &error), STATUS_OK);
     assert_int_equal(run.method->batch(run.settings, n_dimensions), 2);
     document_free(document);
     return run;
@@ -157,7 +157,7 @@ static struct run start(const char *mapping, int n_dimensions, int n_points, uin
 
 static void finish(struct run *run)
 {
-    run->method->destroy(run->search);
+    search_destroy(run->method, run->search);
     free(run->settings);
 }
 

@@ -55,7 +55,7 @@ static struct outcome search_from(const struct search_method *method, int n_told
     void *settings = NULL;
     struct error error = {0};
     assert_int_equal(search_settings_read(method, NULL, method->name, &settings, &error), STATUS_OK);
-    assert_int_equal(method->create(method, &problem, settings, &search, &error), STATUS_OK);
+    assert_int_equal(search_create(method, &problem, settings, &search, &error), STATUS_OK);
     const int batch = method->batch(settings, N_DIMENSIONS);
     int32_t *codes = calloc((size_t)batch * N_DIMENSIONS, sizeof *codes);
     float *scores = calloc((size_t)batch, sizeof *scores);
@@ -73,7 +73,7 @@ static struct outcome search_from(const struct search_method *method, int n_told
         }
         method->tell(search, scores);
     }
-    method->destroy(search);
+    search_destroy(method, search);
     free(codes);
     free(scores);
     free(settings);
