@@ -6,14 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/end_to_end/common/census.sh
 . tests/end_to_end/common/launch.sh
 
-cat >"$folder/job.yaml" <<END
-results: $folder/none
-batch: 2
-trace: true
-subjects:
-  spiking: {model: weights/spiking_resnet18.yaml, timesteps: 2}
-generators:
-  vq_vae: {model: weights/vq_vae.yaml}
+write_job <<'END'
 methods:
   tt_b: {}
 searches:
@@ -21,14 +14,9 @@ searches:
 trials: {count: 2}
 END
 
-# search NAME RANKS ARGUMENT...
-search() {
-    census "$2" run "$folder/job.yaml" --set "results=$folder/$1" "${@:3}" && census 1 gather "$folder/$1"
-}
-
-search one 1 && search three 3 && same "$folder/one/results.h5" "$folder/three/results.h5"
+run_and_gather one 1 && run_and_gather three 3 && same "$folder/one/results.h5" "$folder/three/results.h5"
 report "one and three ranks find the same" $?
-search free 1 --set searches.0.distinct=0 && ! same "$folder/free/results.h5" "$folder/one/results.h5"
+run_and_gather free 1 --set searches.0.distinct=0 && ! same "$folder/free/results.h5" "$folder/one/results.h5"
 report "they find something else than independent ones" $?
 
 # Killed in the middle of a chain, again and again.
@@ -38,14 +26,14 @@ for moment in 0.6 0.9 1.2 1.5; do
     kill_target everything
     ended 20
 done
-search killed 2 && same "$folder/one/results.h5" "$folder/killed/results.h5"
+run_and_gather killed 2 && same "$folder/one/results.h5" "$folder/killed/results.h5"
 report "killed and gone on with, it is the same" $?
 
-search one 1 --extend --set searches.0.budget=40 && search long 2 --set searches.0.budget=40 &&
+run_and_gather one 1 --extend --set searches.0.budget=40 && run_and_gather long 2 --set searches.0.budget=40 &&
     same "$folder/one/results.h5" "$folder/long/results.h5"
 report "extended, it is the census with the larger budget" $?
-search one 2 --extend --set searches.0.budget=40 --set searches.0.replicates=4 &&
-    search more 1 --set searches.0.budget=40 --set searches.0.replicates=4 &&
+run_and_gather one 2 --extend --set searches.0.budget=40 --set searches.0.replicates=4 &&
+    run_and_gather more 1 --set searches.0.budget=40 --set searches.0.replicates=4 &&
     same "$folder/one/results.h5" "$folder/more/results.h5"
 report "extended by a replicate, it is the census with so many" $?
 

@@ -11,14 +11,7 @@ seed=${TEST_SEED:-$RANDOM}
 RANDOM=$seed
 echo "     TEST_SEED=$seed"
 
-cat >"$folder/job.yaml" <<END
-results: $folder/none
-batch: 2
-trace: true
-subjects:
-  spiking: {model: weights/spiking_resnet18.yaml, timesteps: 2}
-generators:
-  vq_vae: {model: weights/vq_vae.yaml}
+write_job <<'END'
 methods:
   tt_b: {}
   random: {}
@@ -30,12 +23,9 @@ trials: {count: 2, noise: membrane}
 END
 larger=(--set searches.0.budget=60 --set searches.1.budget=45)
 
-# run FOLDER RANKS ARGUMENT...
-run() { census "$2" run "$folder/job.yaml" --set "results=$folder/$1" "${@:3}"; }
-
 # refused NAME PATTERN ARGUMENT...   a start in the folder `grown`
 refused() {
-    run grown 1 "${@:3}"
+    run_job grown 1 "${@:3}"
     [ $? -eq 5 ] && says "^meicensus: error.*$2"
     report "$1" $?
 }
@@ -49,7 +39,7 @@ like() {
 # queries FOLDER   that the last start did
 queries() { progress "$folder/$1" queries_this_start; }
 
-run small 1 && cp -r "$folder/small" "$folder/grown" && run large 2 "${larger[@]}"
+run_job small 1 && cp -r "$folder/small" "$folder/grown" && run_job large 2 "${larger[@]}"
 report "a small and a large census" $?
 before=$(queries small)
 
@@ -59,10 +49,10 @@ refused "another layer" "there '- layer1.0.sn1', here '- layer1.0.sn2'" --extend
 refused "another stop" "there 'no_improvement: 0', here 'no_improvement: 9'" --extend --set stop.no_improvement=9
 refused "a smaller budget" "a budget of 30, and an extension cannot make it less (25)" --extend --set searches.0.budget=25
 refused "fewer trials" "trials.count 2, and an extension cannot make it less (1)" --extend --set trials.count=1
-run grown 1 --extend && [ "$(queries grown)" -eq 0 ] && like small
+run_job grown 1 --extend && [ "$(queries grown)" -eq 0 ] && like small
 report "nothing to extend: nothing is done" $?
 
-run grown 1 --extend "${larger[@]}" && like large
+run_job grown 1 --extend "${larger[@]}" && like large
 report "extended, it is the large census" $?
 [ $(($(queries grown) + before)) -eq "$(queries large)" ]
 report "no query is done again: $before, then $(queries grown), in all $(queries large)" $?
@@ -70,21 +60,21 @@ census 1 verify "$folder/grown/results.h5" && h5dump -a /provenance/runs/spiking
     "$folder/grown/results.h5" >"$log" && says '(0): 30'
 report "the results tell the first budget" $?
 refused "the small job afterwards" "there 'budget: 60', here 'budget: 30'"
-run grown 1 "${larger[@]}" && [ "$(queries grown)" -eq 0 ]
+run_job grown 1 "${larger[@]}" && [ "$(queries grown)" -eq 0 ]
 report "goes on without --extend once extended" $?
 
 more=(--set searches.0.budget=70 --set searches.1.budget=45 --set searches.0.replicates=2 --set trials.count=4)
-run more 1 "${more[@]}" && run grown 3 --extend "${more[@]}" && like more
+run_job more 1 "${more[@]}" && run_job grown 3 --extend "${more[@]}" && like more
 report "extended once more, with more replicates and trials, by three ranks" $?
 
 # Every run of the first start stops at its target, and needs no query in an extension.
 stop=(--set stop.target=0 --set searches.1.minimise=false)
-run stopped 1 "${stop[@]}" && [ "$(queries stopped)" -eq 9 ] &&
-    run stopped 1 "${stop[@]}" "${larger[@]}" --extend && [ "$(queries stopped)" -eq 0 ]
+run_job stopped 1 "${stop[@]}" && [ "$(queries stopped)" -eq 9 ] &&
+    run_job stopped 1 "${stop[@]}" "${larger[@]}" --extend && [ "$(queries stopped)" -eq 0 ]
 report "a run that had stopped stays finished" $?
 [ "$(find "$folder/stopped/journal" -size -8 | wc -l)" -eq 1 ]
 report "and is not written again" $?
-run target 2 "${stop[@]}" "${larger[@]}" && census 1 gather "$folder/stopped" && census 1 gather "$folder/target" &&
+run_job target 2 "${stop[@]}" "${larger[@]}" && census 1 gather "$folder/stopped" && census 1 gather "$folder/target" &&
     same "$folder/stopped/results.h5" "$folder/target/results.h5"
 report "it is that of the large census" $?
 
@@ -108,6 +98,6 @@ finished=0
 for target in 0 1 everything; do
     strike $target
 done
-run grown 2 --extend "${larger[@]}" && like large
+run_job grown 2 --extend "${larger[@]}" && like large
 report "killed and extended, it is the large census" $?
 exit $failed

@@ -5,25 +5,13 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/end_to_end/common/census.sh
 
-cat >"$folder/job.yaml" <<END
-results: $folder/none
-batch: 2
-trace: true
-subjects:
-  spiking: {model: weights/spiking_resnet18.yaml, timesteps: 2}
-generators:
-  vq_vae: {model: weights/vq_vae.yaml}
+write_job <<'END'
 methods:
   tt_b: {}
 searches:
   - {layers: [sn1], select: [0-3], budget: 30, noise: {kind: membrane, scale: 0.5}, recheck: {candidates: 4, presentations: 5}}
 trials: {count: 2, noise: membrane}
 END
-
-# search NAME RANKS ARGUMENT...
-search() {
-    census "$2" run "$folder/job.yaml" --set "results=$folder/$1" "${@:3}" && census 1 gather "$folder/$1"
-}
 
 # field NAME FIELD TYPE   one value a line; TYPE as perl's unpack takes it
 field() {
@@ -41,7 +29,7 @@ refused() {
     report "refused: $1" $?
 }
 
-search one 1 && search three 3 && same "$folder/one/results.h5" "$folder/three/results.h5"
+run_and_gather one 1 && run_and_gather three 3 && same "$folder/one/results.h5" "$folder/three/results.h5"
 report "one and three ranks find the same" $?
 census 1 verify "$folder/one/results.h5" && says undamaged
 report "verify" $?
@@ -54,10 +42,10 @@ paste <(field one recheck/score 'f<' | awk 'NR % 4 == 1') <(field one history 'f
 report "candidate 0 is the best seen" $?
 h5dump -a /census/spiking/vq_vae/tt_b/search_noise "$folder/one/results.h5" >"$log" && says '"membrane"'
 report "the noise is named" $?
-search quiet 1 --set 'searches.0.noise={}' --set 'searches.0.recheck={}' && [ "$(field quiet trace 'f<')" != "$(field one trace 'f<')" ] &&
+run_and_gather quiet 1 --set 'searches.0.noise={}' --set 'searches.0.recheck={}' && [ "$(field quiet trace 'f<')" != "$(field one trace 'f<')" ] &&
     ! h5ls "$folder/quiet/results.h5/census/spiking/vq_vae/tt_b" | grep -q recheck/ && [ "$(field quiet recommended 'l<' | sort -u)" = -1 ]
 report "without noise and recheck" $?
-search one 2 --extend --set searches.0.budget=55 && search long 1 --set searches.0.budget=55 &&
+run_and_gather one 2 --extend --set searches.0.budget=55 && run_and_gather long 1 --set searches.0.budget=55 &&
     same "$folder/one/results.h5" "$folder/long/results.h5"
 report "extended, it is the census with the larger budget" $?
 

@@ -43,6 +43,32 @@ census() {
     fi
 }
 
+# write_job   the job of a small census to job.yaml: on standard input is what follows on subject and generator
+write_job() {
+    {
+        cat <<END
+results: $folder/none
+batch: 2
+trace: true
+subjects:
+  spiking: {model: weights/spiking_resnet18.yaml, timesteps: 2}
+generators:
+  vq_vae: {model: weights/vq_vae.yaml}
+END
+        cat
+    } >"$folder/job.yaml"
+}
+
+# run_job NAME RANKS ARGUMENT...   that job into the folder NAME
+run_job() {
+    census "$2" run "$folder/job.yaml" --set "results=$folder/$1" "${@:3}"
+}
+
+# run_and_gather NAME RANKS ARGUMENT...   the same, its results in one file
+run_and_gather() {
+    run_job "$@" && census 1 gather "$folder/$1"
+}
+
 # same A B   two results files are equal outside /provenance. h5diff says "not comparable" with status 0: so
 # nothing at all may be said.
 same() {
