@@ -53,7 +53,7 @@ TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels)
 SHELL_SCRIPTS := $(wildcard .ci/run .setup/*.sh jobs/*.sh slurm/*.sh slurm/*.sbatch tests/*.sh tests/*/*.sh)
 C_FILES       := $(wildcard include/*.h src/*.c src/*/*.[ch] src/*/*/*.[ch] analysis/*.[ch] jobs/*/*.[ch] tests/*/*.[ch])
 
-.PHONY: all help demo check check-python check-slurm check-browser bench format format-check sanitize lint install-packages \
+.PHONY: all help demo check check-python check-slurm check-browser bench bench-readme format format-check sanitize lint install-packages \
         clean tests libraries always
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -200,6 +200,9 @@ sanitize:  ## the module and kernel tests with address and undefined-behaviour c
 bench: $(addprefix $(BUILD)/,meicensus tests/check_kernels tests/bench_search bench/sn_gan.yaml)  ## speed of every kernel, of a whole query and of every search method
 	$(BUILD)/tests/check_kernels --bench
 	@tests/bench/bench.sh
+
+bench-readme: bench  ## the same, and its table and picture into README.md
+	@tests/bench/readme.sh
 
 format:  ## formats every C file
 	clang-format -i $(C_FILES)

@@ -59,9 +59,10 @@ static enum status search(struct measurement *m, int n, struct error *error)
 enum status bench_find_meis(struct measurement *m, double seconds, struct error *error)
 {
     enum status status = STATUS_OK;
+    const struct job_stop before = m->job->stop;
     m->job->stop = (struct job_stop){.at_bound = true, .seconds = seconds / BENCH_MEIS};
     for (int n = 0; n < BENCH_MEIS && status == STATUS_OK; n++)
         status = search(m, n, error);
-    m->job->stop = (struct job_stop){.at_bound = false};
+    m->job->stop = before;
     return status;
 }

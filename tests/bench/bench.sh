@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 # `make bench`: milliseconds a query, ours (jobs/bench.yaml) and, where PyTorch, SpikingJelly and protes are installed,
 # theirs, in turn, so that a change of the machine's speed meets both: medians of ROUNDS rounds (3), in which everything
-# gets about SECONDS_EACH seconds (3). All that was measured lies in build/bench; README's table is build/bench/table.md.
+# gets about SECONDS_EACH seconds (2). All that was measured lies in build/bench; README's table is build/bench/table.md.
 set -eu
 cd "$(dirname "$0")/../.."
 . .setup/mpi_environment.sh
 python=${PYTHON:-build/venv/bin/python}
-rounds=${ROUNDS:-3} seconds=${SECONDS_EACH:-3} log=build/bench cores=$(nproc) deepest=layer4.1.sn2
+rounds=${ROUNDS:-3} seconds=${SECONDS_EACH:-2} log=build/bench cores=$(nproc) deepest=layer4.1.sn2
 mkdir -p "$log"
 rm -f "$log"/*.txt "$log"/*.json "$log"/table.md
 
@@ -19,8 +19,8 @@ ours() {
     echo "ours, $1: $(value "$1" mean_over_units.whole_ms_per_query) ms"
 }
 
-# value NAME PATH   a number of one measurement
-value() { awk -v path="$2" '$1 == path { print $2 }' "$log/$1.txt"; }
+# value NAME PATH   what one measurement found
+value() { awk -v path="$2" '$1 == path { sub(/^[^ ]* /, ""); print }' "$log/$1.txt"; }
 
 # middle   the median of the numbers on standard input; of an even number of them the smaller one in the middle
 middle() { sort -g | awk '{ v[NR] = $1 } END { if (NR > 0) print v[int((NR + 1) / 2)] }'; }
@@ -29,7 +29,7 @@ middle() { sort -g | awk '{ v[NR] = $1 } END { if (NR > 0) print v[int((NR + 1) 
 median() { for ((round = 1; round <= rounds; round++)); do value "$1.$round" "$2"; done | middle; }
 
 # theirs KIND NAME   median over the rounds of the packages; nothing where they were not measured
-theirs() { cat "$log/packages_$1".*.txt 2>/dev/null | awk -v name="$2" '$1 == name { print $2 }' | middle; }
+theirs() { cat "$log"/packages.*.txt 2>/dev/null | awk -v name="$1.$2" '$1 == name { print $2 }' | middle; }
 
 peer=yes
 if ! "$python" -c 'import torch, spikingjelly, protes, safetensors' 2>/dev/null; then
@@ -44,15 +44,12 @@ for ((round = 1; round <= rounds; round++)); do
     ours "openblas.$round" "$seconds" "${one_layer[@]}" --set kernels=openblas
     ours "census.$round" $((3 * seconds))
     [ $peer = yes ] || continue
-    for kind in plain tuned; do
-        OPENBLAS_NUM_THREADS='' "$python" -W ignore tests/bench/bench_pytorch.py "$seconds" --$kind \
-            "$([ "$round" -eq 1 ] && echo --census)" >"$log/packages_$kind.$round.txt"
-        sed -n "s/^whole */the packages, $kind.$round: /p" "$log/packages_$kind.$round.txt"
-    done
+    OPENBLAS_NUM_THREADS='' "$python" -W ignore tests/bench/bench_pytorch.py "$seconds" --census >"$log/packages.$round.txt"
+    sed -n "s/\.whole /.$round: /; s/^\(plain\|tuned\)\(\.[0-9]\)/the packages, \1\2/p" "$log/packages.$round.txt"
 done
 # The reference kernels take seconds a query: one, on one core, as `plan` measures it.
 reference=$(build/meicensus plan jobs/bench.yaml "${one_layer[@]}" --set kernels=reference --set searches.0.budget=1000000 |
-    awk -v cores="$cores" '/^in all/ { print 1000 * $6 / $4 / cores }')
+    awk -v cores="$cores" '/^in all/ { print 1000 * $7 / $5 / cores }')
 
 # row TEXT OURS NAME   one line of the table: ours, and the packages' NAME with how many times as long it takes
 row() {
@@ -69,7 +66,7 @@ row() {
 other() { awk -v text="$1" -v ms="$2" -v whole="$whole" 'BEGIN { printf "| %s | %.3f (%.2f x) | | |\n", text, ms, ms / whole }'; }
 
 whole=$(median whole targets.0.whole_ms_per_query)
-kernels=$(value whole.1 machine.kernels)
+kernels=$(value whole.1 machine.kernels | cut -d" " -f2)
 {
     echo "| ms a query, $cores cores | ours | packages, plain | packages, tuned |"
     echo "|---|---|---|---|"
@@ -80,7 +77,7 @@ kernels=$(value whole.1 machine.kernels)
     row "subject (spiking ResNet18, T = 20), to $deepest" "$(median whole targets.0.subject.ms_per_query)" subject
     row "search (tt: ask and tell)" "$(median whole search.ms_per_query)" search
     other "whole, one core" "$(median one_core targets.0.whole_ms_per_query)"
-    other "whole, kernels openblas instead of ${kernels#cpu }" "$(median openblas targets.0.whole_ms_per_query)"
+    other "whole, kernels openblas instead of $kernels" "$(median openblas targets.0.whole_ms_per_query)"
     other "whole, kernels reference (one query on one core, for $cores)" "$reference"
 } >"$log/table.md"
 tests/bench/bench_search.sh

@@ -4,8 +4,9 @@ that ours reads, too), SpikingJelly's spiking ResNet18 (T = 20, shipped weights,
 layer4.1.sn2) and the protes package (768 binary modes, k = 10, top 1), one unit and a batch of k images at a time, as
 MANGO does.
 
-usage: bench_pytorch.py [SECONDS] [--plain | --tuned] [--census]
---tuned: channels_last memory layout, and nothing is run behind the target layer
+plain: as its users write it; tuned: channels_last memory layout, and nothing is run behind the target layer.
+
+usage: bench_pytorch.py [SECONDS] [--census]
 --census: the whole query for a channel of each of the 17 spiking layers in turn, too; their mean over all channels"""
 import sys
 import time
@@ -128,21 +129,30 @@ def census(pipeline: Pipeline, seconds: float) -> float:
     return weighted / sum(pipeline.channels[name] for name in LAYERS) / BATCH
 
 
+def measure(kind: str, seconds: float, with_census: bool) -> None:
+    pipeline = Pipeline(kind == "tuned")
+    latent = torch.randint(0, 64, (BATCH, DIMENSIONS)).float() / 63 * 8 - 4
+    images = pipeline.images(latent)
+    parts = {
+        "generator": lambda: per_query(lambda: pipeline.images(latent), seconds / 2),
+        "subject": lambda: per_query(lambda: pipeline.activations(images), seconds / 2),
+        "whole": lambda: run_protes(lambda z: pipeline.activations(pipeline.images(z)).numpy(), seconds),
+    }
+    if with_census:
+        parts["census"] = lambda: census(pipeline, seconds)
+    for name, part in parts.items():
+        print(f"{kind}.{name} {1e3 * part():.3f} ms a query", flush=True)
+
+
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 4
     torch.manual_seed(0)
     if not GENERATOR.exists():
         sys.exit(f"{GENERATOR} is missing: make build/bench/sn_gan.yaml")
-    pipeline = Pipeline("--tuned" in sys.argv)
-    latent = torch.randint(0, 64, (BATCH, DIMENSIONS)).float() / 63 * 8 - 4
-    images = pipeline.images(latent)
-    print(f"generator  {1e3 * per_query(lambda: pipeline.images(latent), seconds / 2):8.3f} ms a query")
-    print(f"subject    {1e3 * per_query(lambda: pipeline.activations(images), seconds / 2):8.3f} ms a query")
-    print(f"search     {1e3 * run_protes(lambda z: z[:, 0].numpy(), seconds / 4):8.3f} ms a query")
-    whole = run_protes(lambda z: pipeline.activations(pipeline.images(z)).numpy(), seconds)
-    print(f"whole      {1e3 * whole:8.3f} ms a query")
-    if "--census" in sys.argv:
-        print(f"census     {1e3 * census(pipeline, seconds):8.3f} ms a query")
+    search = run_protes(lambda z: z[:, 0].numpy(), seconds / 4)
+    for kind in ("plain", "tuned"):
+        print(f"{kind}.search {1e3 * search:.3f} ms a query", flush=True)
+        measure(kind, seconds, "--census" in sys.argv)
 
 
 if __name__ == "__main__":

@@ -139,6 +139,9 @@ static struct bench_result measure(struct bench_task *task, struct bench_plan *b
     require(bench_plan_open(task->job, &task->names, bench, &error), &error);
     assert_int_equal(n_values, bench_job_values(bench));
     require(bench_result_make(bench, task, 2, machine, values, &result, &error), &error);
+    const double queries_a_second = 1 / values[JOB_SEARCH] + 1 / values[n_values + JOB_SEARCH];
+    assert_true(fabs(result.search_ms * queries_a_second - 1e3) < 1e-6);
+    assert_true(result.machine[MACHINE_PEAK] == 2e11 && result.machine[MACHINE_PEAK_ALONE] == 1e11);
     free(values);
     return result;
 }
@@ -172,6 +175,16 @@ static const struct bench_work *find_layer(const struct bench_target_result *tar
     return NULL;
 }
 
+/** Every multiply-add up to the target is somebody's, whatever is computed together. */
+static void check_multiply_adds(const struct bench_target_result *target, const struct model *subject)
+{
+    double sum = 0;
+    for (int i = 0; i < target->subject.n_layers; i++)
+        sum += target->subject.layers[i].multiply_adds;
+    assert_true(sum == model_layer_cost(subject, target->target->layer));
+    assert_true(sum == target->subject.total.multiply_adds);
+}
+
 static void check_targets(const struct bench_result *result)
 {
     static const char *const names[] = {"sn1", "sn3", "class outputs"};
@@ -183,6 +196,7 @@ static void check_targets(const struct bench_result *result)
         assert_int_equal(target->target->n_units, n_units[i]);
         assert_true(target->queries >= 1);
         check_network(&target->subject, names[i]);
+        check_multiply_adds(target, result->bench->subject);
         const double rate = find_layer(target, "sn1")->firing_rate;
         assert_true(rate > 0 && rate < 1);
     }
