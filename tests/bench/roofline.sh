@@ -30,7 +30,7 @@ set logscale xy
 set xlabel "operations a byte moved at least (inputs, output, weights, each once)"
 set ylabel "GFLOP/s, as the layers are defined"
 set title "$(value job.generator) and $(value job.subject) to $(value "targets.$last.layer"), T = $(value job.timesteps): \
-$(value machine.processes) cores of $(value machine.processor), $(value machine.kernels)"
+$(value machine.processor), processes: $(value machine.processes), $(value machine.kernels)"
 set key left top Left reverse
 set grid
 set xrange [2:2000]
