@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "few_outputs.h"
+#include "upsampled.h"
 #include "winograd.h"
 
 enum { LANES = 16 };
@@ -23,12 +24,14 @@ struct generator_head generator_make_head(const struct generator_convolution *ca
     return head;
 }
 
-static void read_rows(const struct generator_head *head, size_t n_rows, size_t width, const float *from,
-                      float *to, size_t stride)
+/** `next` floats behind each row the next channel's lies, which is fetched meanwhile. */
+static void read_rows(const struct generator_head *head, size_t n_rows, size_t width, size_t next,
+                      const float *from, float *to, size_t stride)
 {
     for (size_t y = 0; y < n_rows; y++, from += width, to += stride)
         for (size_t x = 0; x < width; x += LANES) {
             const __mmask16 inside = first_lanes(width - x);
+            __builtin_prefetch(from + next + x);
             _mm512_mask_storeu_ps(to + x, inside,
                                   generator_apply_head(head, _mm512_maskz_loadu_ps(inside, from + x)));
         }
@@ -131,7 +134,8 @@ void generator_read_rows(const struct generator_convolution *call, size_t channe
         return;
     }
     const float *from = call->in + (plane * (size_t)s->in_height + (size_t)first_row) * width;
-    read_rows(&head, (size_t)(end_row - first_row), width, from, to, stride);
+    read_rows(&head, (size_t)(end_row - first_row), width, (size_t)(s->time * s->in_height) * width, from, to,
+              stride);
 }
 
 void generator_read_added(const struct generator_convolution *call, size_t channel, size_t image,
@@ -160,12 +164,16 @@ static bool fits(const struct generator_convolution *call)
 
 static size_t weight_size(const struct generator_convolution *call)
 {
+    if (upsampled_fits(call))
+        return upsampled_weight_size(call->shape);
     return few_outputs_fit(call) ? few_outputs_weight_size(call->shape) : winograd_weight_size(call->shape);
 }
 
 static void arrange(const struct generator_convolution *call, const float *weight, float *arranged)
 {
-    if (few_outputs_fit(call))
+    if (upsampled_fits(call))
+        upsampled_arrange(call->shape, weight, arranged);
+    else if (few_outputs_fit(call))
         few_outputs_arrange(call->shape, weight, arranged);
     else
         winograd_arrange(call->shape, weight, arranged);
@@ -173,12 +181,16 @@ static void arrange(const struct generator_convolution *call, const float *weigh
 
 static size_t scratch_floats(const struct generator_convolution *call)
 {
+    if (upsampled_fits(call))
+        return upsampled_scratch(call);
     return few_outputs_fit(call) ? few_outputs_scratch(call->shape) : winograd_scratch(call);
 }
 
 static void convolve(const struct generator_convolution *call, float *out, float *scratch)
 {
-    if (few_outputs_fit(call))
+    if (upsampled_fits(call))
+        upsampled_convolve(call, out, scratch);
+    else if (few_outputs_fit(call))
         few_outputs_convolve(call, out, scratch);
     else
         winograd_convolve(call, out, scratch);

@@ -5,6 +5,7 @@
 
 #include "generator.h"
 #include "product.h"
+#include "quarters.h"
 
 /* TILES at a time stay in the second-level cache, with all their channels. */
 enum { OUT = 4, IN = 6, PLACES = IN * IN, TILES = PRODUCT_PANEL, LANES = PRODUCT_LANES, ROWS = PRODUCT_ROWS };
@@ -92,17 +93,6 @@ static inline void transform_output(const __m512 m[IN], __m512 y[OUT])
     y[3] = _mm512_add_ps(m[5], _mm512_fmadd_ps(eight, d, b));
 }
 
-/** Transpose the 4 x 4 values in each quarter of four vectors. */
-static inline void transpose(__m512 v[4])
-{
-    const __m512 a = _mm512_unpacklo_ps(v[0], v[1]), b = _mm512_unpackhi_ps(v[0], v[1]);
-    const __m512 c = _mm512_unpacklo_ps(v[2], v[3]), d = _mm512_unpackhi_ps(v[2], v[3]);
-    v[0] = _mm512_shuffle_ps(a, c, 0x44);
-    v[1] = _mm512_shuffle_ps(a, c, 0xee);
-    v[2] = _mm512_shuffle_ps(b, d, 0x44);
-    v[3] = _mm512_shuffle_ps(b, d, 0xee);
-}
-
 /** Four neighbouring values of each of 16 tiles: column[i] holds value i, of tile 4 i' + q in lane 4 q + i'.
  */
 static inline void load_columns(const float *padded, const struct tile *tiles, size_t shift, __m512 column[4])
@@ -119,7 +109,14 @@ static inline void load_columns(const float *padded, const struct tile *tiles, s
         v = _mm512_insertf32x4(v, _mm_loadu_ps(from + t[2].padded), 2);
         column[i] = _mm512_insertf32x4(v, _mm_loadu_ps(from + t[3].padded), 3);
     }
-    transpose(column);
+    transpose_quarters(column);
+}
+
+/** Store a vector while the memory for the next channel's is fetched. */
+static inline void put(float *to, __m512 values)
+{
+    __builtin_prefetch(to + TILES, 1);
+    _mm512_store_ps(to, values);
 }
 
 /** The 36 values of 16 tiles of one channel; `values` [36] are `stride` apart. */
@@ -137,7 +134,7 @@ static void transform_tiles(const float *padded, size_t padded_width, const stru
             d[r] = rows[r][x];
         transform_input(d, t);
         for (size_t y = 0; y < IN; y++)
-            _mm512_storeu_ps(values + (y * IN + x) * stride, t[y]);
+            put(values + (y * IN + x) * stride, t[y]);
     }
 }
 
@@ -147,6 +144,7 @@ struct tail {
     const float *added;
     bool rectifies;
     size_t width; /**< of a map's row */
+    size_t next;  /**< to the next channel */
     float *out;
 };
 
@@ -156,6 +154,7 @@ static inline void store_four(const struct tail *tail, size_t at, __m512 values)
         values = _mm512_add_ps(values, _mm512_loadu_ps(tail->added + at));
     if (tail->rectifies)
         values = _mm512_max_ps(values, _mm512_setzero_ps());
+    __builtin_prefetch(tail->out + tail->next + at, 1);
     _mm512_storeu_ps(tail->out + at, values);
 }
 
@@ -172,7 +171,7 @@ static void store_one(const struct tail *tail, size_t at, __mmask8 inside, __m12
 static inline void store_row(const struct tail *tail, const struct tile *tiles, size_t n_tiles, int row,
                              __m512 columns[4])
 {
-    transpose(columns);
+    transpose_quarters(columns);
     for (size_t i = 0; i < n_tiles; i += 4) {
         const size_t shift = (size_t)row * tail->width;
         if (tiles[i].leads && row < tiles[i].height) {
@@ -187,6 +186,13 @@ static inline void store_row(const struct tail *tail, const struct tile *tiles, 
     }
 }
 
+/** Load a vector while the next channel's is fetched. */
+static inline __m512 get(const float *from)
+{
+    __builtin_prefetch(from + TILES);
+    return _mm512_load_ps(from);
+}
+
 /** The outputs of up to 16 tiles of one channel from `products` [36], which are `stride` apart. */
 static void restore_tiles(const float *products, size_t stride, const struct tail *tail,
                           const struct tile *tiles, size_t n_tiles)
@@ -194,7 +200,7 @@ static void restore_tiles(const float *products, size_t stride, const struct tai
     __m512 rows[OUT][IN], m[IN], y[OUT];
     for (size_t x = 0; x < IN; x++) {
         for (size_t r = 0; r < IN; r++)
-            m[r] = _mm512_loadu_ps(products + (r * IN + x) * stride);
+            m[r] = get(products + (r * IN + x) * stride);
         transform_output(m, y);
         for (size_t r = 0; r < OUT; r++)
             rows[r][x] = y[r];
@@ -406,7 +412,8 @@ static void restore_blocks(const struct generator_convolution *call, const struc
 {
     const struct convolution_shape *s = call->shape;
     const size_t pixels = (size_t)s->out_height * (size_t)s->out_width;
-    struct tail tail = {.rectifies = call->rectifies_output, .width = (size_t)s->out_width};
+    struct tail tail = {
+        .rectifies = call->rectifies_output, .width = (size_t)s->out_width, .next = (size_t)s->time * pixels};
     for (size_t row = 0; row < BLOCKS * ROWS && first_output + row < (size_t)s->out_channels; row++) {
         const size_t o = first_output + row;
         tail.bias = call->bias == NULL ? 0.0f : call->bias[o];
