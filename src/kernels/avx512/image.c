@@ -70,7 +70,8 @@ static void pad_frame(const struct convolution_shape *s, const float *in, float 
 {
     const int left = s->pad_left > 0 ? s->pad_left : 0, skipped = left - s->pad_left;
     const int room = (int)padded_width(s) - left, there = s->in_width - skipped;
-    const size_t n = (size_t)(there < room ? there : room);
+    const int width = there < room ? there : room;
+    const size_t n = width > 0 ? (size_t)width : 0; /* a window may begin behind the map */
     memset(padded, 0, sizeof *padded * padded_values(s));
     for (int c = 0; c < s->in_channels; c++, in += (size_t)s->time * (size_t)(s->in_height * s->in_width))
         for (int y = 0; y < (int)padded_height(s); y++, padded += padded_width(s)) {
