@@ -152,9 +152,8 @@ static void *take(float **scratch, size_t n_words)
 void event_lists_make(struct event_lists *lists, const struct convolution_shape *s, const float *weight,
                       const float *bias, const uint64_t *in, float *scratch)
 {
-    *lists =
-        (struct event_lists){.shape = s, .width = row_width(s), .capacity = list_capacity(s), .bias = bias};
-    lists->weight = (const int32_t *)weight;
+    *lists = (struct event_lists){
+        .shape = s, .weight = weight, .width = row_width(s), .capacity = list_capacity(s), .bias = bias};
     lists->units = weight + columns_filter(s) * lists->width;
     lists->n_spikes = take(&scratch, n_lists(s));
     lists->spikes = take(&scratch, n_lists(s) * lists->capacity);
@@ -225,13 +224,13 @@ struct sum {
 static inline __attribute__((always_inline)) void add_rows(const struct sum *s, size_t first, int width,
                                                            __m512i sum[MOST_VECTORS])
 {
-    const int32_t *weight = s->lists->weight + first;
+    const float *weight = s->lists->weight + first;
     const uint32_t *rows = s->lists->rows;
 #pragma GCC unroll 16
     for (int v = 0; v < width; v++)
         sum[v] = _mm512_loadu_si512(s->start + first + v * LANES);
     for (const uint32_t *end = rows + s->n_rows; rows < end; rows++) {
-        const int32_t *row = weight + *rows;
+        const float *row = weight + *rows;
         __asm__("" : "+r"(row)); /* one address for all vectors, not one each */
 #pragma GCC unroll 16
         for (int v = 0; v < width; v++)

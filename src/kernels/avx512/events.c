@@ -44,7 +44,8 @@ void events_convolve(const struct convolution_shape *s, const float *weight, con
                      const float *in, float *out, float *scratch)
 {
     struct event_lists lists;
-    uint64_t *spikes = (uint64_t *)scratch;
+    void *room = scratch;
+    uint64_t *spikes = room;
     float *currents = scratch + bit_words(s);
     spikes_pack(s->in_channels, s->time, s->in_height * s->in_width, in, spikes);
     event_lists_make(&lists, s, weight, bias, spikes, currents + (size_t)s->time * row_width(s));

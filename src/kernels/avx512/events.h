@@ -42,7 +42,7 @@ void spiking_convolution(const struct spiking_convolution *call, uint64_t *spike
 /** The spikes under a convolution, as lists of where the rows of weights of their channels begin. */
 struct event_lists {
     const struct convolution_shape *shape;
-    const int32_t *weight;  /**< rows of `width` */
+    const float *weight;    /**< rows of `width` whole numbers */
     const float *units;     /**< [width] */
     const float *bias;      /**< [output], or NULL */
     size_t width, capacity; /**< of a row; of a list */

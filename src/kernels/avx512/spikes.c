@@ -156,7 +156,8 @@ void spikes_max_pool(const struct pool_shape *s, size_t n_words, const uint64_t 
                      float *scratch)
 {
     const size_t row = (size_t)s->in_width * n_words;
-    uint64_t *merged = (uint64_t *)scratch;
+    void *room = scratch;
+    uint64_t *merged = room;
     for (int t = 0; t < s->n_planes; t++, in += (size_t)s->in_height * row)
         for (int y = 0; y < s->out_height; y++) {
             const int top = y * s->stride - s->padding, bottom = top + s->kernel;
