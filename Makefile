@@ -12,6 +12,7 @@ BUILD ?= $(if $(SANITIZE),build/sanitize,build)
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+OBJCOPY ?= objcopy
 
 # ---- Flags ----------------------------------------------------------------------------------------------------
 LIBRARIES    := hdf5-openmpi ompi-c openblas yaml-0.1 libcjson libxxhash libcrypto gsl libpng
@@ -29,7 +30,10 @@ LINK    := $(patsubst -lhdf5,-lhdf5_hl -lhdf5,$(LINK)) -lm $(if $(SANITIZE),test
 
 # ---- Files ----------------------------------------------------------------------------------------------------
 OBJECT_DIR       := $(BUILD)/obj
-LIBRARY_SOURCES  := $(wildcard src/*/*.c src/*/*/*.c)
+# Sources of vector kernels are compiled once for each set of instructions.
+VECTOR_SETS      := avx512 avx2
+VECTOR_SOURCES   := $(wildcard src/kernels/vector/*.c)
+LIBRARY_SOURCES  := $(filter-out $(VECTOR_SOURCES),$(wildcard src/*/*.c src/*/*/*.c))
 ANALYSIS_SOURCES := $(filter-out analysis/main.c,$(wildcard analysis/*.c))
 TEST_SOURCES     := $(wildcard tests/modules/test_*.c)
 KERNEL_TESTS     := $(wildcard tests/kernels/*.c)
@@ -37,8 +41,10 @@ MEASURE_SOURCES  := $(wildcard tests/bench/*.c tests/fidelity/*.c)
 
 objects = $(patsubst %.c,$(OBJECT_DIR)/%.o,$(1))
 
+vector_objects = $(patsubst src/kernels/vector/%.c,$(OBJECT_DIR)/src/kernels/vector/$(1)/%.o,$(VECTOR_SOURCES))
+
 BUILD_INFO        := $(OBJECT_DIR)/build_info.o
-LIBRARY_OBJECTS   := $(call objects,$(LIBRARY_SOURCES)) $(BUILD_INFO)
+LIBRARY_OBJECTS   := $(call objects,$(LIBRARY_SOURCES)) $(BUILD_INFO) $(VECTOR_SETS:%=$(OBJECT_DIR)/src/kernels/vector/%.o)
 LIBRARY_ARCHIVE   := $(OBJECT_DIR)/library.a
 ANALYSIS_OBJECTS  := $(call objects,$(ANALYSIS_SOURCES))
 # The pages of the atlas are part of the program, which carries them to where they are looked at.
@@ -109,14 +115,31 @@ $(call say,link $@)
 $(QUIET)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LINK)
 endef
 
-# Instruction sets beyond the compiler's default are for these folders only: the rest runs on any CPU.
-$(OBJECT_DIR)/src/kernels/avx2/%.o:   INSTRUCTION_SET := -mavx2 -mfma
-$(OBJECT_DIR)/src/kernels/avx512/%.o: INSTRUCTION_SET := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
+define compile
+@mkdir -p $(@D)
+$(call say,compile $<$(if $(1), ($(1))))
+$(QUIET)$(CC) $(CFLAGS) $(2) $(INCLUDE) -MMD -MP -c -o $@ $<
+endef
 
 $(OBJECT_DIR)/%.o: %.c $(OBJECT_DIR)/flags | libraries
-	@mkdir -p $(@D)
-	$(call say,compile $<)
-	$(QUIET)$(CC) $(CFLAGS) $(INSTRUCTION_SET) $(INCLUDE) -MMD -MP -c -o $@ $<
+	$(call compile)
+
+# Instruction sets beyond the compiler's default are for the vector kernels only: the rest runs on any CPU. A set's
+# vector.h is in the folder of its name. Its objects become one that only shows the table of its kernels, because
+# names inside are those of every set.
+avx2_flags   := -mavx2 -mfma -mpopcnt
+avx512_flags := -mavx512f -mavx512bw -mavx512dq -mavx512vl $(avx2_flags)
+
+define vector_set
+$(OBJECT_DIR)/src/kernels/vector/$(1)/%.o: src/kernels/vector/%.c $(OBJECT_DIR)/flags | libraries
+	$$(call compile,$(1),$$($(1)_flags) -Isrc/kernels/$(1))
+
+$(OBJECT_DIR)/src/kernels/vector/$(1).o: $(call vector_objects,$(1))
+	$$(call say,join $$@)
+	$$(QUIET)$$(LD) -r -o $$@ $$^
+	$$(QUIET)$$(OBJCOPY) --keep-global-symbol=kernels_$(1) $$@
+endef
+$(foreach set,$(VECTOR_SETS),$(eval $(call vector_set,$(set))))
 
 $(ATLAS_PAGES): $(wildcard analysis/atlas/*) | libraries
 	@mkdir -p $(@D)
@@ -124,7 +147,8 @@ $(ATLAS_PAGES): $(wildcard analysis/atlas/*) | libraries
 	$(QUIET)cd analysis/atlas && $(LD) -r -z noexecstack -b binary -o $(abspath $@) index.html atlas.css atlas.js
 
 -include $(patsubst %.o,%.d,$(call objects,src/main.c analysis/main.c $(LIBRARY_SOURCES) $(ANALYSIS_SOURCES) \
-                                   $(TEST_SOURCES) $(KERNEL_TESTS) $(MEASURE_SOURCES)))
+                                   $(TEST_SOURCES) $(KERNEL_TESTS) $(MEASURE_SOURCES)) \
+                        $(foreach set,$(VECTOR_SETS),$(call vector_objects,$(set))))
 
 # What a results file says about the program that made it. Written again only when something in it changed.
 REVISION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
@@ -217,7 +241,7 @@ WRONGLY_FOUND := --suppress=missingIncludeSystem --suppress=uninitvar --suppress
 
 lint:  ## cppcheck, a clang build, shellcheck
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
-	    $(WRONGLY_FOUND) -Iinclude src analysis
+	    $(WRONGLY_FOUND) -Iinclude $(foreach set,$(VECTOR_SETS),-Isrc/kernels/$(set)) src analysis
 	@$(MAKE) --no-print-directory $(parallel) CC=clang BUILD=build/clang all tests
 	shellcheck -x $(SHELL_SCRIPTS)
 	@echo "lint: cppcheck, clang and shellcheck found nothing"

@@ -14,8 +14,8 @@ struct backend {
 };
 
 /**
- * Choose the kernels: "avx512", "openblas", "reference", or NULL for the fastest that this processor can run.
- * OpenBLAS is set to one thread. STATUS_BAD_INPUT lists the valid names.
+ * Choose the kernels: "avx512", "avx2", "openblas", "reference", or NULL for the fastest that this processor
+ * can run. OpenBLAS is set to one thread. STATUS_BAD_INPUT lists the valid names.
  */
 enum status backend_open(const char *kernels_name, struct backend *backend, struct error *error);
 

@@ -227,6 +227,9 @@ struct kernels {
 
 extern const struct kernels kernels_reference;
 extern const struct kernels kernels_openblas;
-extern const struct kernels kernels_avx512; /**< for processors with AVX-512F only */
+
+/** src/kernels/vector/, for processors with these instructions only. */
+extern const struct kernels kernels_avx512; /**< AVX-512 F, BW, DQ and VL */
+extern const struct kernels kernels_avx2;   /**< AVX2 and FMA */
 
 #endif

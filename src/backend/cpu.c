@@ -20,6 +20,12 @@ static bool has_avx512(void)
            __builtin_cpu_supports("fma");
 }
 
+static bool has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("popcnt");
+}
+
 static bool always(void)
 {
     return true;
@@ -27,7 +33,11 @@ static bool always(void)
 
 /* Fastest first. */
 static const struct kernel_set kernel_sets[] = {
-    {&kernels_avx512, has_avx512}, {&kernels_openblas, always}, {&kernels_reference, always}};
+    {&kernels_avx512, has_avx512},
+    {&kernels_avx2, has_avx2},
+    {&kernels_openblas, always},
+    {&kernels_reference, always},
+};
 enum { N_KERNEL_SETS = sizeof kernel_sets / sizeof *kernel_sets };
 
 const char *backend_blas_core(const struct backend *backend)
@@ -57,6 +67,6 @@ enum status backend_open(const char *kernels_name, struct backend *backend, stru
         write_identity(backend);
         return STATUS_OK;
     }
-    return error_set(error, STATUS_BAD_INPUT, "unknown kernels '%s' (valid: avx512, openblas, reference)",
-                     kernels_name);
+    return error_set(error, STATUS_BAD_INPUT,
+                     "unknown kernels '%s' (valid: avx512, avx2, openblas, reference)", kernels_name);
 }

@@ -32,7 +32,7 @@ static const struct key job_keys[] = {
     JOB_KEY(batch, KEY_INTEGER, 1, 4096, "10", "runs", NULL,
             "runs that a worker advances together; results do not depend on it on the CPU"),
     JOB_KEY(kernels, KEY_TEXT, 0, 0, "", "", NULL,
-            "avx512, openblas or reference; the fastest of this processor if absent"),
+            "avx512, avx2, openblas or reference; the fastest of this processor if absent"),
     JOB_KEY(trace, KEY_BOOLEAN, 0, 0, "false", "", NULL,
             "store the score of every query in the results file, too"),
     JOB_KEY(subjects, KEY_NODE, 0, 0, "", "", NULL, "networks under study: name: {model, ...}"),

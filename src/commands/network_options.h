@@ -28,7 +28,7 @@
     }
 #define NETWORK_KERNELS_OPTION                                                                               \
     {                                                                                                        \
-        "kernels", "NAME", NULL, false, false, "avx512, openblas or reference, instead of the fastest"       \
+        "kernels", "NAME", NULL, false, false, "avx512, avx2, openblas or reference, instead of the fastest" \
     }
 
 /** --model, --tensors, --timesteps, --neuron and --kernels. The texts stay the arguments'. STATUS_USAGE. */

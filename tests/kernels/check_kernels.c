@@ -25,7 +25,7 @@ enum { N_MODELS = sizeof model_paths / sizeof *model_paths, MAX_CONVOLUTIONS = 2
 
 /** The sets under test; one that this processor cannot run is skipped. The reference's convolutions are what
  *  others are compared with. */
-static const char *const set_names[] = {"reference", "openblas", "avx512"};
+static const char *const set_names[] = {"reference", "openblas", "avx2", "avx512"};
 enum { N_SETS = sizeof set_names / sizeof *set_names };
 
 static const struct tolerance tolerances[] = {

@@ -5,8 +5,8 @@
  *
  * The arguments are those of struct kernels.
  */
-#ifndef MEICENSUS_AVX512_IMAGE_H
-#define MEICENSUS_AVX512_IMAGE_H
+#ifndef MEICENSUS_VECTOR_IMAGE_H
+#define MEICENSUS_VECTOR_IMAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@ bool image_fits(const struct convolution_shape *shape);
 
 size_t image_weight_size(const struct convolution_shape *shape);
 
-/** arranged [group of 64 outputs][input][tap][64]. */
+/** arranged [group of outputs][input][tap][output of the group]. */
 void image_arrange(const struct convolution_shape *shape, const float *weight, float *arranged);
 
 size_t image_scratch(const struct convolution_shape *shape);

@@ -24,7 +24,7 @@ enum { MOST_TAPS = 1024, FEW_POSITIONS = 4 };
 /* ---- masks ---- */
 
 /** masks [vector][tap]: which lanes of a vector lie inside the frame after the tap's shift. */
-static void make_masks(const struct convolution_shape *s, __mmask16 *masks)
+static void make_masks(const struct convolution_shape *s, uint16_t *masks)
 {
     const size_t taps = (size_t)(s->kernel_height * s->kernel_width);
     const size_t n = columns_positions(s);
@@ -32,14 +32,14 @@ static void make_masks(const struct convolution_shape *s, __mmask16 *masks)
     memset(masks, 0, sizeof *masks * product_vectors(n) * taps);
     int y = 0, x = 0;
     for (size_t position = 0; position < n; position++) {
-        __mmask16 *vector = masks + position / PRODUCT_LANES * taps;
-        const unsigned lane = 1u << position % PRODUCT_LANES;
+        uint16_t *place = masks + position / LANES * taps;
+        const unsigned lane = 1u << position % LANES;
         for (int i = 0; i < s->kernel_height; i++) {
             const int in_y = y + i - s->pad_top;
             for (int j = 0; j < s->kernel_width && in_y >= 0 && in_y < height; j++) {
                 const int in_x = x + j - s->pad_left;
                 if (in_x >= 0 && in_x < width)
-                    vector[i * s->kernel_width + j] = (__mmask16)(vector[i * s->kernel_width + j] | lane);
+                    place[i * s->kernel_width + j] = (uint16_t)(place[i * s->kernel_width + j] | lane);
             }
         }
         if (++x == width) {
@@ -58,9 +58,9 @@ static size_t convolution_weight_size(const struct convolution_shape *s)
     if (image_fits(s))
         return image_weight_size(s);
     const struct generator_convolution alone = {.shape = s};
-    if (avx512_generators.fits(&alone))
-        return avx512_generators.weight_size(&alone);
-    return product_blocks(s->out_channels) * PRODUCT_ROWS * columns_filter(s);
+    if (lanes_generators.fits(&alone))
+        return lanes_generators.weight_size(&alone);
+    return product_blocks(s->out_channels) * BLOCK_ROWS * columns_filter(s);
 }
 
 static void arrange_convolution(const struct convolution_shape *s, const float *weight, float *arranged)
@@ -70,8 +70,8 @@ static void arrange_convolution(const struct convolution_shape *s, const float *
         events_arrange(s, weight, arranged);
     else if (image_fits(s))
         image_arrange(s, weight, arranged);
-    else if (avx512_generators.fits(&alone))
-        avx512_generators.arrange(&alone, weight, arranged);
+    else if (lanes_generators.fits(&alone))
+        lanes_generators.arrange(&alone, weight, arranged);
     else
         product_arrange(weight, s->out_channels, columns_filter(s), columns_filter(s), 1, arranged);
 }
@@ -83,7 +83,7 @@ static int transposed_rows(const struct convolution_shape *s)
 
 static size_t transposed_weight_size(const struct convolution_shape *s)
 {
-    return product_blocks(transposed_rows(s)) * PRODUCT_ROWS * (size_t)s->in_channels;
+    return product_blocks(transposed_rows(s)) * BLOCK_ROWS * (size_t)s->in_channels;
 }
 
 static void arrange_transposed(const struct convolution_shape *s, const float *weight, float *arranged)
@@ -127,8 +127,8 @@ static size_t convolution_scratch(const struct convolution_shape *s)
     if (image_fits(s))
         return image_scratch(s);
     const struct generator_convolution alone = {.shape = s};
-    if (avx512_generators.fits(&alone))
-        return avx512_generators.scratch(&alone);
+    if (lanes_generators.fits(&alone))
+        return lanes_generators.scratch(&alone);
     if (multiplies_map(s))
         return (size_t)s->in_channels * PRODUCT_PANEL;
     const size_t taps = (size_t)(s->kernel_height * s->kernel_width);
@@ -157,7 +157,7 @@ static void convolve_gathered(const struct convolution_shape *s, const float *we
                                   .bias = bias,
                                   .in = columns,
                                   .out = out + (size_t)t * pixels};
-        product_multiply_matrix(&product, (__mmask16 *)scratch);
+        product_multiply_matrix(&product, (uint16_t *)scratch);
     }
 }
 
@@ -170,7 +170,7 @@ static void convolve_shifted(const struct convolution_shape *s, const float *wei
     for (int i = 0; i < s->kernel_height; i++)
         for (int j = 0; j < s->kernel_width; j++)
             shifts[i * s->kernel_width + j] = (ptrdiff_t)(i - s->pad_top) * s->out_width + j - s->pad_left;
-    make_masks(s, (__mmask16 *)scratch);
+    make_masks(s, (uint16_t *)scratch);
     const struct product product = {.n_outputs = s->out_channels,
                                     .n_inputs = s->in_channels,
                                     .n_taps = n_taps,
@@ -179,7 +179,7 @@ static void convolve_shifted(const struct convolution_shape *s, const float *wei
                                     .in_stride = n,
                                     .out_stride = n,
                                     .shifts = shifts,
-                                    .masks = (const __mmask16 *)scratch,
+                                    .masks = (const uint16_t *)scratch,
                                     .weight = weight,
                                     .bias = bias,
                                     .in = in,
@@ -212,8 +212,8 @@ static void convolution(const struct convolution_shape *s, const float *weight, 
         events_convolve(s, weight, bias, in, out, scratch);
     else if (image_fits(s))
         image_convolve(s, weight, bias, in, out, scratch);
-    else if (avx512_generators.fits(&alone))
-        avx512_generators.convolution(&alone, out, scratch);
+    else if (lanes_generators.fits(&alone))
+        lanes_generators.convolution(&alone, out, scratch);
     else if (multiplies_map(s))
         convolve_points(s, weight, bias, in, out, scratch);
     else if (shifts_map(s))
@@ -247,12 +247,12 @@ static void transposed_convolution(const struct convolution_shape *s, const floa
                               .weight = weight,
                               .in = in,
                               .out = products};
-    product_multiply_matrix(&product, (__mmask16 *)scratch);
+    product_multiply_matrix(&product, (uint16_t *)scratch);
     columns_scatter(s, products, bias, out);
 }
 
-const struct kernels kernels_avx512 = {
-    .name = "avx512",
+const struct kernels VECTOR_SET_KERNELS = {
+    .name = VECTOR_SET_NAME,
     .image_batch = 10,
     .convolution_weight_size = convolution_weight_size,
     .arrange_convolution = arrange_convolution,
@@ -263,12 +263,12 @@ const struct kernels kernels_avx512 = {
     .transposed_convolution_scratch = transposed_scratch,
     .transposed_convolution = transposed_convolution,
     SCALAR_KERNELS,
-    .spike = avx512_spike,
-    .relu = avx512_relu,
-    .scale_shift = avx512_scale_shift,
-    .add = avx512_add,
-    .max_pool = avx512_max_pool,
-    .upsample = avx512_upsample,
-    .generators = &avx512_generators,
-    .spikes = &spike_kernels_avx512,
+    .spike = lanes_spike,
+    .relu = lanes_relu,
+    .scale_shift = lanes_scale_shift,
+    .add = lanes_add,
+    .max_pool = lanes_max_pool,
+    .upsample = lanes_upsample,
+    .generators = &lanes_generators,
+    .spikes = &lanes_spikes,
 };

@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /** What a generator's convolution reads and adds: maps that go through the layers around it row by row. */
-#ifndef MEICENSUS_AVX512_GENERATOR_H
-#define MEICENSUS_AVX512_GENERATOR_H
-
-#include <immintrin.h>
+#ifndef MEICENSUS_VECTOR_GENERATOR_H
+#define MEICENSUS_VECTOR_GENERATOR_H
 
 #include "kernels.h"
+#include "vector.h"
 
 /** A channel's scale, shift and relu. */
 struct generator_head {
-    __m512 scale, shift;
+    vector scale, shift;
     bool scales, rectifies;
 };
 
 struct generator_head generator_make_head(const struct generator_convolution *call, size_t channel);
 
-static inline __m512 generator_apply_head(const struct generator_head *head, __m512 values)
+static inline vector generator_apply_head(const struct generator_head *head, vector values)
 {
     if (head->scales)
-        values = _mm512_add_ps(_mm512_mul_ps(head->scale, values), head->shift);
-    return head->rectifies ? _mm512_max_ps(values, _mm512_setzero_ps()) : values;
+        values = vector_add(vector_multiply(head->scale, values), head->shift);
+    return head->rectifies ? vector_larger(values, vector_zero()) : values;
 }
 
 /** Rows [first_row, end_row) of a channel of one image, as the convolution reads them, to rows that are
@@ -31,6 +30,6 @@ void generator_read_rows(const struct generator_convolution *call, size_t channe
 void generator_read_added(const struct generator_convolution *call, size_t channel, size_t image,
                           int first_row, int end_row, float *to);
 
-extern const struct generator_kernels avx512_generators;
+extern const struct generator_kernels lanes_generators;
 
 #endif

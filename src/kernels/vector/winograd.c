@@ -5,10 +5,9 @@
 
 #include "generator.h"
 #include "product.h"
-#include "quarters.h"
 
 /* TILES at a time stay in the second-level cache, with all their channels. */
-enum { OUT = 4, IN = 6, PLACES = IN * IN, TILES = PRODUCT_PANEL, LANES = PRODUCT_LANES, ROWS = PRODUCT_ROWS };
+enum { OUT = 4, IN = 6, PLACES = IN * IN, TILES = PRODUCT_PANEL, ROWS = BLOCK_ROWS };
 /* Inputs of one step, and blocks of outputs that take them while they are in the first-level cache. */
 enum { STEP = 64, BLOCKS = 32 };
 /* Floats that keep what is far apart from falling into the same cache lines of a set. */
@@ -28,9 +27,8 @@ struct tiling {
  *  on, and how much of it lies in the map. */
 struct tile {
     size_t padded, out;
-    int height;
-    __mmask8 width;
-    bool leads; /**< it and the next three lie side by side, of whole width */
+    int height, width;
+    bool leads; /**< it and the next tiles, FOURS of them, lie side by side, of whole width */
 };
 
 static int divide_up(int a, int b)
@@ -62,68 +60,63 @@ static struct tile make_tile(const struct convolution_shape *s, const struct til
     const int out_row = (frame - first_frame) * s->out_height + y;
     return (struct tile){(size_t)padded_row * (size_t)tiling->padded_width + (size_t)x,
                          (size_t)out_row * (size_t)s->out_width + (size_t)x, height < OUT ? height : OUT,
-                         (__mmask8)(width < OUT ? (1 << width) - 1 : 15), false};
+                         width < OUT ? width : OUT, false};
 }
 
 /* ---- transforms of vectors of tiles, one tile a lane ---- */
 
 /** B^T d (Lavin & Gray, eq. 14). */
-static inline void transform_input(const __m512 d[IN], __m512 t[IN])
+static inline void transform_input(const vector d[IN], vector t[IN])
 {
-    const __m512 four = _mm512_set1_ps(4), five = _mm512_set1_ps(5), two = _mm512_set1_ps(2);
-    const __m512 a = _mm512_fnmadd_ps(four, d[2], d[4]), b = _mm512_fnmadd_ps(four, d[1], d[3]);
-    const __m512 c = _mm512_sub_ps(d[4], d[2]), e = _mm512_mul_ps(two, _mm512_sub_ps(d[3], d[1]));
-    t[0] = _mm512_fmadd_ps(four, d[0], _mm512_fnmadd_ps(five, d[2], d[4]));
-    t[1] = _mm512_add_ps(a, b);
-    t[2] = _mm512_sub_ps(a, b);
-    t[3] = _mm512_add_ps(c, e);
-    t[4] = _mm512_sub_ps(c, e);
-    t[5] = _mm512_fmadd_ps(four, d[1], _mm512_fnmadd_ps(five, d[3], d[5]));
+    const vector four = vector_all(4), five = vector_all(5), two = vector_all(2);
+    const vector a = vector_subtract_product(four, d[2], d[4]), b = vector_subtract_product(four, d[1], d[3]);
+    const vector c = vector_subtract(d[4], d[2]), e = vector_multiply(two, vector_subtract(d[3], d[1]));
+    t[0] = vector_multiply_add(four, d[0], vector_subtract_product(five, d[2], d[4]));
+    t[1] = vector_add(a, b);
+    t[2] = vector_subtract(a, b);
+    t[3] = vector_add(c, e);
+    t[4] = vector_subtract(c, e);
+    t[5] = vector_multiply_add(four, d[1], vector_subtract_product(five, d[3], d[5]));
 }
 
 /** A^T m. */
-static inline void transform_output(const __m512 m[IN], __m512 y[OUT])
+static inline void transform_output(const vector m[IN], vector y[OUT])
 {
-    const __m512 two = _mm512_set1_ps(2), four = _mm512_set1_ps(4), eight = _mm512_set1_ps(8);
-    const __m512 a = _mm512_add_ps(m[1], m[2]), b = _mm512_sub_ps(m[1], m[2]);
-    const __m512 c = _mm512_add_ps(m[3], m[4]), d = _mm512_sub_ps(m[3], m[4]);
-    y[0] = _mm512_add_ps(m[0], _mm512_add_ps(a, c));
-    y[1] = _mm512_fmadd_ps(two, d, b);
-    y[2] = _mm512_fmadd_ps(four, c, a);
-    y[3] = _mm512_add_ps(m[5], _mm512_fmadd_ps(eight, d, b));
+    const vector two = vector_all(2), four = vector_all(4), eight = vector_all(8);
+    const vector a = vector_add(m[1], m[2]), b = vector_subtract(m[1], m[2]);
+    const vector c = vector_add(m[3], m[4]), d = vector_subtract(m[3], m[4]);
+    y[0] = vector_add(m[0], vector_add(a, c));
+    y[1] = vector_multiply_add(two, d, b);
+    y[2] = vector_multiply_add(four, c, a);
+    y[3] = vector_add(m[5], vector_multiply_add(eight, d, b));
 }
 
-/** Four neighbouring values of each of 16 tiles: column[i] holds value i, of tile 4 i' + q in lane 4 q + i'.
- */
-static inline void load_columns(const float *padded, const struct tile *tiles, size_t shift, __m512 column[4])
+/** Four neighbouring values of each of LANES tiles: column[i] holds value i, of tile FOURS i' + q in lane
+ * 4 q + i'. */
+static inline void load_columns(const float *padded, const struct tile *tiles, size_t shift, vector column[4])
 {
     for (int i = 0; i < 4; i++) {
-        const struct tile *t = tiles + 4 * i;
-        const float *from = padded + shift;
-        if (t[0].leads) {
-            column[i] = _mm512_loadu_ps(from + t[0].padded);
-            continue;
-        }
-        __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(from + t[0].padded));
-        v = _mm512_insertf32x4(v, _mm_loadu_ps(from + t[1].padded), 1);
-        v = _mm512_insertf32x4(v, _mm_loadu_ps(from + t[2].padded), 2);
-        column[i] = _mm512_insertf32x4(v, _mm_loadu_ps(from + t[3].padded), 3);
+        const struct tile *t = tiles + FOURS * i;
+        const float *from[FOURS];
+        for (int q = 0; q < FOURS; q++)
+            from[q] = padded + shift + t[q].padded;
+        column[i] = t->leads ? vector_load(from[0]) : vector_load_fours(from);
     }
-    transpose_quarters(column);
+    vector_transpose_fours(column);
 }
 
 /** Store a vector while the memory for the next channel's is fetched. */
-static inline void put(float *to, __m512 values)
+static inline void put(float *to, vector values)
 {
     __builtin_prefetch(to + TILES, 1);
-    _mm512_store_ps(to, values);
+    vector_store(to, values);
 }
 
-/** The 36 values of 16 tiles of one channel; `values` [36] are `stride` apart. */
+/** The 36 values of LANES tiles of one channel; `values` [36] are `stride` apart. */
 static void transform_tiles(const float *padded, size_t padded_width, const struct tile *tiles, size_t stride,
                             float *values)
 {
-    __m512 rows[IN][IN], d[IN + 2], t[IN];
+    vector rows[IN][IN], d[IN + 2], t[IN];
     for (size_t r = 0; r < IN; r++) {
         load_columns(padded, tiles, r * padded_width, d);
         load_columns(padded, tiles, r * padded_width + OUT, d + OUT);
@@ -148,56 +141,56 @@ struct tail {
     float *out;
 };
 
-static inline void store_four(const struct tail *tail, size_t at, __m512 values)
+static inline void store_side_by_side(const struct tail *tail, size_t at, vector values)
 {
     if (tail->added != NULL)
-        values = _mm512_add_ps(values, _mm512_loadu_ps(tail->added + at));
+        values = vector_add(values, vector_load(tail->added + at));
     if (tail->rectifies)
-        values = _mm512_max_ps(values, _mm512_setzero_ps());
+        values = vector_larger(values, vector_zero());
     __builtin_prefetch(tail->out + tail->next + at, 1);
-    _mm512_storeu_ps(tail->out + at, values);
+    vector_store(tail->out + at, values);
 }
 
-static void store_one(const struct tail *tail, size_t at, __mmask8 inside, __m128 values)
+static inline void store_one(const struct tail *tail, size_t at, int width, vector values)
 {
+    const vector_mask inside = mask_first((size_t)width);
     if (tail->added != NULL)
-        values = _mm_add_ps(values, _mm_maskz_loadu_ps(inside, tail->added + at));
+        values = vector_add(values, vector_load_masked(inside, tail->added + at));
     if (tail->rectifies)
-        values = _mm_max_ps(values, _mm_setzero_ps());
-    _mm_mask_storeu_ps(tail->out + at, inside, values);
+        values = vector_larger(values, vector_zero());
+    vector_store_masked(tail->out + at, inside, values);
 }
 
-/** One row of up to 16 tiles. */
+/** One row of up to LANES tiles. */
 static inline void store_row(const struct tail *tail, const struct tile *tiles, size_t n_tiles, int row,
-                             __m512 columns[4])
+                             vector columns[4])
 {
-    transpose_quarters(columns);
-    for (size_t i = 0; i < n_tiles; i += 4) {
+    vector_transpose_fours(columns);
+    for (size_t i = 0; i < n_tiles; i += FOURS) {
         const size_t shift = (size_t)row * tail->width;
         if (tiles[i].leads && row < tiles[i].height) {
-            store_four(tail, tiles[i].out + shift, columns[i / 4]);
+            store_side_by_side(tail, tiles[i].out + shift, columns[i / FOURS]);
             continue;
         }
-        float values[LANES];
-        _mm512_storeu_ps(values, columns[i / 4]);
-        for (size_t j = 0; j < 4 && i + j < n_tiles; j++)
+        for (size_t j = 0; j < FOURS && i + j < n_tiles; j++)
             if (row < tiles[i + j].height)
-                store_one(tail, tiles[i + j].out + shift, tiles[i + j].width, _mm_loadu_ps(values + 4 * j));
+                store_one(tail, tiles[i + j].out + shift, tiles[i + j].width,
+                          vector_spread_four(columns[i / FOURS], (int)j));
     }
 }
 
 /** Load a vector while the next channel's is fetched. */
-static inline __m512 get(const float *from)
+static inline vector get(const float *from)
 {
     __builtin_prefetch(from + TILES);
-    return _mm512_load_ps(from);
+    return vector_load(from);
 }
 
-/** The outputs of up to 16 tiles of one channel from `products` [36], which are `stride` apart. */
+/** The outputs of up to LANES tiles of one channel from `products` [36], which are `stride` apart. */
 static void restore_tiles(const float *products, size_t stride, const struct tail *tail,
                           const struct tile *tiles, size_t n_tiles)
 {
-    __m512 rows[OUT][IN], m[IN], y[OUT];
+    vector rows[OUT][IN], m[IN], y[OUT];
     for (size_t x = 0; x < IN; x++) {
         for (size_t r = 0; r < IN; r++)
             m[r] = get(products + (r * IN + x) * stride);
@@ -208,7 +201,7 @@ static void restore_tiles(const float *products, size_t stride, const struct tai
     for (int r = 0; r < OUT; r++) {
         transform_output(rows[r], y);
         for (int i = 0; i < OUT; i++)
-            y[i] = _mm512_add_ps(y[i], _mm512_set1_ps(tail->bias));
+            y[i] = vector_add(y[i], vector_all(tail->bias));
         store_row(tail, tiles, n_tiles, r, y);
     }
 }
@@ -327,9 +320,12 @@ static struct chunk make_chunk(const struct convolution_shape *s, const struct t
     chunk.n_vectors = product_panel_vectors(product_vectors((size_t)left));
     chunk.n_tiles = left < chunk.n_vectors * LANES ? left : chunk.n_vectors * LANES;
     chunk.n_frames = (first_tile + chunk.n_tiles - 1) / frame_tiles - chunk.first_frame + 1;
-    for (int i = 0; i < chunk.n_vectors * LANES; i++)
-        chunk.tiles[i] =
-            make_tile(s, tiling, first_tile + (i < chunk.n_tiles ? i : chunk.n_tiles - 1), chunk.first_frame);
+    for (int i = 0; i < chunk.n_vectors * LANES; i++) {
+        const int index = first_tile + (i < chunk.n_tiles ? i : chunk.n_tiles - 1);
+        chunk.tiles[i] = make_tile(s, tiling, index, chunk.first_frame);
+        chunk.tiles[i].leads =
+            i + FOURS <= chunk.n_tiles && (index % tiling->columns + FOURS) * OUT <= s->out_width;
+    }
     return chunk;
 }
 

@@ -7,8 +7,8 @@
  * The arguments are those of struct kernels. Rounding errors are some ten times those of the plain sum, so
  * that layers that feed spikes do without.
  */
-#ifndef MEICENSUS_AVX512_WINOGRAD_H
-#define MEICENSUS_AVX512_WINOGRAD_H
+#ifndef MEICENSUS_VECTOR_WINOGRAD_H
+#define MEICENSUS_VECTOR_WINOGRAD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ bool winograd_fits(const struct convolution_shape *shape);
 
 size_t winograd_weight_size(const struct convolution_shape *shape);
 
-/** arranged [block of PRODUCT_ROWS outputs][36][input][PRODUCT_ROWS]. */
+/** arranged [block of BLOCK_ROWS outputs][36][input][BLOCK_ROWS]. */
 void winograd_arrange(const struct convolution_shape *shape, const float *weight, float *arranged);
 
 size_t winograd_scratch(const struct generator_convolution *call);

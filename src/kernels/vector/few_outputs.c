@@ -6,7 +6,7 @@
 
 /* A block of positions, and what of the input it sees. Channels of one step are read before they are summed
  * up, which so begins when all is written. */
-enum { MOST_OUTPUTS = 3, ROWS = 4, VECTORS = 2, LANES = PRODUCT_LANES, STEP = 16, TAPS = 9 };
+enum { MOST_OUTPUTS = 3, ROWS = FEW_ROWS, VECTORS = 2, STEP = 16, TAPS = 9 };
 enum { IN_ROWS = ROWS + 2, IN_WIDTH = (VECTORS + 1) * LANES, FEWEST_PIXELS = 64 };
 enum { SUMS = MOST_OUTPUTS * ROWS * VECTORS };
 
@@ -22,7 +22,7 @@ bool few_outputs_fit(const struct generator_convolution *call)
 
 size_t few_outputs_weight_size(const struct convolution_shape *s)
 {
-    return (size_t)s->in_channels * TAPS * PRODUCT_ROWS;
+    return (size_t)s->in_channels * TAPS * BLOCK_ROWS;
 }
 
 void few_outputs_arrange(const struct convolution_shape *s, const float *weight, float *arranged)
@@ -38,12 +38,12 @@ struct block {
 };
 
 /** Lanes [at, at + LANES) of a row that lie inside it. */
-static __mmask16 lanes_inside(int at, int width)
+static vector_mask lanes_inside(int at, int width)
 {
     const unsigned before = at < 0 ? (unsigned)-at : 0;
     const int left = width - at;
-    const unsigned inside = left >= LANES ? 0xffffu : left <= 0 ? 0u : (1u << left) - 1;
-    return (__mmask16)(inside & (0xffffu << before));
+    const unsigned inside = left <= 0 ? 0u : (1u << (left < LANES ? left : LANES)) - 1;
+    return mask_from_bits(inside & ~((1u << before) - 1));
 }
 
 /** The rows of a channel that a block sees, from one column before it on; 0 outside of the map. */
@@ -56,45 +56,46 @@ static void read_block(const struct generator_convolution *call, const struct bl
         call->in + (channel * (size_t)s->time + block->image) * (size_t)(s->in_height * s->in_width);
     for (int y = block->y - 1; y < block->y - 1 + IN_ROWS; y++)
         for (int x = block->x - 1; x < block->x - 1 + IN_WIDTH; x += LANES, to += LANES) {
-            const __mmask16 inside = y >= 0 && y < s->in_height ? lanes_inside(x, s->in_width) : 0;
-            const __m512 values = _mm512_maskz_loadu_ps(inside, plane + y * s->in_width + x);
-            _mm512_store_ps(to, _mm512_maskz_mov_ps(inside, generator_apply_head(&head, values)));
+            const vector_mask inside =
+                y >= 0 && y < s->in_height ? lanes_inside(x, s->in_width) : mask_from_bits(0);
+            const vector values = vector_load_masked(inside, plane + y * s->in_width + x);
+            vector_store(to, vector_keep(inside, generator_apply_head(&head, values)));
         }
 }
 
 /** Sums [output][row][vector] over one step of channels; the number of outputs is a constant at every call,
  * and so are all loops but the one over channels: only then do the sums stay in registers. */
 static inline __attribute__((always_inline)) void
-add_step(size_t n_outputs, size_t n_channels, const float *weight, const float *values, __m512 *total)
+add_step(size_t n_outputs, size_t n_channels, const float *weight, const float *values, vector *total)
 {
-    __m512 sums[MOST_OUTPUTS][ROWS][VECTORS];
+    vector sums[MOST_OUTPUTS][ROWS][VECTORS];
 #pragma GCC unroll 24
     for (size_t i = 0; i < n_outputs * ROWS * VECTORS; i++)
-        sums[i / (ROWS * VECTORS)][i / VECTORS % ROWS][i % VECTORS] = _mm512_setzero_ps();
-    for (size_t c = 0; c < n_channels; c++, weight += TAPS * PRODUCT_ROWS, values += IN_ROWS * IN_WIDTH)
+        sums[i / (ROWS * VECTORS)][i / VECTORS % ROWS][i % VECTORS] = vector_zero();
+    for (size_t c = 0; c < n_channels; c++, weight += TAPS * BLOCK_ROWS, values += IN_ROWS * IN_WIDTH)
 #pragma GCC unroll 6
         for (size_t y = 0; y < IN_ROWS; y++)
 #pragma GCC unroll 3
             for (size_t j = 0; j < 3; j++) {
-                const __m512 left = _mm512_loadu_ps(values + y * IN_WIDTH + j),
-                             right = _mm512_loadu_ps(values + y * IN_WIDTH + j + LANES);
+                const vector left = vector_load(values + y * IN_WIDTH + j),
+                             right = vector_load(values + y * IN_WIDTH + j + LANES);
 #pragma GCC unroll 3
                 for (size_t i = 0; i < 3; i++)
 #pragma GCC unroll 3
                     for (size_t o = 0; o < n_outputs; o++)
                         if (i <= y && y - i < ROWS) {
-                            const __m512 factor = _mm512_set1_ps(weight[(3 * i + j) * PRODUCT_ROWS + o]);
-                            sums[o][y - i][0] = _mm512_fmadd_ps(factor, left, sums[o][y - i][0]);
-                            sums[o][y - i][1] = _mm512_fmadd_ps(factor, right, sums[o][y - i][1]);
+                            const vector factor = vector_all(weight[(3 * i + j) * BLOCK_ROWS + o]);
+                            sums[o][y - i][0] = vector_multiply_add(factor, left, sums[o][y - i][0]);
+                            sums[o][y - i][1] = vector_multiply_add(factor, right, sums[o][y - i][1]);
                         }
             }
 #pragma GCC unroll 24
     for (size_t i = 0; i < n_outputs * ROWS * VECTORS; i++)
-        total[i] = _mm512_add_ps(total[i], sums[i / (ROWS * VECTORS)][i / VECTORS % ROWS][i % VECTORS]);
+        total[i] = vector_add(total[i], sums[i / (ROWS * VECTORS)][i / VECTORS % ROWS][i % VECTORS]);
 }
 
 static void add_channels(const struct generator_convolution *call, size_t n_channels, const float *weight,
-                         const float *values, __m512 *total)
+                         const float *values, vector *total)
 {
     if (call->shape->out_channels == 3)
         add_step(3, n_channels, weight, values, total);
@@ -105,7 +106,7 @@ static void add_channels(const struct generator_convolution *call, size_t n_chan
 }
 
 static void write_block(const struct generator_convolution *call, const struct block *block,
-                        const __m512 *total, float *out)
+                        const vector *total, float *out)
 {
     const struct convolution_shape *s = call->shape;
     for (size_t o = 0; o < (size_t)s->out_channels; o++) {
@@ -113,9 +114,8 @@ static void write_block(const struct generator_convolution *call, const struct b
         for (int y = 0; y < ROWS && block->y + y < s->out_height; y++)
             for (int v = 0; v < VECTORS; v++) {
                 const int x = block->x + v * LANES;
-                _mm512_mask_storeu_ps(plane + (block->y + y) * s->out_width + x,
-                                      lanes_inside(x, s->out_width),
-                                      total[(o * ROWS + (size_t)y) * VECTORS + (size_t)v]);
+                vector_store_masked(plane + (block->y + y) * s->out_width + x, lanes_inside(x, s->out_width),
+                                    total[(o * ROWS + (size_t)y) * VECTORS + (size_t)v]);
             }
     }
 }
@@ -142,26 +142,26 @@ size_t few_outputs_scratch(const struct convolution_shape *s)
 
 /** Add one step of channels to the sums of all blocks of an image. */
 static void add_channels_to_image(const struct generator_convolution *call, size_t image, size_t first,
-                                  float *room, __m512 *totals)
+                                  float *room, vector *totals)
 {
     const size_t left = (size_t)call->shape->in_channels - first, n_channels = left < STEP ? left : STEP;
     for (int i = 0; i < n_blocks(call->shape); i++) {
         const struct block block = make_block(call->shape, image, i);
         for (size_t c = 0; c < n_channels; c++)
             read_block(call, &block, first + c, room + c * IN_ROWS * IN_WIDTH);
-        add_channels(call, n_channels, call->weight + first * TAPS * PRODUCT_ROWS, room, totals + i * SUMS);
+        add_channels(call, n_channels, call->weight + first * TAPS * BLOCK_ROWS, room, totals + i * SUMS);
     }
 }
 
 void few_outputs_convolve(const struct generator_convolution *call, float *out, float *scratch)
 {
     const struct convolution_shape *s = call->shape;
-    __m512 *totals = (__m512 *)(void *)(scratch + STEP * IN_ROWS * IN_WIDTH);
+    vector *totals = (vector *)(void *)(scratch + STEP * IN_ROWS * IN_WIDTH);
     for (size_t image = 0; image < (size_t)s->time; image++) {
         for (int i = 0; i < n_blocks(s) * SUMS; i++)
-            totals[i] = _mm512_set1_ps(call->bias == NULL || i % SUMS / (ROWS * VECTORS) >= s->out_channels
-                                           ? 0.0f
-                                           : call->bias[i % SUMS / (ROWS * VECTORS)]);
+            totals[i] = vector_all(call->bias == NULL || i % SUMS / (ROWS * VECTORS) >= s->out_channels
+                                       ? 0.0f
+                                       : call->bias[i % SUMS / (ROWS * VECTORS)]);
         for (size_t first = 0; first < (size_t)s->in_channels; first += STEP)
             add_channels_to_image(call, image, first, scratch, totals);
         for (int i = 0; i < n_blocks(s); i++) {

@@ -5,8 +5,6 @@
 #include "neurons.h"
 #include "spikes.h"
 
-enum { LANES = VECTOR_LANES };
-
 static size_t out_pixels(const struct convolution_shape *s)
 {
     return (size_t)s->out_height * (size_t)s->out_width;
@@ -23,7 +21,7 @@ static size_t row_width(const struct convolution_shape *s)
 static size_t bit_words(const struct convolution_shape *s)
 {
     const size_t n_places = (size_t)s->time * (size_t)s->in_height * (size_t)s->in_width;
-    return (2 * n_places * spike_words(s->in_channels) + LANES - 1) / LANES * LANES;
+    return (2 * n_places * spike_words(s->in_channels) + LINE - 1) / LINE * LINE;
 }
 
 size_t events_scratch(const struct convolution_shape *s)

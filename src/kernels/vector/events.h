@@ -7,8 +7,8 @@
  *
  * The arguments are those of struct kernels and struct spike_kernels.
  */
-#ifndef MEICENSUS_AVX512_EVENTS_H
-#define MEICENSUS_AVX512_EVENTS_H
+#ifndef MEICENSUS_VECTOR_EVENTS_H
+#define MEICENSUS_VECTOR_EVENTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** Spikes as bits; the arguments are those of struct spike_kernels. */
-#ifndef MEICENSUS_AVX512_SPIKES_H
-#define MEICENSUS_AVX512_SPIKES_H
+#ifndef MEICENSUS_VECTOR_SPIKES_H
+#define MEICENSUS_VECTOR_SPIKES_H
 
 #include "kernels.h"
 #include "neurons.h"
@@ -28,6 +28,6 @@ struct pixel_neurons {
 /** Run neurons over time from v_reset. */
 void spikes_run_pixel(const struct neuron_constants *constants, const struct pixel_neurons *at);
 
-extern const struct spike_kernels spike_kernels_avx512;
+extern const struct spike_kernels lanes_spikes;
 
 #endif

@@ -4,24 +4,22 @@
 #include <string.h>
 
 #include "events.h"
-#include "transpose.h"
 
-enum { LANES = VECTOR_LANES, WORD = 64, PIECES = WORD / LANES };
+enum { WORD = 64, PIECES = WORD / LANES };
 
-/* ---- neurons of one pixel, 16 channels a vector ---- */
+/* ---- neurons of one pixel, a channel a lane ---- */
 
-/** The 16 spikes of a vector of channels in the words of a pixel. */
-static inline __mmask16 get_piece(const uint64_t *words, size_t channel)
+/** The spikes of a vector of channels in the words of a pixel. */
+static inline unsigned get_piece(const uint64_t *words, size_t channel)
 {
-    uint16_t piece;
-    memcpy(&piece, (const char *)words + channel / 8, sizeof piece);
+    unsigned piece = 0;
+    memcpy(&piece, (const char *)words + channel / 8, LANES / 8);
     return piece;
 }
 
-static inline void put_piece(uint64_t *words, size_t channel, __mmask16 spikes)
+static inline void put_piece(uint64_t *words, size_t channel, unsigned spikes)
 {
-    const uint16_t piece = (uint16_t)spikes;
-    memcpy((char *)words + channel / 8, &piece, sizeof piece);
+    memcpy((char *)words + channel / 8, &spikes, LANES / 8);
 }
 
 /** `width` vectors together, a constant at every call: their sums of time steps do not wait for each other.
@@ -29,21 +27,21 @@ static inline void put_piece(uint64_t *words, size_t channel, __mmask16 spikes)
 static inline __attribute__((always_inline)) void
 run_vectors(const struct neuron_constants *k, const struct pixel_neurons *at, size_t first, int width)
 {
-    __m512 v[PIECES];
+    vector v[PIECES];
     for (int i = 0; i < width; i++)
         v[i] = k->v_reset;
     for (size_t t = 0; t < (size_t)at->time; t++)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int i = 0; i < width; i++) {
             const size_t channel = first + (size_t)(i * LANES), frame = t * at->n_words_frame;
-            __m512 x = _mm512_loadu_ps(at->currents + t * at->current_step + channel);
-            __mmask16 spiked;
+            vector x = vector_load(at->currents + t * at->current_step + channel);
+            vector_mask spiked;
             if (at->added != NULL)
-                x = _mm512_add_ps(
-                    x, _mm512_maskz_mov_ps(get_piece(at->added + frame, channel), _mm512_set1_ps(1)));
+                x = vector_add(
+                    x, vector_keep(mask_from_bits(get_piece(at->added + frame, channel)), vector_all(1)));
             v[i] = neuron_fire(k, neuron_charge(k, v[i], x), &spiked);
-            spiked &= first_lanes(at->n_channels - channel);
-            put_piece(at->spikes + frame, channel, spiked);
+            put_piece(at->spikes + frame, channel,
+                      mask_bits(mask_and(spiked, mask_first(at->n_channels - channel))));
         }
 }
 
@@ -79,15 +77,14 @@ static void put_channels_last(int n_channels, size_t n_pixels, size_t width, con
 {
     for (size_t c = 0; c < (size_t)n_channels; c += LANES)
         for (size_t p = 0; p < n_pixels; p += LANES) {
-            const __mmask16 inside = first_lanes(n_pixels - p);
-            __m512 v[LANES];
+            const vector_mask inside = mask_first(n_pixels - p);
+            vector v[LANES];
             for (size_t i = 0; i < LANES; i++)
-                v[i] = c + i < (size_t)n_channels
-                           ? _mm512_maskz_loadu_ps(inside, from + (c + i) * n_pixels + p)
-                           : _mm512_setzero_ps();
-            transpose_block(v);
+                v[i] = c + i < (size_t)n_channels ? vector_load_masked(inside, from + (c + i) * n_pixels + p)
+                                                  : vector_zero();
+            vector_transpose(v);
             for (size_t i = 0; i < LANES && p + i < n_pixels; i++)
-                _mm512_storeu_ps(to + (p + i) * width + c, v[i]);
+                vector_store(to + (p + i) * width + c, v[i]);
         }
 }
 
@@ -116,9 +113,9 @@ void spikes_pack(int n_channels, int time, int n_pixels, const float *values, ui
     memset(spikes, 0, sizeof *spikes * n_places * n_words);
     for (size_t c = 0; c < (size_t)n_channels; c++, values += n_places)
         for (size_t first = 0; first < n_places; first += LANES) {
-            const __mmask16 inside = first_lanes(n_places - first);
-            unsigned spiked = _mm512_mask_cmp_ps_mask(inside, _mm512_maskz_loadu_ps(inside, values + first),
-                                                      _mm512_setzero_ps(), _CMP_NEQ_OQ);
+            const vector_mask inside = mask_first(n_places - first);
+            unsigned spiked =
+                mask_bits(vector_differs(vector_load_masked(inside, values + first), vector_zero()));
             for (; spiked != 0; spiked &= spiked - 1)
                 spikes[(first + (size_t)__builtin_ctz(spiked)) * n_words + c / WORD] |= (uint64_t)1
                                                                                         << c % WORD;
@@ -174,15 +171,17 @@ void spikes_count(int n_channels, size_t n_places, const uint64_t *spikes, int32
 {
     const size_t n_words = spike_words(n_channels);
     for (size_t first = 0; first < (size_t)n_channels; first += LANES) {
-        __m512i sum = _mm512_setzero_si512();
+        const size_t left = (size_t)n_channels - first;
+        int32_t group[LANES];
+        int_vector sum = int_vector_zero();
         for (size_t place = 0; place < n_places; place++)
-            sum = _mm512_mask_add_epi32(sum, get_piece(spikes + place * n_words, first), sum,
-                                        _mm512_set1_epi32(1));
-        _mm512_mask_storeu_epi32(counts + first, first_lanes((size_t)n_channels - first), sum);
+            sum = int_vector_count(sum, get_piece(spikes + place * n_words, first));
+        int_vector_store(group, sum);
+        memcpy(counts + first, group, sizeof *counts * (left < LANES ? left : LANES));
     }
 }
 
-const struct spike_kernels spike_kernels_avx512 = {
+const struct spike_kernels lanes_spikes = {
     .fits = events_fit,
     .convolution_scratch = spiking_convolution_scratch,
     .convolution = spiking_convolution,

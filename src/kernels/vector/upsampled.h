@@ -10,8 +10,8 @@
  * are multiples of w0 x[0], w2 x[0] and w2 x[15], three products more, of weights that are there. So 39
  * products give 32 sums, and in two dimensions 39 x 39 give 32 x 32.
  */
-#ifndef MEICENSUS_AVX512_UPSAMPLED_H
-#define MEICENSUS_AVX512_UPSAMPLED_H
+#ifndef MEICENSUS_VECTOR_UPSAMPLED_H
+#define MEICENSUS_VECTOR_UPSAMPLED_H
 
 #include "kernels.h"
 
@@ -20,7 +20,7 @@ bool upsampled_fits(const struct generator_convolution *call);
 
 size_t upsampled_weight_size(const struct convolution_shape *shape);
 
-/** arranged [36][block of PRODUCT_ROWS outputs][input][PRODUCT_ROWS]. */
+/** arranged [36][block of BLOCK_ROWS outputs][input][BLOCK_ROWS]. */
 void upsampled_arrange(const struct convolution_shape *shape, const float *weight, float *arranged);
 
 size_t upsampled_scratch(const struct generator_convolution *call);

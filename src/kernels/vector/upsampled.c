@@ -4,20 +4,22 @@
 #include <string.h>
 
 #include "generator.h"
+#include "line.h"
 #include "product.h"
-#include "quarters.h"
 #include "winograd.h"
 
 /* What is multiplied along one dimension: values as they are, by w1, and five combinations of those of each
  * tile of four. What the edges want goes with the first and the last of these, whose weights are w0 / 2 and
  * w2. */
 enum kind { EVEN, AT_0, AT_1, AT_MINUS_1, AT_2, AT_INFINITY, KINDS };
-enum { SIDE = 16, TILES = 4, POINTS = 5, PLACES = KINDS * KINDS, LANES = PRODUCT_LANES, ROWS = PRODUCT_ROWS };
+enum { SIDE = LINE, TILES = 4, POINTS = 5, PLACES = KINDS * KINDS, ROWS = BLOCK_ROWS };
 
-/* Vectors of a place, an image: what rows and columns of tiles make; what edges make of columns, of rows, and
+/* Lines of a place, an image: what rows and columns of tiles make; what edges make of columns, of rows, and
  * of both. Four rows are worked on at once: those of the map in four groups, the four rows of tiles at each
  * point, and the edges' three. */
-enum { VECTORS = 111, STEP = 64, GAP = 16 };
+enum { LINES = 111, STEP = 64, GAP = 16 };
+/* As many images at once as a panel has vectors: their lines of one place fill so many panels. */
+enum { IMAGES = BLOCK_VECTORS, PANELS = LINE_VECTORS };
 enum edge { TWICE_FIRST, FIRST, LAST, EDGES };
 
 static bool has_edges(int kind)
@@ -25,17 +27,17 @@ static bool has_edges(int kind)
     return kind == AT_0 || kind == AT_INFINITY;
 }
 
-static int edge_vectors(int kind)
+static int edge_lines(int kind)
 {
     return kind == AT_0 ? 1 : kind == AT_INFINITY ? 2 : 0;
 }
 
-static int vectors_of_place(int row_kind, int column_kind)
+static int lines_of_place(int row_kind, int column_kind)
 {
     if (row_kind == EVEN && column_kind == EVEN)
         return SIDE;
     if (row_kind == EVEN || column_kind == EVEN)
-        return TILES + edge_vectors(row_kind) + edge_vectors(column_kind);
+        return TILES + edge_lines(row_kind) + edge_lines(column_kind);
     return (has_edges(row_kind) ? 2 : 1) * (has_edges(column_kind) ? 2 : 1);
 }
 
@@ -91,13 +93,13 @@ void upsampled_arrange(const struct convolution_shape *s, const float *weight, f
 
 /* ---- memory ---- */
 
-/** Images that are worked on at once, one a vector of each panel, and parts of the scratch memory. */
+/** Images that are worked on at once, LINE_VECTORS vectors each, and parts of the scratch memory. */
 struct work {
     int first_image, n_images;
-    size_t first_vector[PLACES]; /**< of each place */
+    size_t first_line[PLACES]; /**< of each place */
     size_t value_stride, product_stride;
-    float *values;   /**< [VECTORS][input][PRODUCT_PANEL] */
-    float *products; /**< [VECTORS][output][PRODUCT_PANEL] */
+    float *values;   /**< [LINES][PANELS][input][PRODUCT_PANEL] */
+    float *products; /**< [LINES][PANELS][output][PRODUCT_PANEL] */
     float *added;    /**< [2 SIDE][2 SIDE] */
 };
 
@@ -113,7 +115,8 @@ static size_t product_stride(const struct convolution_shape *s)
 
 size_t upsampled_scratch(const struct generator_convolution *call)
 {
-    return VECTORS * (value_stride(call->shape) + product_stride(call->shape)) + (size_t)(4 * SIDE * SIDE);
+    return LINES * PANELS * (value_stride(call->shape) + product_stride(call->shape)) +
+           (size_t)(4 * SIDE * SIDE);
 }
 
 static struct work divide_scratch(const struct convolution_shape *s, float *scratch)
@@ -121,115 +124,116 @@ static struct work divide_scratch(const struct convolution_shape *s, float *scra
     struct work work = {.value_stride = value_stride(s), .product_stride = product_stride(s)};
     size_t n = 0;
     for (int place = 0; place < PLACES; place++) {
-        work.first_vector[place] = n;
-        n += (size_t)vectors_of_place(place / KINDS, place % KINDS);
+        work.first_line[place] = n;
+        n += (size_t)lines_of_place(place / KINDS, place % KINDS);
     }
     work.values = scratch;
-    work.products = work.values + VECTORS * work.value_stride;
-    work.added = work.products + VECTORS * work.product_stride;
+    work.products = work.values + LINES * PANELS * work.value_stride;
+    work.added = work.products + LINES * PANELS * work.product_stride;
     return work;
 }
 
 /* ---- one channel of one image: from the map to the values of all places ---- */
 
-/** Where a channel's vectors are. */
+/** Where a channel's lines of an image are. */
 struct lane {
     const struct work *work;
-    size_t stride;
-    float *first;
+    size_t stride;  /**< from panel to panel */
+    float *channel; /**< in the first panel */
+    size_t image;   /**< of those that are worked on */
 };
 
-static inline void put(const struct lane *to, int row_kind, int column_kind, int vector, __m512 values)
+/** One vector of a line. */
+static inline float *vector_of(const struct lane *lane, int row_kind, int column_kind, int line, size_t part)
 {
-    const size_t v = to->work->first_vector[row_kind * KINDS + column_kind] + (size_t)vector;
-    float *place = to->first + v * to->stride;
-    __builtin_prefetch(place + PRODUCT_PANEL, 1);
-    _mm512_store_ps(place, values);
+    const size_t n = lane->work->first_line[row_kind * KINDS + column_kind] + (size_t)line;
+    const size_t index = lane->image * LINE_VECTORS + part;
+    return lane->channel + (n * PANELS + index / BLOCK_VECTORS) * lane->stride +
+           index % BLOCK_VECTORS * LANES;
 }
 
-static inline __m512 get(const struct lane *from, int row_kind, int column_kind, int vector)
+static inline void put(const struct lane *to, int row_kind, int column_kind, int line, struct line values)
 {
-    const size_t v = from->work->first_vector[row_kind * KINDS + column_kind] + (size_t)vector;
-    const float *place = from->first + v * from->stride;
-    __builtin_prefetch(place + PRODUCT_PANEL);
-    return _mm512_load_ps(place);
+    for (size_t i = 0; i < LINE_VECTORS; i++) {
+        float *place = vector_of(to, row_kind, column_kind, line, i);
+        __builtin_prefetch(place + PRODUCT_PANEL, 1);
+        vector_store(place, values.part[i]);
+    }
+}
+
+static inline struct line get(const struct lane *from, int row_kind, int column_kind, int line)
+{
+    struct line values;
+    for (size_t i = 0; i < LINE_VECTORS; i++) {
+        const float *place = vector_of(from, row_kind, column_kind, line, i);
+        __builtin_prefetch(place + PRODUCT_PANEL);
+        values.part[i] = vector_load(place);
+    }
+    return values;
 }
 
 /** Five values become those at the points, t[AT_0 ..]. */
-static inline void transform(const __m512 d[POINTS], __m512 t[KINDS])
+static inline void transform(const struct line d[POINTS], struct line t[KINDS])
 {
-    const __m512 two = _mm512_set1_ps(2), three = _mm512_set1_ps(3);
-    const __m512 a = _mm512_sub_ps(d[3], d[1]), b = _mm512_sub_ps(d[3], d[2]);
-    t[AT_0] = _mm512_fmadd_ps(two, _mm512_sub_ps(d[0], d[2]), a);
-    t[AT_1] = _mm512_fnmadd_ps(two, d[1], b);
-    t[AT_MINUS_1] = _mm512_fmadd_ps(two, d[1], _mm512_fnmadd_ps(three, d[2], d[3]));
+    const struct line two = line_all(2), three = line_all(3);
+    const struct line a = line_subtract(d[3], d[1]), b = line_subtract(d[3], d[2]);
+    t[AT_0] = line_multiply_add(two, line_subtract(d[0], d[2]), a);
+    t[AT_1] = line_subtract_product(two, d[1], b);
+    t[AT_MINUS_1] = line_multiply_add(two, d[1], line_subtract_product(three, d[2], d[3]));
     t[AT_2] = a;
-    t[AT_INFINITY] = _mm512_fnmadd_ps(two, a, _mm512_sub_ps(d[4], d[2]));
+    t[AT_INFINITY] = line_subtract_product(two, a, line_subtract(d[4], d[2]));
 }
 
 /** Products at the points become four sums. */
-static inline void restore(const __m512 m[KINDS], __m512 y[TILES])
+static inline void restore(const struct line m[KINDS], struct line y[TILES])
 {
-    const __m512 two = _mm512_set1_ps(2), four = _mm512_set1_ps(4), eight = _mm512_set1_ps(8);
-    const __m512 a = _mm512_add_ps(m[AT_1], m[AT_MINUS_1]), b = _mm512_sub_ps(m[AT_1], m[AT_MINUS_1]);
-    y[0] = _mm512_add_ps(m[AT_0], _mm512_add_ps(a, m[AT_2]));
-    y[1] = _mm512_fmadd_ps(two, m[AT_2], b);
-    y[2] = _mm512_fmadd_ps(four, m[AT_2], a);
-    y[3] = _mm512_add_ps(m[AT_INFINITY], _mm512_fmadd_ps(eight, m[AT_2], b));
-}
-
-/** A quarter of a vector, in all four. */
-static inline __m512 first_quarter(__m512 v)
-{
-    return _mm512_shuffle_f32x4(v, v, 0x00);
-}
-
-static inline __m512 last_quarter(__m512 v)
-{
-    return _mm512_shuffle_f32x4(v, v, 0xff);
+    const struct line two = line_all(2), four = line_all(4), eight = line_all(8);
+    const struct line a = line_add(m[AT_1], m[AT_MINUS_1]), b = line_subtract(m[AT_1], m[AT_MINUS_1]);
+    y[0] = line_add(m[AT_0], line_add(a, m[AT_2]));
+    y[1] = line_multiply_add(two, m[AT_2], b);
+    y[2] = line_multiply_add(four, m[AT_2], a);
+    y[3] = line_add(m[AT_INFINITY], line_multiply_add(eight, m[AT_2], b));
 }
 
 /** Four rows, by columns: t[AT_0 ..] holds row r of tile q in lane 4 q + r; edges [EDGES] row r in lane r of
  *  each quarter. */
-static inline void transform_rows(const __m512 rows[4], __m512 t[KINDS], __m512 edges[EDGES])
+static inline void transform_rows(const struct line rows[4], struct line t[KINDS], struct line edges[EDGES])
 {
-    __m512 d[POINTS] = {rows[0], rows[1], rows[2], rows[3]};
-    transpose_quarters(d);
-    d[4] = _mm512_maskz_shuffle_f32x4(0x0fff, d[0], d[0], 0x39);
+    struct line d[POINTS] = {rows[0], rows[1], rows[2], rows[3]};
+    line_transpose_fours(d);
+    d[4] = line_next_four(d[0]);
     transform(d, t);
-    edges[FIRST] = first_quarter(d[0]);
-    edges[LAST] = last_quarter(d[3]);
-    edges[TWICE_FIRST] = _mm512_add_ps(edges[FIRST], edges[FIRST]);
+    edges[FIRST] = line_spread_four(d[0], 0);
+    edges[LAST] = line_spread_four(d[3], 3);
+    edges[TWICE_FIRST] = line_add(edges[FIRST], edges[FIRST]);
 }
 
 /** The edges, one a quarter. */
-static inline __m512 join_edges(const __m512 edges[EDGES])
+static inline struct line join_edges(const struct line edges[EDGES])
 {
-    return _mm512_mask_mov_ps(_mm512_mask_mov_ps(edges[TWICE_FIRST], 0x00f0, edges[FIRST]), 0xff00,
-                              edges[LAST]);
+    return line_choose(0xff00, edges[LAST], line_choose(0x00f0, edges[FIRST], edges[TWICE_FIRST]));
 }
 
-static void put_map_rows(const struct lane *to, const __m512 x[SIDE])
+static void put_map_rows(const struct lane *to, const struct line x[SIDE])
 {
-    __m512 t[KINDS], edges[EDGES], first = _mm512_setzero_ps(), last = first;
+    struct line t[KINDS], edges[EDGES], first = line_zero(), last = first;
     for (int group = 0; group < 4; group++) {
         for (int r = 0; r < 4; r++)
             put(to, EVEN, EVEN, 4 * group + r, x[4 * group + r]);
         transform_rows(x + 4 * group, t, edges);
         for (int kind = AT_0; kind < KINDS; kind++)
             put(to, EVEN, kind, group, t[kind]);
-        const __mmask16 quarter = (__mmask16)(0xf << 4 * group);
-        first = _mm512_mask_mov_ps(first, quarter, edges[FIRST]);
-        last = _mm512_mask_mov_ps(last, quarter, edges[LAST]);
+        first = line_choose(0xfu << 4 * group, edges[FIRST], first);
+        last = line_choose(0xfu << 4 * group, edges[LAST], last);
     }
-    put(to, EVEN, AT_0, TILES, _mm512_add_ps(first, first));
+    put(to, EVEN, AT_0, TILES, line_add(first, first));
     put(to, EVEN, AT_INFINITY, TILES, first);
     put(to, EVEN, AT_INFINITY, TILES + 1, last);
 }
 
-static void put_tile_rows(const struct lane *to, int row_kind, const __m512 rows[4])
+static void put_tile_rows(const struct lane *to, int row_kind, const struct line rows[4])
 {
-    __m512 t[KINDS], edges[EDGES];
+    struct line t[KINDS], edges[EDGES];
     transform_rows(rows, t, edges);
     for (int r = 0; r < 4; r++)
         put(to, row_kind, EVEN, r, rows[r]);
@@ -240,13 +244,11 @@ static void put_tile_rows(const struct lane *to, int row_kind, const __m512 rows
 }
 
 /** Rows of which other lanes than a place's are not read again. */
-static void put_edge_rows(const struct lane *to, const __m512 x[SIDE])
+static void put_edge_rows(const struct lane *to, const struct line x[SIDE])
 {
-    __m512 t[KINDS], edges[EDGES];
-    const __m512 rows[4] = {[TWICE_FIRST] = _mm512_add_ps(x[0], x[0]),
-                            [FIRST] = x[0],
-                            [LAST] = x[SIDE - 1],
-                            [EDGES] = _mm512_setzero_ps()};
+    struct line t[KINDS], edges[EDGES];
+    const struct line rows[4] = {
+        [TWICE_FIRST] = line_add(x[0], x[0]), [FIRST] = x[0], [LAST] = x[SIDE - 1], [EDGES] = line_zero()};
     transform_rows(rows, t, edges);
     put(to, AT_0, EVEN, TILES, rows[TWICE_FIRST]);
     put(to, AT_INFINITY, EVEN, TILES, rows[FIRST]);
@@ -262,15 +264,15 @@ static void put_edge_rows(const struct lane *to, const __m512 x[SIDE])
 static void transform_map(const struct generator_convolution *call, const struct work *work, size_t channel,
                           size_t image)
 {
-    __m512 x[SIDE + 1], rows[KINDS][TILES], t[KINDS];
+    struct line x[SIDE + 1], rows[KINDS][TILES], t[KINDS];
     const struct generator_head head = generator_make_head(call, channel);
-    const struct lane to = {work, work->value_stride,
-                            work->values + channel * PRODUCT_PANEL +
-                                (image - (size_t)work->first_image) * LANES};
+    const struct lane to = {work, work->value_stride, work->values + channel * PRODUCT_PANEL,
+                            image - (size_t)work->first_image};
     const float *in = call->in + (channel * (size_t)call->shape->time + image) * SIDE * SIDE;
     for (size_t y = 0; y < SIDE; y++)
-        x[y] = generator_apply_head(&head, _mm512_loadu_ps(in + y * SIDE));
-    x[SIDE] = _mm512_setzero_ps();
+        for (size_t i = 0; i < LINE_VECTORS; i++)
+            x[y].part[i] = generator_apply_head(&head, vector_load(in + y * SIDE + i * LANES));
+    x[SIDE] = line_zero();
     for (int tile = 0; tile < TILES; tile++) {
         transform(x + 4 * tile, t);
         for (int kind = AT_0; kind < KINDS; kind++)
@@ -284,73 +286,80 @@ static void transform_map(const struct generator_convolution *call, const struct
 
 /* ---- products ---- */
 
-static void multiply_places(const struct convolution_shape *s, const struct work *work, const float *weight)
+/** One panel of values times the weights of its place. */
+static void multiply_panel(const struct convolution_shape *s, const float *weight, int n_vectors,
+                           const float *values, float *products)
 {
     const size_t inputs = (size_t)s->in_channels, blocks = product_blocks(s->out_channels);
-    for (int place = 0; place < PLACES; place++, weight += blocks * inputs * ROWS)
-        for (int v = 0; v < vectors_of_place(place / KINDS, place % KINDS); v++) {
-            const size_t vector = work->first_vector[place] + (size_t)v;
-            for (size_t first = 0; first < inputs; first += STEP)
-                for (size_t block = 0; block < blocks; block++)
-                    product_multiply_panel(
-                        weight + block * inputs * ROWS, work->values + vector * work->value_stride,
-                        work->n_images, first, first + STEP < inputs ? first + STEP : inputs, NULL,
-                        weight + (block + 1) * inputs * ROWS,
-                        work->products + vector * work->product_stride + block * ROWS * PRODUCT_PANEL);
-        }
+    for (size_t first = 0; first < inputs; first += STEP)
+        for (size_t block = 0; block < blocks; block++)
+            product_multiply_panel(weight + block * inputs * ROWS, values, n_vectors, first,
+                                   first + STEP < inputs ? first + STEP : inputs, NULL,
+                                   weight + (block + 1) * inputs * ROWS,
+                                   products + block * ROWS * PRODUCT_PANEL);
+}
+
+static void multiply_places(const struct convolution_shape *s, const struct work *work, const float *weight)
+{
+    const size_t place_weights = product_blocks(s->out_channels) * (size_t)s->in_channels * ROWS;
+    const int n_vectors = work->n_images * LINE_VECTORS;
+    for (int place = 0; place < PLACES; place++, weight += place_weights)
+        for (int line = 0; line < lines_of_place(place / KINDS, place % KINDS); line++)
+            for (int i = 0; i * BLOCK_VECTORS < n_vectors; i++) {
+                const size_t panel = (work->first_line[place] + (size_t)line) * PANELS + (size_t)i;
+                const int left = n_vectors - i * BLOCK_VECTORS;
+                multiply_panel(s, weight, left < BLOCK_VECTORS ? left : BLOCK_VECTORS,
+                               work->values + panel * work->value_stride,
+                               work->products + panel * work->product_stride);
+            }
 }
 
 /* ---- one channel of one image: from the products to the output ---- */
 
 /** Sums of a row: of even and of odd columns. */
 struct row {
-    __m512 even, odd;
+    struct line even, odd;
 };
 
 /** Products of four rows, by columns. */
 struct row_products {
-    __m512 even[4];                     /**< [row] */
-    __m512 t[KINDS];                    /**< AT_0 ..: row r of tile q in lane 4 q + r */
-    __m512 first_w0, first_w2, last_w2; /**< row r in lane `lane` + r */
+    struct line even[4];                     /**< [row] */
+    struct line t[KINDS];                    /**< AT_0 ..: row r of tile q in lane 4 q + r */
+    struct line first_w0, first_w2, last_w2; /**< row r in lane `lane` + r */
     int lane;
 };
 
 /** h applied along one dimension: s[2i-2], s[2i-1], s[2i], s[2i+1], s[2i+2] become y[2i] and y[2i+1]. */
-static inline struct row filter(__m512 even_before, __m512 odd_before, __m512 even, __m512 odd,
-                                __m512 even_behind)
+static inline struct row filter(struct line even_before, struct line odd_before, struct line even,
+                                struct line odd, struct line even_behind)
 {
-    const __m512 quarter = _mm512_set1_ps(0.25f), most = _mm512_set1_ps(0.75f);
-    return (struct row){_mm512_fmadd_ps(quarter, _mm512_add_ps(odd, even_before),
-                                        _mm512_mul_ps(most, _mm512_add_ps(even, odd_before))),
-                        _mm512_fmadd_ps(quarter, _mm512_add_ps(even_behind, odd_before),
-                                        _mm512_mul_ps(most, _mm512_add_ps(odd, even)))};
+    const struct line quarter = line_all(0.25f), most = line_all(0.75f);
+    return (struct row){line_multiply_add(quarter, line_add(odd, even_before),
+                                          line_multiply(most, line_add(even, odd_before))),
+                        line_multiply_add(quarter, line_add(even_behind, odd_before),
+                                          line_multiply(most, line_add(odd, even)))};
 }
 
 /** One of four rows, whose sums of odd columns are `odd`. */
-static inline struct row finish_row(const struct row_products *p, int r, __m512 odd)
+static inline struct row finish_row(const struct row_products *p, int r, struct line odd)
 {
-    const __m512i before = _mm512_setr_epi32(0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14);
-    const __m512i behind = _mm512_setr_epi32(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 15);
-    const __m512i lane = _mm512_set1_epi32(p->lane + r);
-    const __m512 even = p->even[r];
-    const __m512 first_w0 = _mm512_maskz_permutexvar_ps(0x0001, lane, p->first_w0);
-    const __m512 first_w2 = _mm512_maskz_permutexvar_ps(0x0001, lane, p->first_w2);
-    const __m512 last_w2 = _mm512_maskz_permutexvar_ps(0x8000, lane, p->last_w2);
-    odd = _mm512_add_ps(odd, last_w2);
-    const __m512 odd_before =
-        _mm512_mask_mov_ps(_mm512_permutexvar_ps(before, odd), 0x0001, _mm512_add_ps(first_w0, first_w2));
-    struct row row = filter(_mm512_permutexvar_ps(before, even), odd_before, even, odd,
-                            _mm512_permutexvar_ps(behind, even));
-    row.even = _mm512_sub_ps(row.even, first_w0);
-    row.odd = _mm512_sub_ps(row.odd, last_w2);
+    const struct line even = p->even[r];
+    const struct line first_w0 = line_put_value(p->first_w0, p->lane + r, 0x0001);
+    const struct line first_w2 = line_put_value(p->first_w2, p->lane + r, 0x0001);
+    const struct line last_w2 = line_put_value(p->last_w2, p->lane + r, 0x8000);
+    odd = line_add(odd, last_w2);
+    const struct line odd_before = line_choose(0x0001, line_add(first_w0, first_w2), line_before(odd));
+    struct row row = filter(line_before(even), odd_before, even, odd, line_behind(even));
+    row.even = line_subtract(row.even, first_w0);
+    row.odd = line_subtract(row.odd, last_w2);
     return row;
 }
 
 static inline void finish_rows(const struct row_products *p, struct row rows[4])
 {
-    __m512 odd[4];
+    struct line odd[4];
     restore(p->t, odd);
-    transpose_quarters(odd);
+    line_transpose_fours(odd);
     for (int r = 0; r < 4; r++)
         rows[r] = finish_row(p, r, odd[r]);
 }
@@ -371,11 +380,11 @@ static void get_map_rows(const struct lane *from, struct row rows[SIDE])
 }
 
 /** Edges that lie one a quarter, in the lanes of the first one. */
-static inline void part_edges(struct row_products *p, __m512 w0, __m512 w2)
+static inline void part_edges(struct row_products *p, struct line w0, struct line w2)
 {
     p->first_w0 = w0;
-    p->first_w2 = _mm512_shuffle_f32x4(w2, w2, 0x55);
-    p->last_w2 = _mm512_shuffle_f32x4(w2, w2, 0xaa);
+    p->first_w2 = line_spread_four(w2, 1);
+    p->last_w2 = line_spread_four(w2, 2);
     p->lane = 0;
 }
 
@@ -392,10 +401,9 @@ static void get_tile_rows(const struct lane *from, int row_kind, struct row rows
 }
 
 /** Of the edges' rows the first belongs to another place than the others. */
-static inline __m512 get_edge_rows_of(const struct lane *from, int column_kind, int vector)
+static inline struct line get_edge_rows_of(const struct lane *from, int column_kind, int line)
 {
-    return _mm512_mask_mov_ps(get(from, AT_INFINITY, column_kind, vector), 0x1111,
-                              get(from, AT_0, column_kind, vector));
+    return line_choose(0x1111, get(from, AT_0, column_kind, line), get(from, AT_INFINITY, column_kind, line));
 }
 
 static void get_edge_rows(const struct lane *from, struct row rows[4])
@@ -403,7 +411,7 @@ static void get_edge_rows(const struct lane *from, struct row rows[4])
     struct row_products p = {.even = {[TWICE_FIRST] = get(from, AT_0, EVEN, TILES),
                                       [FIRST] = get(from, AT_INFINITY, EVEN, TILES),
                                       [LAST] = get(from, AT_INFINITY, EVEN, TILES + 1),
-                                      [EDGES] = _mm512_setzero_ps()}};
+                                      [EDGES] = line_zero()}};
     for (int kind = AT_0; kind < KINDS; kind++)
         p.t[kind] = get_edge_rows_of(from, kind, row_edges(kind));
     part_edges(&p, get_edge_rows_of(from, AT_0, BOTH_EDGES), get_edge_rows_of(from, AT_INFINITY, BOTH_EDGES));
@@ -417,7 +425,7 @@ struct sums {
 
 static void restore_tile_rows(struct row tiles[KINDS][TILES], struct row odd[SIDE])
 {
-    __m512 m[KINDS], y[TILES];
+    struct line m[KINDS], y[TILES];
     for (int tile = 0; tile < TILES; tile++) {
         for (int kind = AT_0; kind < KINDS; kind++)
             m[kind] = tiles[kind][tile].even;
@@ -450,32 +458,34 @@ struct tail {
     float *out;
 };
 
-static inline void store_half_row(const struct tail *tail, size_t at, __m512 values)
+static inline void store(const struct tail *tail, size_t at, vector values)
 {
-    values = _mm512_add_ps(values, _mm512_set1_ps(tail->bias));
+    values = vector_add(values, vector_all(tail->bias));
     if (tail->added != NULL)
-        values = _mm512_add_ps(values, _mm512_loadu_ps(tail->added + at));
+        values = vector_add(values, vector_load(tail->added + at));
     if (tail->rectifies)
-        values = _mm512_max_ps(values, _mm512_setzero_ps());
-    _mm512_storeu_ps(tail->out + at, values);
+        values = vector_larger(values, vector_zero());
+    vector_store(tail->out + at, values);
 }
 
-static inline void store_row(const struct tail *tail, size_t y, __m512 even, __m512 odd)
+static inline void store_row(const struct tail *tail, size_t y, struct line even, struct line odd)
 {
-    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    const __m512i high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    store_half_row(tail, 2 * SIDE * y, _mm512_permutex2var_ps(even, low, odd));
-    store_half_row(tail, 2 * SIDE * y + LANES, _mm512_permutex2var_ps(even, high, odd));
+    for (size_t i = 0; i < LINE_VECTORS; i++) {
+        vector low, high;
+        vector_interleave(even.part[i], odd.part[i], &low, &high);
+        store(tail, 2 * (SIDE * y + i * LANES), low);
+        store(tail, 2 * (SIDE * y + i * LANES) + LANES, high);
+    }
 }
 
 static inline struct row add_rows(struct row a, struct row b)
 {
-    return (struct row){_mm512_add_ps(a.even, b.even), _mm512_add_ps(a.odd, b.odd)};
+    return (struct row){line_add(a.even, b.even), line_add(a.odd, b.odd)};
 }
 
 static inline struct row subtract_rows(struct row a, struct row b)
 {
-    return (struct row){_mm512_sub_ps(a.even, b.even), _mm512_sub_ps(a.odd, b.odd)};
+    return (struct row){line_subtract(a.even, b.even), line_subtract(a.odd, b.odd)};
 }
 
 /** h applied along columns, and what is behind. */
@@ -507,9 +517,8 @@ static void restore_map(const struct generator_convolution *call, const struct w
 {
     struct sums sums;
     const size_t pixels = (size_t)(4 * SIDE * SIDE);
-    const struct lane from = {work, work->product_stride,
-                              work->products + output * PRODUCT_PANEL +
-                                  (image - (size_t)work->first_image) * LANES};
+    const struct lane from = {work, work->product_stride, work->products + output * PRODUCT_PANEL,
+                              image - (size_t)work->first_image};
     const struct tail tail = {.bias = call->bias == NULL ? 0.0f : call->bias[output],
                               .added = call->added == NULL ? NULL : work->added,
                               .rectifies = call->rectifies_output,
@@ -520,12 +529,18 @@ static void restore_map(const struct generator_convolution *call, const struct w
     finish_map(&sums, &tail);
 }
 
+/** Of so many that are left: no single one remains if that can be helped. */
+static int images_at_once(int left)
+{
+    return left == IMAGES + 1 ? 2 : left < IMAGES ? left : IMAGES;
+}
+
 void upsampled_convolve(const struct generator_convolution *call, float *out, float *scratch)
 {
     const struct convolution_shape *s = call->shape;
     struct work work = divide_scratch(s, scratch);
     for (; work.first_image < s->time; work.first_image += work.n_images) {
-        work.n_images = product_panel_vectors((size_t)(s->time - work.first_image));
+        work.n_images = images_at_once(s->time - work.first_image);
         const size_t first = (size_t)work.first_image, end = first + (size_t)work.n_images;
         for (size_t c = 0; c < (size_t)s->in_channels; c++)
             for (size_t image = first; image < end; image++)

@@ -6,7 +6,7 @@
 #include "events.h"
 #include "neurons.h"
 
-enum { LANES = VECTOR_LANES, MOST_VECTORS = 16, MOST_TAPS = 64, SUM_BITS = 31, SMALLEST_UNIT = -149 };
+enum { WORD = 64, MOST_VECTORS = EVENT_VECTORS, MOST_TAPS = 64, SUM_BITS = 31, SMALLEST_UNIT = -149 };
 
 static size_t in_pixels(const struct convolution_shape *s)
 {
@@ -15,12 +15,12 @@ static size_t in_pixels(const struct convolution_shape *s)
 
 static size_t whole_lines(size_t n_words)
 {
-    return (n_words + LANES - 1) / LANES * LANES;
+    return (n_words + LINE - 1) / LINE * LINE;
 }
 
 static size_t row_width(const struct convolution_shape *s)
 {
-    return whole_lines((size_t)s->out_channels);
+    return ((size_t)s->out_channels + LANES - 1) / LANES * LANES;
 }
 
 static size_t n_taps(const struct convolution_shape *s)
@@ -73,7 +73,7 @@ void events_arrange(const struct convolution_shape *s, const float *weight, floa
 /** Spikes of a pixel; they are written in whole vectors, which may reach beyond the last one. */
 static size_t list_capacity(const struct convolution_shape *s)
 {
-    return whole_lines((size_t)s->in_channels) + LANES;
+    return whole_lines((size_t)s->in_channels + LANES);
 }
 
 static size_t n_lists(const struct convolution_shape *s)
@@ -83,19 +83,19 @@ static size_t n_lists(const struct convolution_shape *s)
 
 size_t event_lists_words(const struct convolution_shape *s)
 {
-    return whole_lines(n_lists(s)) + (n_lists(s) + n_taps(s) + 1) * list_capacity(s) + row_width(s);
+    return whole_lines(n_lists(s)) + (n_lists(s) + n_taps(s) + 1) * list_capacity(s) +
+           whole_lines(row_width(s));
 }
 
-/** Append the channels of a word's spikes; `rows` has those of its first 16 channels. */
-static inline size_t append_channels(uint64_t word, __m512i rows, __m512i step, uint32_t *list, size_t n)
+/** Append the channels of a word's spikes; `rows` has those of its first LANES channels. */
+static inline size_t append_channels(uint64_t word, int_vector rows, int_vector step, uint32_t *list,
+                                     size_t n)
 {
-    for (int piece = 0; piece < 4; piece++, word >>= LANES) {
-        const __mmask16 spikes = (__mmask16)word;
-        _mm512_storeu_si512(list + n, _mm512_maskz_compress_epi32(spikes, rows));
+    for (; word != 0; word >>= LANES) {
+        const unsigned spikes = (unsigned)(word & ((1u << LANES) - 1));
+        int_vector_store_some(list + n, rows, spikes);
         n += (size_t)__builtin_popcount(spikes);
-        rows = _mm512_add_epi32(rows, step);
-        if (word >> LANES == 0)
-            break;
+        rows = int_vector_add(rows, step);
     }
     return n;
 }
@@ -105,15 +105,15 @@ static size_t list_channels(const struct event_lists *lists, const uint64_t *spi
                             uint32_t *list)
 {
     const int channel_row = (int)(n_taps(lists->shape) * lists->width);
-    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    const __m512i step = _mm512_set1_epi32(channel_row * LANES);
-    __m512i rows = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(channel_row));
+    const int_vector lanes = int_vector_lanes();
+    const int_vector step = int_vector_all(channel_row * LANES);
+    int_vector rows = int_vector_multiply(lanes, int_vector_all(channel_row));
     size_t n = 0;
     for (size_t w = 0; w < spike_words(lists->shape->in_channels); w++) {
         const uint64_t word = always == NULL ? spikes[w] : spikes[w] & ~always[w];
         if (word != 0)
             n = append_channels(word, rows, step, list, n);
-        rows = _mm512_add_epi32(rows, _mm512_slli_epi32(step, 2));
+        rows = int_vector_add(rows, int_vector_all(channel_row * WORD));
     }
     return n;
 }
@@ -167,7 +167,7 @@ void event_lists_make(struct event_lists *lists, const struct convolution_shape 
 /** An input pixel under a tap of one output pixel. */
 struct tap {
     const uint32_t *n_spikes, *spikes; /**< [1 + time], [1 + time][capacity] */
-    __m512i row;                       /**< of the tap, after that of the channel */
+    int_vector row;                    /**< of the tap, after that of the channel */
 };
 
 static size_t find_taps(const struct event_lists *lists, int y, int x, struct tap taps[MOST_TAPS])
@@ -184,7 +184,7 @@ static size_t find_taps(const struct event_lists *lists, int y, int x, struct ta
             const size_t pixel = (size_t)(in_y * s->in_width + in_x);
             taps[n].n_spikes = lists->n_spikes + pixel * n_steps;
             taps[n].spikes = lists->spikes + pixel * n_steps * lists->capacity;
-            taps[n++].row = _mm512_set1_epi32((i * s->kernel_width + j) * (int)lists->width);
+            taps[n++].row = int_vector_all((i * s->kernel_width + j) * (int)lists->width);
         }
     }
     return n;
@@ -195,9 +195,9 @@ static inline size_t append_rows(const struct tap *tap, size_t step, size_t capa
 {
     const size_t n = tap->n_spikes[step];
     const uint32_t *spikes = tap->spikes + step * capacity;
-    _mm512_storeu_si512(rows, _mm512_add_epi32(_mm512_loadu_si512(spikes), tap->row));
+    int_vector_store(rows, int_vector_add(int_vector_load(spikes), tap->row));
     for (size_t i = LANES; i < n; i += LANES)
-        _mm512_storeu_si512(rows + i, _mm512_add_epi32(_mm512_loadu_si512(spikes + i), tap->row));
+        int_vector_store(rows + i, int_vector_add(int_vector_load(spikes + i), tap->row));
     return n;
 }
 
@@ -222,53 +222,53 @@ struct sum {
 
 /** `width` vectors of one output pixel: a constant at every call, so that the sums stay in registers. */
 static inline __attribute__((always_inline)) void add_rows(const struct sum *s, size_t first, int width,
-                                                           __m512i sum[MOST_VECTORS])
+                                                           int_vector sum[MOST_VECTORS])
 {
     const float *weight = s->lists->weight + first;
     const uint32_t *rows = s->lists->rows;
 #pragma GCC unroll 16
     for (int v = 0; v < width; v++)
-        sum[v] = _mm512_loadu_si512(s->start + first + v * LANES);
+        sum[v] = int_vector_load(s->start + first + v * LANES);
     for (const uint32_t *end = rows + s->n_rows; rows < end; rows++) {
         const float *row = weight + *rows;
         __asm__("" : "+r"(row)); /* one address for all vectors, not one each */
 #pragma GCC unroll 16
         for (int v = 0; v < width; v++)
-            sum[v] = _mm512_add_epi32(sum[v], _mm512_loadu_si512(row + v * LANES));
+            sum[v] = int_vector_add(sum[v], int_vector_load(row + v * LANES));
     }
 }
 
 /** Sums in units of the outputs, with the bias. */
-static inline __m512 current_of(const struct event_lists *lists, size_t output, __m512i sum)
+static inline vector current_of(const struct event_lists *lists, size_t output, int_vector sum)
 {
-    const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(lists->units + output));
+    const vector scaled = vector_multiply(int_vector_to_floats(sum), vector_load(lists->units + output));
     if (lists->bias == NULL)
-        return _mm512_add_ps(scaled, _mm512_setzero_ps());
-    const __mmask16 inside = first_lanes((size_t)lists->shape->out_channels - output);
-    return _mm512_add_ps(scaled, _mm512_maskz_loadu_ps(inside, lists->bias + output));
+        return vector_add(scaled, vector_zero());
+    const vector_mask inside = mask_first((size_t)lists->shape->out_channels - output);
+    return vector_add(scaled, vector_load_masked(inside, lists->bias + output));
 }
 
 static inline __attribute__((always_inline)) void put_currents(const struct sum *s, size_t first, int width,
                                                                bool adds, float *currents)
 {
-    __m512i sum[MOST_VECTORS];
+    int_vector sum[MOST_VECTORS];
     add_rows(s, first, width, sum);
 #pragma GCC unroll 16
     for (int v = 0; v < width; v++) {
         float *current = currents + first + v * LANES;
-        const __m512 value = current_of(s->lists, first + (size_t)(v * LANES), sum[v]);
-        _mm512_storeu_ps(current, adds ? _mm512_add_ps(_mm512_loadu_ps(current), value) : value);
+        const vector value = current_of(s->lists, first + (size_t)(v * LANES), sum[v]);
+        vector_store(current, adds ? vector_add(vector_load(current), value) : value);
     }
 }
 
 static void sum_rows(const struct sum *s, size_t first, size_t last, bool adds, float *currents)
 {
-    for (; first + 16 * LANES <= last; first += 16 * LANES)
-        put_currents(s, first, 16, adds, currents);
-    for (; first + 8 * LANES <= last; first += 8 * LANES)
-        put_currents(s, first, 8, adds, currents);
-    for (; first + 4 * LANES <= last; first += 4 * LANES)
-        put_currents(s, first, 4, adds, currents);
+    for (; first + MOST_VECTORS * LANES <= last; first += MOST_VECTORS * LANES)
+        put_currents(s, first, MOST_VECTORS, adds, currents);
+    for (; first + MOST_VECTORS / 2 * LANES <= last; first += MOST_VECTORS / 2 * LANES)
+        put_currents(s, first, MOST_VECTORS / 2, adds, currents);
+    for (; first + MOST_VECTORS / 4 * LANES <= last; first += MOST_VECTORS / 4 * LANES)
+        put_currents(s, first, MOST_VECTORS / 4, adds, currents);
     for (; first < last; first += LANES)
         put_currents(s, first, 1, adds, currents);
 }
@@ -279,9 +279,9 @@ static void sum_constant(const struct event_lists *lists, size_t n_rows, size_t 
     const struct sum sum = {lists, n_rows, lists->constant};
     memset(lists->constant, 0, sizeof *lists->constant * lists->width);
     for (; n_rows > 0 && first < last; first += LANES) {
-        __m512i total[MOST_VECTORS];
+        int_vector total[MOST_VECTORS];
         add_rows(&sum, first, 1, total);
-        _mm512_storeu_si512(lists->constant + first, total[0]);
+        int_vector_store(lists->constant + first, total[0]);
     }
 }
 

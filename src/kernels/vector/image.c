@@ -5,9 +5,8 @@
 
 #include "../columns.h"
 #include "neurons.h"
-#include "transpose.h"
 
-enum { LANES = VECTOR_LANES, VECTORS = 4, GROUP = VECTORS * LANES, PIXELS = 6 };
+enum { VECTORS = IMAGE_VECTORS, GROUP = VECTORS * LANES, PIXELS = IMAGE_PIXELS };
 enum { MOST_INPUTS = 4, FEWEST_OUTPUTS = 8 };
 
 bool image_fits(const struct convolution_shape *s)
@@ -57,7 +56,7 @@ static size_t padded_width(const struct convolution_shape *s)
 static size_t padded_values(const struct convolution_shape *s)
 {
     const size_t n = (size_t)s->in_channels * padded_height(s) * padded_width(s);
-    return (n + LANES - 1) / LANES * LANES;
+    return (n + LINE - 1) / LINE * LINE;
 }
 
 size_t image_scratch(const struct convolution_shape *s)
@@ -88,24 +87,24 @@ static inline void add_channel(const struct convolution_shape *s, const float *w
                                float *sums)
 {
     const size_t stride = (size_t)s->stride, width = padded_width(s);
-    __m512 sum[PIXELS][VECTORS];
+    vector sum[PIXELS][VECTORS];
 #pragma GCC unroll 6
     for (int p = 0; p < PIXELS; p++)
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++)
-            sum[p][v] = _mm512_setzero_ps();
+            sum[p][v] = vector_zero();
     for (int i = 0; i < s->kernel_height; i++, padded += width)
         for (int j = 0; j < s->kernel_width; j++, weight += GROUP) {
-            __m512 factor[VECTORS];
+            vector factor[VECTORS];
 #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; v++)
-                factor[v] = _mm512_loadu_ps(weight + v * LANES);
+                factor[v] = vector_load(weight + v * LANES);
 #pragma GCC unroll 6
             for (int p = 0; p < PIXELS; p++) {
-                const __m512 value = _mm512_set1_ps(padded[(size_t)p * stride + (size_t)j]);
+                const vector value = vector_all(padded[(size_t)p * stride + (size_t)j]);
 #pragma GCC unroll 4
                 for (int v = 0; v < VECTORS; v++)
-                    sum[p][v] = _mm512_fmadd_ps(value, factor[v], sum[p][v]);
+                    sum[p][v] = vector_multiply_add(value, factor[v], sum[p][v]);
             }
         }
 #pragma GCC unroll 6
@@ -113,7 +112,7 @@ static inline void add_channel(const struct convolution_shape *s, const float *w
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++) {
             float *to = sums + p * GROUP + v * LANES;
-            _mm512_storeu_ps(to, _mm512_add_ps(_mm512_loadu_ps(to), sum[p][v]));
+            vector_store(to, vector_add(vector_load(to), sum[p][v]));
         }
 }
 
@@ -145,13 +144,13 @@ static void put_row(const struct convolution_shape *s, const float *sums, size_t
 {
     for (size_t o = 0; o < n_outputs; o += LANES)
         for (size_t x = 0; x < (size_t)s->out_width; x += LANES) {
-            const __mmask16 inside = first_lanes((size_t)s->out_width - x);
-            __m512 v[LANES];
+            const vector_mask inside = mask_first((size_t)s->out_width - x);
+            vector v[LANES];
             for (size_t i = 0; i < LANES; i++)
-                v[i] = _mm512_loadu_ps(sums + (x + i) * GROUP + o);
-            transpose_block(v);
+                v[i] = vector_load(sums + (x + i) * GROUP + o);
+            vector_transpose(v);
             for (size_t i = 0; i < LANES && o + i < n_outputs; i++)
-                _mm512_mask_storeu_ps(out + (o + i) * stride + x, inside, v[i]);
+                vector_store_masked(out + (o + i) * stride + x, inside, v[i]);
         }
 }
 

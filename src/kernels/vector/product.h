@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * The inner loop of all AVX-512 convolutions: weights times maps that are shifted, not copied. Every output
+ * The inner loop of most convolutions: weights times maps that are shifted, not copied. Every output
  * is summed up in the order (channel, tap), in steps of about SUM_TERMS terms, so that it does not depend on
  * its place or on its neighbours.
  */
-#ifndef MEICENSUS_AVX512_PRODUCT_H
-#define MEICENSUS_AVX512_PRODUCT_H
+#ifndef MEICENSUS_VECTOR_PRODUCT_H
+#define MEICENSUS_VECTOR_PRODUCT_H
 
-#include <immintrin.h>
 #include <stddef.h>
+#include <stdint.h>
 
-enum { PRODUCT_ROWS = 8, PRODUCT_LANES = 16 };
+#include "vector.h"
 
 /* Positions of a panel: as many vectors as there are registers for their sums. */
-enum { PRODUCT_PANEL_VECTORS = 3, PRODUCT_PANEL = PRODUCT_PANEL_VECTORS * PRODUCT_LANES };
+enum { PRODUCT_PANEL = BLOCK_VECTORS * LANES };
 
 /** A product of arranged weights with shifted maps. */
 struct product {
@@ -24,14 +24,14 @@ struct product {
     size_t n_positions; /**< of input and output alike */
     size_t in_stride, out_stride; /**< from channel to channel */
     const ptrdiff_t *shifts;      /**< [n_taps] */
-    const __mmask16 *masks;       /**< [vector of positions][n_taps] */
-    const float *weight;          /**< [block of PRODUCT_ROWS outputs][n_inputs][n_taps][PRODUCT_ROWS] */
+    const uint16_t *masks;        /**< bits of lanes, [vector of positions][n_taps] */
+    const float *weight;          /**< [block of BLOCK_ROWS outputs][n_inputs][n_taps][BLOCK_ROWS] */
     const float *bias;            /**< [n_outputs] or NULL */
     const float *in;              /**< [n_inputs][in_stride] */
     float *out;                   /**< [n_outputs][out_stride] */
 };
 
-/** Blocks of PRODUCT_ROWS outputs; vectors of PRODUCT_LANES positions; the last of each may be part empty. */
+/** Blocks of BLOCK_ROWS outputs; vectors of positions; the last of each may be part empty. */
 size_t product_blocks(int n_outputs);
 size_t product_vectors(size_t n_positions);
 
@@ -41,7 +41,7 @@ int product_step(int n_taps);
 /** Floats that hold so many masks, in whole cache lines. */
 size_t product_mask_floats(size_t n_masks);
 
-/** arranged [block][k][PRODUCT_ROWS] from a matrix [n_outputs][n_inputs] with the given strides; rows beyond
+/** arranged [block][k][BLOCK_ROWS] from a matrix [n_outputs][n_inputs] with the given strides; rows beyond
  *  are zero. */
 void product_arrange(const float *matrix, int n_outputs, size_t n_inputs, size_t output_stride,
                      size_t input_stride, float *arranged);
@@ -50,12 +50,12 @@ void product_multiply(const struct product *product);
 
 /** A matrix [n_inputs][n_positions] times the weights: a map under one tap. Sets taps, shifts and masks;
  *  `masks` has room for one a vector. */
-void product_multiply_matrix(struct product *product, __mmask16 *masks);
+void product_multiply_matrix(struct product *product, uint16_t *masks);
 
 /**
- * The sums over inputs [first, last) of one block's weights [input][PRODUCT_ROWS] times a panel of values
- * [input][PRODUCT_PANEL], of which n_vectors vectors are there: sums [PRODUCT_ROWS][PRODUCT_PANEL], added to
- * what is there unless first is 0; then `bias` [PRODUCT_ROWS] or NULL is where they start from. Meanwhile the
+ * The sums over inputs [first, last) of one block's weights [input][BLOCK_ROWS] times a panel of values
+ * [input][PRODUCT_PANEL], of which n_vectors vectors are there: sums [BLOCK_ROWS][PRODUCT_PANEL], added to
+ * what is there unless first is 0; then `bias` [BLOCK_ROWS] or NULL is where they start from. Meanwhile the
  * weights at `next` are fetched. All but bias lie on whole cache lines.
  */
 void product_multiply_panel(const float *weight, const float *values, int n_vectors, size_t first,
