@@ -241,7 +241,9 @@ WRONGLY_FOUND := --suppress=missingIncludeSystem --suppress=uninitvar --suppress
 
 lint:  ## cppcheck, a clang build, shellcheck
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
-	    $(WRONGLY_FOUND) -Iinclude $(foreach set,$(VECTOR_SETS),-Isrc/kernels/$(set)) src analysis
+	    $(WRONGLY_FOUND) -Iinclude -Isrc/kernels/avx512 src analysis
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+	    $(WRONGLY_FOUND) -Iinclude -Isrc/kernels/avx2 src/kernels/vector
 	@$(MAKE) --no-print-directory $(parallel) CC=clang BUILD=build/clang all tests
 	shellcheck -x $(SHELL_SCRIPTS)
 	@echo "lint: cppcheck, clang and shellcheck found nothing"

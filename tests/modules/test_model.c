@@ -31,6 +31,14 @@ static const double differing_channels = 0.005, largest_difference = 2;
 /** The kernels that a census would take. */
 static const char *const fastest = NULL;
 
+/** Those of a processor without AVX-512; the fastest where they do not run. */
+static const char *without_avx512(void)
+{
+    struct backend backend;
+    struct error error = {0};
+    return backend_open("avx2", &backend, &error) == STATUS_OK ? "avx2" : fastest;
+}
+
 /** How many inputs of a case are run: the reference kernels take about a second for each. */
 enum { REFERENCE_INPUTS = 1, FAST_INPUTS = 3, ALL_INPUTS = 1000 };
 
@@ -121,6 +129,7 @@ static void trained_generator(void **state)
 {
     (void)state;
     check_generator("weights/sn_gan_light.yaml", "sngan_trained", fastest, FAST_INPUTS);
+    check_generator("weights/sn_gan_light.yaml", "sngan_trained", without_avx512(), FAST_INPUTS);
     check_generator("weights/sn_gan_light.yaml", "sngan_trained", "openblas", FAST_INPUTS);
     check_generator("weights/sn_gan_light.yaml", "sngan_trained", "reference", REFERENCE_INPUTS);
 }
@@ -129,6 +138,7 @@ static void codebook_generator(void **state)
 {
     (void)state;
     check_generator("weights/vq_vae.yaml", "vq_vae", fastest, ALL_INPUTS);
+    check_generator("weights/vq_vae.yaml", "vq_vae", without_avx512(), ALL_INPUTS);
     check_generator("weights/vq_vae.yaml", "vq_vae", "openblas", ALL_INPUTS);
     check_generator("weights/vq_vae.yaml", "vq_vae", "reference", FAST_INPUTS);
 }
@@ -252,6 +262,7 @@ static void random_generator(void **state)
     copy_file("weights/sn_gan_light.yaml", architecture);
     write_state(tensors, "sngan_random");
     check_generator(architecture, "sngan_random", fastest, ALL_INPUTS);
+    check_generator(architecture, "sngan_random", without_avx512(), ALL_INPUTS);
     check_generator(architecture, "sngan_random", "openblas", ALL_INPUTS);
     check_generator(architecture, "sngan_random", "reference", FAST_INPUTS);
     unlink(architecture);
@@ -381,6 +392,7 @@ static void layers_hard_reset(void **state)
 {
     (void)state;
     check_layers(&hard_reset, fastest);
+    check_layers(&hard_reset, without_avx512());
     check_layers(&hard_reset, "openblas");
     check_layers(&hard_reset, "reference");
 }
@@ -389,6 +401,7 @@ static void layers_soft_reset(void **state)
 {
     (void)state;
     check_layers(&soft_reset, fastest);
+    check_layers(&soft_reset, without_avx512());
     check_layers(&soft_reset, "openblas");
     check_layers(&soft_reset, "reference");
 }
@@ -472,6 +485,7 @@ static void network_hard_reset(void **state)
 {
     (void)state;
     check_network("resnet18", hard_reset.path, fastest, 0, NULL, ALL_INPUTS);
+    check_network("resnet18", hard_reset.path, without_avx512(), 0, NULL, ALL_INPUTS);
     check_network("resnet18", hard_reset.path, "openblas", 0, NULL, ALL_INPUTS);
     check_network("resnet18", hard_reset.path, "reference", 0, NULL, REFERENCE_INPUTS);
 }
@@ -480,6 +494,7 @@ static void network_soft_reset(void **state)
 {
     (void)state;
     check_network("resnet18_soft_reset", soft_reset.path, fastest, 7, soft_reset.neuron, ALL_INPUTS);
+    check_network("resnet18_soft_reset", soft_reset.path, without_avx512(), 7, soft_reset.neuron, ALL_INPUTS);
     check_network("resnet18_soft_reset", soft_reset.path, "openblas", 7, soft_reset.neuron, ALL_INPUTS);
     check_network("resnet18_soft_reset", soft_reset.path, "reference", 7, soft_reset.neuron,
                   REFERENCE_INPUTS);
@@ -489,6 +504,7 @@ static void network_leaky(void **state)
 {
     (void)state;
     check_network("snntorch_cnn", "weights/snntorch_cnn.yaml", fastest, 0, NULL, FAST_INPUTS);
+    check_network("snntorch_cnn", "weights/snntorch_cnn.yaml", without_avx512(), 0, NULL, FAST_INPUTS);
     check_network("snntorch_cnn", "weights/snntorch_cnn.yaml", "openblas", 0, NULL, FAST_INPUTS);
     check_network("snntorch_cnn", "weights/snntorch_cnn.yaml", "reference", 0, NULL, REFERENCE_INPUTS);
 }
@@ -571,6 +587,7 @@ static void neurons_by_hand(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof trains / sizeof *trains; i++) {
         check_train(kernels_named(fastest), &trains[i]);
+        check_train(kernels_named(without_avx512()), &trains[i]);
         check_train(kernels_named("openblas"), &trains[i]);
         check_train(kernels_named("reference"), &trains[i]);
     }
@@ -581,7 +598,7 @@ static void neurons_layout_and_noise(void **state)
 {
     (void)state;
     enum { CHANNELS = 2, STEPS = 3, PIXELS = 3 };
-    const char *const sets[] = {fastest, "openblas", "reference"};
+    const char *const sets[] = {fastest, without_avx512(), "openblas", "reference"};
     const struct neuron lif = {NEURON_LIF, false, false, 2, 0, 1, 0};
     float current[CHANNELS][STEPS][PIXELS] = {{{0}}}, noise[CHANNELS][STEPS][PIXELS] = {{{0}}};
     current[0][1][2] = 1.5f;  /* spikes at once */
@@ -589,7 +606,7 @@ static void neurons_layout_and_noise(void **state)
     noise[1][1][0] = 0.625f;  /* lifts 0.375 to the threshold */
     current[1][2][1] = 1.0f;
     noise[1][2][1] = -0.25f; /* keeps 1.0 below it */
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < 4; k++) {
         float membrane[CHANNELS][PIXELS] = {{0}}, spikes[CHANNELS][STEPS][PIXELS];
         kernels_named(sets[k])->spike(&lif, CHANNELS, STEPS, STEPS, PIXELS, &current[0][0][0],
                                       &noise[0][0][0], &membrane[0][0], &spikes[0][0][0]);

@@ -13,8 +13,8 @@ enum { LANES = 8 };
 enum {
     BLOCK_ROWS = 4,
     BLOCK_VECTORS = 3,
-    IMAGE_PIXELS = 3,
-    IMAGE_VECTORS = 4,
+    IMAGE_PIXELS = 6,
+    IMAGE_VECTORS = 2,
     EVENT_VECTORS = 8,
     FEW_ROWS = 2
 };

@@ -96,6 +96,7 @@ void upsampled_arrange(const struct convolution_shape *s, const float *weight, f
 /** Images that are worked on at once, LINE_VECTORS vectors each, and parts of the scratch memory. */
 struct work {
     int first_image, n_images;
+    int n_panels, panel_vectors; /**< of a line of each image: none is filled less than others */
     size_t first_line[PLACES]; /**< of each place */
     size_t value_stride, product_stride;
     float *values;   /**< [LINES][PANELS][input][PRODUCT_PANEL] */
@@ -148,8 +149,8 @@ static inline float *vector_of(const struct lane *lane, int row_kind, int column
 {
     const size_t n = lane->work->first_line[row_kind * KINDS + column_kind] + (size_t)line;
     const size_t index = lane->image * LINE_VECTORS + part;
-    return lane->channel + (n * PANELS + index / BLOCK_VECTORS) * lane->stride +
-           index % BLOCK_VECTORS * LANES;
+    const size_t width = (size_t)lane->work->panel_vectors;
+    return lane->channel + (n * PANELS + index / width) * lane->stride + index % width * LANES;
 }
 
 static inline void put(const struct lane *to, int row_kind, int column_kind, int line, struct line values)
@@ -302,14 +303,11 @@ static void multiply_panel(const struct convolution_shape *s, const float *weigh
 static void multiply_places(const struct convolution_shape *s, const struct work *work, const float *weight)
 {
     const size_t place_weights = product_blocks(s->out_channels) * (size_t)s->in_channels * ROWS;
-    const int n_vectors = work->n_images * LINE_VECTORS;
     for (int place = 0; place < PLACES; place++, weight += place_weights)
         for (int line = 0; line < lines_of_place(place / KINDS, place % KINDS); line++)
-            for (int i = 0; i * BLOCK_VECTORS < n_vectors; i++) {
+            for (int i = 0; i < work->n_panels; i++) {
                 const size_t panel = (work->first_line[place] + (size_t)line) * PANELS + (size_t)i;
-                const int left = n_vectors - i * BLOCK_VECTORS;
-                multiply_panel(s, weight, left < BLOCK_VECTORS ? left : BLOCK_VECTORS,
-                               work->values + panel * work->value_stride,
+                multiply_panel(s, weight, work->panel_vectors, work->values + panel * work->value_stride,
                                work->products + panel * work->product_stride);
             }
 }
@@ -529,10 +527,13 @@ static void restore_map(const struct generator_convolution *call, const struct w
     finish_map(&sums, &tail);
 }
 
-/** Of so many that are left: no single one remains if that can be helped. */
-static int images_at_once(int left)
+/** Of so many images that are left: no single one remains if that can be helped. */
+static void choose_images(struct work *work, int left)
 {
-    return left == IMAGES + 1 ? 2 : left < IMAGES ? left : IMAGES;
+    work->n_images = left == IMAGES + 1 ? 2 : left < IMAGES ? left : IMAGES;
+    const int n_vectors = work->n_images * LINE_VECTORS;
+    work->n_panels = (n_vectors + BLOCK_VECTORS - 1) / BLOCK_VECTORS;
+    work->panel_vectors = n_vectors / work->n_panels;
 }
 
 void upsampled_convolve(const struct generator_convolution *call, float *out, float *scratch)
@@ -540,7 +541,7 @@ void upsampled_convolve(const struct generator_convolution *call, float *out, fl
     const struct convolution_shape *s = call->shape;
     struct work work = divide_scratch(s, scratch);
     for (; work.first_image < s->time; work.first_image += work.n_images) {
-        work.n_images = images_at_once(s->time - work.first_image);
+        choose_images(&work, s->time - work.first_image);
         const size_t first = (size_t)work.first_image, end = first + (size_t)work.n_images;
         for (size_t c = 0; c < (size_t)s->in_channels; c++)
             for (size_t image = first; image < end; image++)
