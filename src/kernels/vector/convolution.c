@@ -23,6 +23,13 @@ enum { MOST_TAPS = 1024, FEW_POSITIONS = 4 };
 
 /* ---- masks ---- */
 
+/** The beginning of the scratch memory. */
+static uint16_t *mask_room(float *scratch)
+{
+    void *room = scratch;
+    return room;
+}
+
 /** masks [vector][tap]: which lanes of a vector lie inside the frame after the tap's shift. */
 static void make_masks(const struct convolution_shape *s, uint16_t *masks)
 {
@@ -157,7 +164,7 @@ static void convolve_gathered(const struct convolution_shape *s, const float *we
                                   .bias = bias,
                                   .in = columns,
                                   .out = out + (size_t)t * pixels};
-        product_multiply_matrix(&product, (uint16_t *)scratch);
+        product_multiply_matrix(&product, mask_room(scratch));
     }
 }
 
@@ -170,7 +177,7 @@ static void convolve_shifted(const struct convolution_shape *s, const float *wei
     for (int i = 0; i < s->kernel_height; i++)
         for (int j = 0; j < s->kernel_width; j++)
             shifts[i * s->kernel_width + j] = (ptrdiff_t)(i - s->pad_top) * s->out_width + j - s->pad_left;
-    make_masks(s, (uint16_t *)scratch);
+    make_masks(s, mask_room(scratch));
     const struct product product = {.n_outputs = s->out_channels,
                                     .n_inputs = s->in_channels,
                                     .n_taps = n_taps,
@@ -179,7 +186,7 @@ static void convolve_shifted(const struct convolution_shape *s, const float *wei
                                     .in_stride = n,
                                     .out_stride = n,
                                     .shifts = shifts,
-                                    .masks = (const uint16_t *)scratch,
+                                    .masks = mask_room(scratch),
                                     .weight = weight,
                                     .bias = bias,
                                     .in = in,
@@ -247,7 +254,7 @@ static void transposed_convolution(const struct convolution_shape *s, const floa
                               .weight = weight,
                               .in = in,
                               .out = products};
-    product_multiply_matrix(&product, (uint16_t *)scratch);
+    product_multiply_matrix(&product, mask_room(scratch));
     columns_scatter(s, products, bias, out);
 }
 

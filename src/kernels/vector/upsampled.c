@@ -97,7 +97,7 @@ void upsampled_arrange(const struct convolution_shape *s, const float *weight, f
 struct work {
     int first_image, n_images;
     int n_panels, panel_vectors; /**< of a line of each image: none is filled less than others */
-    size_t first_line[PLACES]; /**< of each place */
+    size_t first_line[PLACES];   /**< of each place */
     size_t value_stride, product_stride;
     float *values;   /**< [LINES][PANELS][input][PRODUCT_PANEL] */
     float *products; /**< [LINES][PANELS][output][PRODUCT_PANEL] */
