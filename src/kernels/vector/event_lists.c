@@ -81,41 +81,46 @@ static size_t n_lists(const struct convolution_shape *s)
     return in_pixels(s) * ((size_t)s->time + 1);
 }
 
+static size_t n_starts(const struct convolution_shape *s)
+{
+    return in_pixels(s) * ((size_t)s->time + 2);
+}
+
 size_t event_lists_words(const struct convolution_shape *s)
 {
-    return whole_lines(n_lists(s)) + (n_lists(s) + n_taps(s) + 1) * list_capacity(s) +
-           whole_lines(row_width(s));
+    return whole_lines(n_starts(s)) + (n_lists(s) + n_taps(s) + 1) * list_capacity(s) +
+           2 * whole_lines(row_width(s));
 }
 
-/** Append the channels of a word's spikes; `rows` has those of its first LANES channels. */
-static inline size_t append_channels(uint64_t word, int_vector rows, int_vector step, uint32_t *list,
-                                     size_t n)
+/** Append the channels of a word's spikes; `rows` has those of its first LANES channels. Returns the end. */
+static inline uint32_t *append_channels(uint64_t word, int_vector rows, int_vector step, uint32_t *list)
 {
-    for (; word != 0; word >>= LANES) {
+#pragma GCC unroll 8
+    for (int piece = 0; piece < WORD / LANES; piece++, word >>= LANES) {
         const unsigned spikes = (unsigned)(word & ((1u << LANES) - 1));
-        int_vector_store_some(list + n, rows, spikes);
-        n += (size_t)__builtin_popcount(spikes);
+        int_vector_store_some(list, rows, spikes);
+        list += __builtin_popcount(spikes);
         rows = int_vector_add(rows, step);
     }
-    return n;
+    return list;
 }
 
-/** The list of one pixel at one step: the channels of `spikes` that are not in `always` (NULL: none is). */
-static size_t list_channels(const struct event_lists *lists, const uint64_t *spikes, const uint64_t *always,
-                            uint32_t *list)
+/** Append one pixel at one step: the channels of `spikes` that are not in `always` (NULL: none is). Returns
+ * the end. */
+static uint32_t *list_channels(const struct event_lists *lists, const uint64_t *spikes,
+                               const uint64_t *always, uint32_t *list)
 {
     const int channel_row = (int)(n_taps(lists->shape) * lists->width);
     const int_vector lanes = int_vector_lanes();
     const int_vector step = int_vector_all(channel_row * LANES);
     int_vector rows = int_vector_multiply(lanes, int_vector_all(channel_row));
-    size_t n = 0;
     for (size_t w = 0; w < spike_words(lists->shape->in_channels); w++) {
         const uint64_t word = always == NULL ? spikes[w] : spikes[w] & ~always[w];
         if (word != 0)
-            n = append_channels(word, rows, step, list, n);
+            list = append_channels(word, rows, step, list);
         rows = int_vector_add(rows, int_vector_all(channel_row * WORD));
     }
-    return n;
+    return list;
 }
 
 /** Who spikes at every time step, of a pixel. */
@@ -131,13 +136,16 @@ static void make_lists(struct event_lists *lists, const uint64_t *in, uint64_t *
 {
     const struct convolution_shape *s = lists->shape;
     const size_t n_words = spike_words(s->in_channels), frame = in_pixels(s) * n_words;
-    uint32_t *n_spikes = lists->n_spikes, *list = lists->spikes;
+    uint32_t *start = lists->starts, *list = lists->spikes;
     for (size_t pixel = 0; pixel < in_pixels(s); pixel++, in += n_words) {
         find_always(in, n_words, frame, s->time, always);
-        *n_spikes++ = (uint32_t)list_channels(lists, always, NULL, list);
-        list += lists->capacity;
-        for (size_t t = 0; t < (size_t)s->time; t++, list += lists->capacity)
-            *n_spikes++ = (uint32_t)list_channels(lists, in + t * frame, always, list);
+        *start++ = (uint32_t)(list - lists->spikes);
+        list = list_channels(lists, always, NULL, list);
+        for (size_t t = 0; t < (size_t)s->time; t++) {
+            *start++ = (uint32_t)(list - lists->spikes);
+            list = list_channels(lists, in + t * frame, always, list);
+        }
+        *start++ = (uint32_t)(list - lists->spikes);
     }
 }
 
@@ -152,13 +160,16 @@ static void *take(float **scratch, size_t n_words)
 void event_lists_make(struct event_lists *lists, const struct convolution_shape *s, const float *weight,
                       const float *bias, const uint64_t *in, float *scratch)
 {
-    *lists = (struct event_lists){
-        .shape = s, .weight = weight, .width = row_width(s), .capacity = list_capacity(s), .bias = bias};
+    *lists = (struct event_lists){.shape = s, .weight = weight, .width = row_width(s)};
     lists->units = weight + columns_filter(s) * lists->width;
-    lists->n_spikes = take(&scratch, n_lists(s));
-    lists->spikes = take(&scratch, n_lists(s) * lists->capacity);
-    lists->rows = take(&scratch, (n_taps(s) + 1) * lists->capacity);
+    lists->starts = take(&scratch, n_starts(s));
+    lists->spikes = take(&scratch, n_lists(s) * list_capacity(s));
+    lists->rows = take(&scratch, (n_taps(s) + 1) * list_capacity(s));
     lists->constant = take(&scratch, lists->width);
+    lists->bias = take(&scratch, lists->width);
+    memset(lists->bias, 0, sizeof *lists->bias * lists->width);
+    if (bias != NULL)
+        memcpy(lists->bias, bias, sizeof *bias * (size_t)s->out_channels);
     make_lists(lists, in, (uint64_t *)lists->rows);
 }
 
@@ -166,14 +177,13 @@ void event_lists_make(struct event_lists *lists, const struct convolution_shape 
 
 /** An input pixel under a tap of one output pixel. */
 struct tap {
-    const uint32_t *n_spikes, *spikes; /**< [1 + time], [1 + time][capacity] */
-    int_vector row;                    /**< of the tap, after that of the channel */
+    const uint32_t *starts; /**< [2 + time] */
+    int32_t row;            /**< of the tap, after that of the channel */
 };
 
 static size_t find_taps(const struct event_lists *lists, int y, int x, struct tap taps[MOST_TAPS])
 {
     const struct convolution_shape *s = lists->shape;
-    const size_t n_steps = (size_t)s->time + 1;
     size_t n = 0;
     for (int i = 0; i < s->kernel_height; i++) {
         const int in_y = y * s->stride + i - s->pad_top;
@@ -182,22 +192,22 @@ static size_t find_taps(const struct event_lists *lists, int y, int x, struct ta
             if (in_x < 0 || in_x >= s->in_width)
                 continue;
             const size_t pixel = (size_t)(in_y * s->in_width + in_x);
-            taps[n].n_spikes = lists->n_spikes + pixel * n_steps;
-            taps[n].spikes = lists->spikes + pixel * n_steps * lists->capacity;
-            taps[n++].row = int_vector_all((i * s->kernel_width + j) * (int)lists->width);
+            taps[n].starts = lists->starts + pixel * ((size_t)s->time + 2);
+            taps[n++].row = (i * s->kernel_width + j) * (int)lists->width;
         }
     }
     return n;
 }
 
 /** Append the rows of a tap's spikes; whole vectors are written, at least one. */
-static inline size_t append_rows(const struct tap *tap, size_t step, size_t capacity, uint32_t *rows)
+static inline size_t append_rows(const struct tap *tap, size_t step, const uint32_t *spikes, uint32_t *rows)
 {
-    const size_t n = tap->n_spikes[step];
-    const uint32_t *spikes = tap->spikes + step * capacity;
-    int_vector_store(rows, int_vector_add(int_vector_load(spikes), tap->row));
+    const size_t n = tap->starts[step + 1] - tap->starts[step];
+    const int_vector row = int_vector_all(tap->row);
+    spikes += tap->starts[step];
+    int_vector_store(rows, int_vector_add(int_vector_load(spikes), row));
     for (size_t i = LANES; i < n; i += LANES)
-        int_vector_store(rows + i, int_vector_add(int_vector_load(spikes + i), tap->row));
+        int_vector_store(rows + i, int_vector_add(int_vector_load(spikes + i), row));
     return n;
 }
 
@@ -206,10 +216,10 @@ static inline size_t append_rows(const struct tap *tap, size_t step, size_t capa
 static size_t collect_rows(const struct event_lists *lists, const struct tap *taps, size_t n_places,
                            size_t step)
 {
-    const size_t capacity = lists->capacity;
+    const uint32_t *spikes = lists->spikes;
     uint32_t *rows = lists->rows;
     for (size_t k = 0; k < n_places; k++)
-        rows += append_rows(&taps[k], step, capacity, rows);
+        rows += append_rows(&taps[k], step, spikes, rows);
     return (size_t)(rows - lists->rows);
 }
 
@@ -242,10 +252,7 @@ static inline __attribute__((always_inline)) void add_rows(const struct sum *s, 
 static inline vector current_of(const struct event_lists *lists, size_t output, int_vector sum)
 {
     const vector scaled = vector_multiply(int_vector_to_floats(sum), vector_load(lists->units + output));
-    if (lists->bias == NULL)
-        return vector_add(scaled, vector_zero());
-    const vector_mask inside = mask_first((size_t)lists->shape->out_channels - output);
-    return vector_add(scaled, vector_load_masked(inside, lists->bias + output));
+    return vector_add(scaled, vector_load(lists->bias + output));
 }
 
 static inline __attribute__((always_inline)) void put_currents(const struct sum *s, size_t first, int width,

@@ -42,14 +42,15 @@ void spiking_convolution(const struct spiking_convolution *call, uint64_t *spike
 /** The spikes under a convolution, as lists of where the rows of weights of their channels begin. */
 struct event_lists {
     const struct convolution_shape *shape;
-    const float *weight;    /**< rows of `width` whole numbers */
-    const float *units;     /**< [width] */
-    const float *bias;      /**< [output], or NULL */
-    size_t width, capacity; /**< of a row; of a list */
-    uint32_t *n_spikes;     /**< [input pixel][1 + time]: of who spikes always; then of the others */
-    uint32_t *spikes;       /**< [input pixel][1 + time][capacity] */
-    uint32_t *rows;         /**< [taps x capacity], of one output pixel */
-    int32_t *constant;      /**< [width], of one output pixel: what always spikes */
+    const float *weight; /**< rows of `width` whole numbers */
+    const float *units;  /**< [width] */
+    float *bias;         /**< [width], 0 where there is none */
+    size_t width;        /**< of a row */
+    uint32_t *starts;    /**< [input pixel][2 + time]: where in `spikes` the list of who spikes always begins,
+                              those of the others at each step, and where the last one ends */
+    uint32_t *spikes;    /**< one list behind the other */
+    uint32_t *rows;      /**< of one output pixel */
+    int32_t *constant;   /**< [width], of one output pixel: what always spikes */
 };
 
 /** 32-bit words of scratch that the lists take, in whole lines. */
