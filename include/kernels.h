@@ -120,13 +120,15 @@ struct generator_convolution {
                                      it is upsampled */
     const float *scale, *shift; /**< [in_channels], or both NULL */
     bool rectifies_input;
-    bool upsamples;     /**< bilinear, factor 2, align_corners off */
-    const float *added; /**< of the output's shape, or NULL */
+    bool upsamples; /**< bilinear, factor 2, align_corners off */
+    bool adds;
+    const float *added; /**< of the output's shape; NULL without `adds` */
     bool added_is_half; /**< half as high and as wide, to be upsampled likewise */
     bool rectifies_output;
 };
 
-/** Which of a call's pointers are NULL is read everywhere, what they point to only by `convolution`. */
+/** What the pointers of a call point to is read by `convolution` only; whether bias and scale are NULL, by
+ * all. */
 struct generator_kernels {
     /** Whether it is worth it. */
     bool (*fits)(const struct generator_convolution *call);

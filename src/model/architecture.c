@@ -199,6 +199,36 @@ static enum status check_all_lead_on(const struct model *model, struct error *er
     return STATUS_OK;
 }
 
+/** What a layer's output is like follows from those of its inputs, who uses it from the layers behind. */
+static void follow_maps(struct model *model)
+{
+    for (int i = 0; i < model->n_layers; i++) {
+        struct layer *layer = &model->layers[i];
+        layer->is_static = !layer->kind->is_spiking;
+        layer->carries_spikes = layer->kind->is_spiking || layer->kind->keeps_spikes;
+        for (int j = 0; j < layer->n_inputs && !layer->kind->is_spiking; j++) {
+            const int source = layer->inputs[j];
+            if (source != MODEL_INPUT && !model->layers[source].is_static)
+                layer->is_static = false;
+            if (source == MODEL_INPUT || !model->layers[source].carries_spikes)
+                layer->carries_spikes = false;
+        }
+    }
+    for (int i = model->n_layers - 1; i >= 0; i--) {
+        const struct layer *user = &model->layers[i];
+        for (int j = 0; j < user->n_inputs; j++)
+            if (user->inputs[j] != MODEL_INPUT)
+                model->layers[user->inputs[j]].n_users += user->passes_through ? user->n_users : 1;
+    }
+}
+
+static void set_convolution(struct model *model, struct layer *layer)
+{
+    const int source = layer->inputs[0];
+    layer->convolution.takes_spikes = source != MODEL_INPUT && model->layers[source].carries_spikes;
+    layer->convolution.feeds_spikes = model->n_spiking > 0;
+}
+
 enum status architecture_read_layers(struct model *model, const struct node *root,
                                      const struct node *neuron_override, const struct tensor_file *tensors,
                                      struct error *error)
@@ -214,10 +244,9 @@ enum status architecture_read_layers(struct model *model, const struct node *roo
     TRY(check_all_lead_on(model, error));
     for (int i = 0; i < model->n_layers; i++)
         TRY(fold_batch_norm(model, &model->layers[i], tensors, error));
-    for (int i = 0; i < model->n_layers; i++) {
-        model->layers[i].convolution.takes_spikes = fusion_carries_spikes(model, model->layers[i].inputs[0]);
-        model->layers[i].convolution.feeds_spikes = model->n_spiking > 0;
-    }
+    follow_maps(model);
+    for (int i = 0; i < model->n_layers; i++)
+        set_convolution(model, &model->layers[i]);
     TRY(fusions_find(model, error));
     for (int i = 0; i < model->n_layers; i++)
         if (model->layers[i].kind->arrange != NULL)

@@ -56,7 +56,7 @@ static enum status create_layer(const struct model *model, int index, int n_fram
         TRY(MEMORY_ALLOCATE(state->membrane, n_values, error));
         TRY(MEMORY_ALLOCATE(state->counts, (size_t)layer->out.channels, error));
     }
-    if (model->kernels->spikes == NULL || !fusion_carries_spikes(model, index))
+    if (model->kernels->spikes == NULL || !model->layers[index].carries_spikes)
         return STATUS_OK;
     const size_t n_places = (size_t)map_pixels(layer->out) * (size_t)n_frames;
     return MEMORY_ALLOCATE(state->bits, n_places * spike_words(layer->out.channels), error);
@@ -387,12 +387,10 @@ void model_give_output(struct model_run *run, int layer, const float *values)
 double model_layer_cost(const struct model *model, int last_layer)
 {
     double cost = 0;
-    bool varies = false;
     for (int i = 0; i <= last_layer; i++) {
         const struct layer *layer = &model->layers[i];
         if (layer->kind->cost != NULL)
-            cost += layer->kind->cost(layer) * (varies ? model->timesteps : 1);
-        varies = varies || layer->kind->is_spiking;
+            cost += layer->kind->cost(layer) * (layer->is_static ? 1 : model->timesteps);
     }
     return cost;
 }

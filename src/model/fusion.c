@@ -13,64 +13,58 @@ int fusion_source(const struct model *model, int layer)
     return layer;
 }
 
-static int count_users(const struct model *model, int layer)
-{
-    int n = 0;
-    for (int i = 0; i < model->n_layers; i++) {
-        const struct layer *user = &model->layers[i];
-        for (int j = 0; j < user->n_inputs; j++)
-            if (user->inputs[j] == layer)
-                n += user->passes_through ? count_users(model, i) : 1;
-    }
-    return n;
-}
-
 bool fusion_has_one_user(const struct model *model, int layer)
 {
-    return count_users(model, layer) == 1;
+    return model->layers[layer].n_users == 1;
 }
 
-bool fusion_is_static(const struct model *model, int layer)
+static struct fusion make_fusion(const struct fusion_kind *kind)
 {
-    if (layer == MODEL_INPUT)
-        return true;
-    if (model->layers[layer].kind->is_spiking)
-        return false;
-    for (int i = 0; i < model->layers[layer].n_inputs; i++)
-        if (!fusion_is_static(model, model->layers[layer].inputs[i]))
-            return false;
-    return true;
-}
-
-bool fusion_carries_spikes(const struct model *model, int layer)
-{
-    if (layer == MODEL_INPUT || !model->layers[layer].kind->keeps_spikes)
-        return layer != MODEL_INPUT && model->layers[layer].kind->is_spiking;
-    for (int i = 0; i < model->layers[layer].n_inputs; i++)
-        if (!fusion_carries_spikes(model, model->layers[layer].inputs[i]))
-            return false;
-    return true;
+    struct fusion fusion = {.kind = kind};
+    for (int i = 0; i < FUSION_MAX_LAYERS; i++)
+        fusion.layers[i] = NO_LAYER;
+    return fusion;
 }
 
 static enum status find(const struct model *model, int layer, struct fusion *fusion, struct error *error)
 {
     for (const struct fusion_kind *const *kind = fusion_kinds; *kind != NULL; kind++) {
-        *fusion = (struct fusion){.convolutions = {-1, -1}};
-        if (!(*kind)->find(model, layer, fusion))
+        struct fusion found = make_fusion(*kind);
+        if (!(*kind)->find(model, layer, &found))
             continue;
-        fusion->kind = *kind;
-        return (*kind)->arrange == NULL ? STATUS_OK : (*kind)->arrange(model, layer, fusion, error);
+        *fusion = found;
+        return (*kind)->arrange == NULL ? STATUS_OK : (*kind)->arrange(model, fusion, error);
+    }
+    return STATUS_OK;
+}
+
+static void mark_layers(const struct fusion *fusion, bool *is_within)
+{
+    for (int i = 0; fusion->kind != NULL && i < FUSION_MAX_LAYERS; i++)
+        if (fusion->layers[i] != NO_LAYER)
+            is_within[fusion->layers[i]] = true;
+}
+
+/** A layer that is part of what is behind it is no fusion's end. */
+static enum status find_all(struct model *model, bool *is_within, struct error *error)
+{
+    for (int i = model->n_layers - 1; i >= 0; i--) {
+        if (model->layers[i].passes_through || is_within[i])
+            continue;
+        TRY(find(model, i, &model->fusions[i], error));
+        mark_layers(&model->fusions[i], is_within);
     }
     return STATUS_OK;
 }
 
 enum status fusions_find(struct model *model, struct error *error)
 {
+    bool *is_within = NULL;
     TRY(MEMORY_ALLOCATE(model->fusions, (size_t)model->n_layers, error));
-    for (int i = 0; i < model->n_layers; i++)
-        if (!model->layers[i].passes_through)
-            TRY(find(model, i, &model->fusions[i], error));
-    return STATUS_OK;
+    TRY(MEMORY_ALLOCATE(is_within, (size_t)model->n_layers, error));
+    const enum status status = find_all(model, is_within, error);
+    free(is_within);
+    return status;
 }
 
 void fusions_free(struct model *model)

@@ -17,7 +17,7 @@
 #include "kernels.h"
 #include "status.h"
 
-enum { FUSION_MAX_INPUTS = 2, ALL_CHANNELS = -1 };
+enum { FUSION_MAX_INPUTS = 2, FUSION_MAX_LAYERS = 6, NO_LAYER = -1, ALL_CHANNELS = -1 };
 
 struct model;
 
@@ -27,7 +27,7 @@ struct fusion {
     int n_inputs;
     int inputs[FUSION_MAX_INPUTS];        /**< layers outside whose output is read, or MODEL_INPUT */
     bool takes_spikes[FUSION_MAX_INPUTS]; /**< as bits; else as values */
-    int convolutions[FUSION_MAX_INPUTS];  /**< layers within, -1: none; which, is the kind's business */
+    int layers[FUSION_MAX_LAYERS];        /**< within, or NO_LAYER; in which order, is the kind's business */
     float *weight;                        /**< arranged for the kind where it needs that, or NULL */
 };
 
@@ -51,7 +51,7 @@ struct fusion_kind {
     bool (*find)(const struct model *model, int layer, struct fusion *fusion);
 
     /** Arrange weights, before those of the layers within are arranged; NULL: nothing. */
-    enum status (*arrange)(const struct model *model, int layer, struct fusion *fusion, struct error *error);
+    enum status (*arrange)(const struct model *model, struct fusion *fusion, struct error *error);
 
     /** Floats of scratch for `time` steps, or images; NULL: none. */
     size_t (*scratch)(const struct model *model, int layer, int time);
@@ -70,13 +70,7 @@ void fusions_free(struct model *model);
 /** The layer whose buffer an input's is: what passes through is skipped. May be MODEL_INPUT. */
 int fusion_source(const struct model *model, int layer);
 
-/** Is nothing but `user`'s input made from it, what passes through not counted? */
+/** Does nothing but one input want what `layer` makes, what passes through not counted? */
 bool fusion_has_one_user(const struct model *model, int layer);
-
-/** Is a layer's output the same at all time steps? */
-bool fusion_is_static(const struct model *model, int layer);
-
-/** Is it spikes, perhaps pooled or reordered? */
-bool fusion_carries_spikes(const struct model *model, int layer);
 
 #endif

@@ -35,6 +35,9 @@ struct layer {
     int spiking_index;                    /**< 0, 1, .. for spiking layers in network order; else -1 */
     bool
         passes_through; /**< its output is its input's buffer (a folded batch norm, a change of shape only) */
+    bool is_static;     /**< its output is the same at all time steps */
+    bool carries_spikes; /**< its output is spikes, perhaps pooled or reordered */
+    int n_users;         /**< inputs of layers that are its output, what passes through not counted */
 };
 
 /** What one forward call of one layer works on. Maps are [channel][time][height][width]. */

@@ -13,13 +13,9 @@ static double weight_values(const struct layer *layer)
            (layer->bias == NULL ? 0 : s->out_channels);
 }
 
-/** Time steps of a layer's output: one where nothing before it spikes. */
 static int steps(const struct model *model, int index)
 {
-    for (int i = 0; i <= index; i++)
-        if (model->layers[i].kind->is_spiking)
-            return model->timesteps;
-    return 1;
+    return index == MODEL_INPUT || model->layers[index].is_static ? 1 : model->timesteps;
 }
 
 struct layer_traffic model_layer_traffic(const struct model *model, int index)

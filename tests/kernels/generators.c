@@ -38,7 +38,7 @@ static struct guarded filled(struct check *check, size_t n, enum fill fill)
     return made;
 }
 
-/** Buffers for a call of which shape and flags are set; `scale` and `added` are NULL or anything. */
+/** Buffers for a call of which shape and flags are set; `bias` and `scale` are NULL or anything. */
 static void fill_case(struct check *check, struct generator_case *c, enum fill fill)
 {
     const struct convolution_shape *s = &c->shape;
@@ -59,7 +59,7 @@ static void fill_case(struct check *check, struct generator_case *c, enum fill f
     call->bias = call->bias == NULL ? NULL : c->bias.values;
     call->shift = call->scale == NULL ? NULL : c->shift.values;
     call->scale = call->scale == NULL ? NULL : c->scale.values;
-    call->added = call->added == NULL ? NULL : c->added.values;
+    call->added = call->adds ? c->added.values : NULL;
     c->scratch = guarded_make(check->kernels->generators->scratch(call));
 }
 
@@ -137,7 +137,7 @@ static float *reference_call(const struct generator_case *c, bool absolute)
     kernels_reference.convolution(s, arranged, call->bias == NULL ? NULL : bias, in, out, NULL);
     if (call->added_is_half)
         added = upsample(s->out_channels * s->time, s->out_height / 2, s->out_width / 2, added);
-    if (call->added != NULL)
+    if (call->adds)
         kernels_reference.add(s->out_channels, s->time, s->out_height * s->out_width, out, s->time, added,
                               s->time, out);
     if (call->rectifies_output && !absolute)
@@ -196,7 +196,7 @@ static void compare_alone(struct check *check, const struct generator_case *c, c
         take_image(c->added.values, s->out_channels, s->time, n_added, t, added);
         take_image(c->out.values, s->out_channels, s->time, frame, t, expected);
         call.in = in;
-        call.added = c->call.added == NULL ? NULL : added;
+        call.added = c->call.adds ? added : NULL;
         check->kernels->generators->convolution(&call, out, scratch.values);
         if (memcmp(out, expected, sizeof *out * (size_t)s->out_channels * frame) != 0)
             check_fault(check, "%s: image %d of %d differs from the same image alone", name, t, s->time);
@@ -216,7 +216,7 @@ static void check_case(struct check *check, struct generator_case *c, enum fill 
     snprintf(name, sizeof name, "%d x %dx%dx%d -> %d%s%s%s%s%s%s", s->time, s->in_channels, s->in_height,
              s->in_width, s->out_channels, c->call.scale == NULL ? "" : ", scaled",
              c->call.rectifies_input ? ", relu before" : "", c->call.upsamples ? ", upsampled" : "",
-             c->call.added == NULL ? "" : ", added", c->call.added_is_half ? " upsampled" : "",
+             c->call.adds ? ", added" : "", c->call.added_is_half ? " upsampled" : "",
              c->call.rectifies_output ? ", relu behind" : "");
     check->kernels->generators->convolution(&c->call, c->out.values, c->scratch.values);
     if (!guarded_is_intact(&c->arranged) || !guarded_is_filled(&c->arranged))
@@ -258,10 +258,10 @@ static struct generator_case draw_case(struct stream *stream)
     int height = stream_integer(stream, 1, 40), width = stream_integer(stream, 1, 40);
     call->bias = stream_integer(stream, 0, 1) == 0 ? NULL : &anything;
     call->scale = stream_integer(stream, 0, 1) == 0 ? NULL : &anything;
-    call->added = stream_integer(stream, 0, 1) == 0 ? NULL : &anything;
+    call->adds = stream_integer(stream, 0, 1) != 0;
     call->rectifies_input = stream_integer(stream, 0, 1) == 0;
     call->upsamples = stream_integer(stream, 0, 1) == 0;
-    call->added_is_half = call->added != NULL && stream_integer(stream, 0, 1) == 0;
+    call->added_is_half = call->adds && stream_integer(stream, 0, 1) == 0;
     call->rectifies_output = stream_integer(stream, 0, 1) == 0;
     if (call->upsamples && stream_integer(stream, 0, 1) == 0)
         height = width = 32; /* what a faster algorithm is for */
@@ -285,8 +285,7 @@ static void check_generator_shapes(struct check *check)
             c.call.scale = part == 1 ? NULL : &anything;
             c.call.rectifies_input = part != 1;
             c.call.upsamples = c.call.rectifies_output = part == 0;
-            c.call.added = part == 1 ? &anything : NULL;
-            c.call.added_is_half = part == 1;
+            c.call.adds = c.call.added_is_half = part == 1;
             set_size(&c, stream_integer(&check->stream, 1, 5), stream_integer(&check->stream, 20, 70), side,
                      side, part == 2 ? 3 : stream_integer(&check->stream, 8, 40));
             check_case(check, &c, FILL_NORMAL);

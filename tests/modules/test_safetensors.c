@@ -12,11 +12,12 @@
 
 #include <cmocka.h>
 
+#include "backend.h"
 #include "document.h"
 #include "model.h"
 #include "safetensors.h"
 
-enum { PATH_CAPACITY = 128, TEXT_CAPACITY = 4096, DATA_CAPACITY = 1024 };
+enum { PATH_CAPACITY = 128, TEXT_CAPACITY = 8192, DATA_CAPACITY = 1024 };
 
 /** The folder of this program's files, and the two files in it. */
 struct fixture {
@@ -490,6 +491,31 @@ static void loads_tiny_models(void **state)
     assert_loads(*state, NULL);
 }
 
+/** There are 2^40 ways from the input through so many sums; each layer is looked at once. */
+static void loads_many_ways(void **state)
+{
+    enum { N_SUMS = 40 };
+    char layers[TEXT_CAPACITY] = "kind: batch_norm}\n";
+    size_t length = strlen(layers);
+    for (int i = 0; i < N_SUMS; i++) {
+        char input[16] = "bn";
+        if (i > 0)
+            snprintf(input, sizeof input, "s%d", i - 1);
+        length += (size_t)snprintf(layers + length, sizeof layers - length,
+                                   "  - {name: s%d, kind: add, inputs: [%s, %s]}\n", i, input, input);
+    }
+    write_tensors(*state, tiny_tensors);
+    write_architecture(*state, tiny, "kind: batch_norm}\n", layers);
+    struct backend backend;
+    struct model *model = NULL;
+    struct error error = {0};
+    assert_int_equal(backend_open(NULL, &backend, &error), STATUS_OK);
+    const struct fixture *fixture = *state;
+    if (model_load(fixture->architecture, NULL, backend.kernels, &model, &error) != STATUS_OK)
+        fail_msg("refused: %s", error.message);
+    model_free(model);
+}
+
 static void refuses_files(void **state)
 {
     const struct fixture *fixture = *state;
@@ -762,6 +788,7 @@ int main(void)
         cmocka_unit_test(refuses_overlaps_holes_and_duplicates),
         cmocka_unit_test(refuses_values_that_are_not_finite),
         cmocka_unit_test(loads_tiny_models),
+        cmocka_unit_test(loads_many_ways),
         cmocka_unit_test(refuses_files),
         cmocka_unit_test(refuses_keys),
         cmocka_unit_test(refuses_wiring),

@@ -4,6 +4,7 @@
 #include "../columns.h"
 #include "neurons.h"
 #include "spikes.h"
+#include "ways.h"
 
 static size_t out_pixels(const struct convolution_shape *s)
 {
@@ -24,8 +25,14 @@ static size_t bit_words(const struct convolution_shape *s)
     return (2 * n_places * spike_words(s->in_channels) + LINE - 1) / LINE * LINE;
 }
 
-size_t events_scratch(const struct convolution_shape *s)
+static bool fits(const struct generator_convolution *call)
 {
+    return events_fit(call->shape);
+}
+
+static size_t scratch_floats(const struct generator_convolution *call)
+{
+    const struct convolution_shape *s = call->shape;
     return event_lists_words(s) + bit_words(s) + (size_t)s->time * row_width(s);
 }
 
@@ -38,21 +45,29 @@ static void put_pixel(const struct convolution_shape *s, size_t pixel, const flo
             out[(o * time + t) * frame + pixel] = currents[t * width + o];
 }
 
-void events_convolve(const struct convolution_shape *s, const float *weight, const float *bias,
-                     const float *in, float *out, float *scratch)
+static void convolve(const struct generator_convolution *call, float *out, float *scratch)
 {
+    const struct convolution_shape *s = call->shape;
     struct event_lists lists;
     void *room = scratch;
     uint64_t *spikes = room;
     float *currents = scratch + bit_words(s);
-    spikes_pack(s->in_channels, s->time, s->in_height * s->in_width, in, spikes);
-    event_lists_make(&lists, s, weight, bias, spikes, currents + (size_t)s->time * row_width(s));
+    spikes_pack(s->in_channels, s->time, s->in_height * s->in_width, call->in, spikes);
+    event_lists_make(&lists, s, call->weight, call->bias, spikes, currents + (size_t)s->time * row_width(s));
     for (int y = 0; y < s->out_height; y++)
         for (int x = 0; x < s->out_width; x++) {
             event_lists_sum(&lists, y, x, 0, lists.width, false, currents);
             put_pixel(s, (size_t)(y * s->out_width + x), currents, out);
         }
 }
+
+const struct convolution_way way_events = {
+    .fits = fits,
+    .weight_size = events_weight_size,
+    .arrange = events_arrange,
+    .scratch = scratch_floats,
+    .convolution = convolve,
+};
 
 /* ---- bits ---- */
 

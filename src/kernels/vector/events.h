@@ -24,14 +24,7 @@ size_t events_weight_size(const struct convolution_shape *shape);
 /** arranged [input][tap][output, up to a whole vector] int32, and the outputs' units [output] float32. */
 void events_arrange(const struct convolution_shape *shape, const float *weight, float *arranged);
 
-/* ---- on values ---- */
-
-size_t events_scratch(const struct convolution_shape *shape);
-
-void events_convolve(const struct convolution_shape *shape, const float *weight, const float *bias,
-                     const float *in, float *out, float *scratch);
-
-/* ---- on bits ---- */
+/* ---- on bits; on values see ways.h ---- */
 
 size_t spiking_convolution_scratch(const struct spiking_convolution *call);
 

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "few_outputs.h"
+/*
+ * Convolutions of 3 x 3 taps to one, two or three channels, an image: blocks of positions for which the sums
+ * of all outputs stay in registers while the input channels pass by.
+ *
+ * The weight is arranged [input x tap][BLOCK_ROWS], as by product_arrange.
+ */
+#include "ways.h"
 
-#include "generator.h"
+#include "around.h"
 #include "product.h"
 
 /* A block of positions, and what of the input it sees. Channels of one step are read before they are summed
@@ -10,22 +16,22 @@ enum { MOST_OUTPUTS = 3, ROWS = FEW_ROWS, VECTORS = 2, STEP = 16, TAPS = 9 };
 enum { IN_ROWS = ROWS + 2, IN_WIDTH = (VECTORS + 1) * LANES, FEWEST_PIXELS = 64 };
 enum { SUMS = MOST_OUTPUTS * ROWS * VECTORS };
 
-bool few_outputs_fit(const struct generator_convolution *call)
+static bool fits(const struct generator_convolution *call)
 {
     const struct convolution_shape *s = call->shape;
     return !s->feeds_spikes && !s->takes_spikes && s->kernel_height == 3 && s->kernel_width == 3 &&
            s->stride == 1 && s->pad_top == 1 && s->pad_left == 1 && s->out_height == s->in_height &&
            s->out_width == s->in_width && s->out_channels <= MOST_OUTPUTS &&
-           s->out_height * s->out_width >= FEWEST_PIXELS && !call->upsamples && call->added == NULL &&
+           s->out_height * s->out_width >= FEWEST_PIXELS && !call->upsamples && !call->adds &&
            !call->rectifies_output;
 }
 
-size_t few_outputs_weight_size(const struct convolution_shape *s)
+static size_t weight_size(const struct convolution_shape *s)
 {
     return (size_t)s->in_channels * TAPS * BLOCK_ROWS;
 }
 
-void few_outputs_arrange(const struct convolution_shape *s, const float *weight, float *arranged)
+static void arrange(const struct convolution_shape *s, const float *weight, float *arranged)
 {
     const size_t filter = (size_t)s->in_channels * TAPS;
     product_arrange(weight, s->out_channels, filter, filter, 1, arranged);
@@ -135,9 +141,9 @@ static struct block make_block(const struct convolution_shape *s, size_t image, 
     return (struct block){image, index / blocks_across(s) * ROWS, index % blocks_across(s) * VECTORS * LANES};
 }
 
-size_t few_outputs_scratch(const struct convolution_shape *s)
+static size_t scratch_floats(const struct generator_convolution *call)
 {
-    return (size_t)(STEP * IN_ROWS * IN_WIDTH) + (size_t)(n_blocks(s) * SUMS * LANES);
+    return (size_t)(STEP * IN_ROWS * IN_WIDTH) + (size_t)(n_blocks(call->shape) * SUMS * LANES);
 }
 
 /** Add one step of channels to the sums of all blocks of an image. */
@@ -153,7 +159,7 @@ static void add_channels_to_image(const struct generator_convolution *call, size
     }
 }
 
-void few_outputs_convolve(const struct generator_convolution *call, float *out, float *scratch)
+static void convolve(const struct generator_convolution *call, float *out, float *scratch)
 {
     const struct convolution_shape *s = call->shape;
     vector *totals = (vector *)(void *)(scratch + STEP * IN_ROWS * IN_WIDTH);
@@ -170,3 +176,12 @@ void few_outputs_convolve(const struct generator_convolution *call, float *out, 
         }
     }
 }
+
+const struct convolution_way way_few_outputs = {
+    .fuses = true,
+    .fits = fits,
+    .weight_size = weight_size,
+    .arrange = arrange,
+    .scratch = scratch_floats,
+    .convolution = convolve,
+};

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "image.h"
+/*
+ * Convolutions of few channels, as of an image: outputs lie in the lanes, and values of the image, with its
+ * padding around it, are multiplied with their weights as they are met.
+ *
+ * The weight is arranged [group of outputs][input][tap][output of the group].
+ */
+#include "ways.h"
 
 #include <string.h>
 
@@ -9,8 +15,9 @@
 enum { VECTORS = IMAGE_VECTORS, GROUP = VECTORS * LANES, PIXELS = IMAGE_PIXELS };
 enum { MOST_INPUTS = 4, FEWEST_OUTPUTS = 8 };
 
-bool image_fits(const struct convolution_shape *s)
+static bool fits(const struct generator_convolution *call)
 {
+    const struct convolution_shape *s = call->shape;
     return !s->takes_spikes && s->in_channels <= MOST_INPUTS && s->out_channels >= FEWEST_OUTPUTS &&
            s->kernel_height * s->kernel_width > 1;
 }
@@ -25,15 +32,15 @@ static size_t n_taps(const struct convolution_shape *s)
     return (size_t)s->kernel_height * (size_t)s->kernel_width;
 }
 
-size_t image_weight_size(const struct convolution_shape *s)
+static size_t weight_size(const struct convolution_shape *s)
 {
     return n_groups(s) * GROUP * columns_filter(s);
 }
 
-void image_arrange(const struct convolution_shape *s, const float *weight, float *arranged)
+static void arrange(const struct convolution_shape *s, const float *weight, float *arranged)
 {
     const size_t filter = columns_filter(s);
-    memset(arranged, 0, sizeof *arranged * image_weight_size(s));
+    memset(arranged, 0, sizeof *arranged * weight_size(s));
     for (size_t o = 0; o < (size_t)s->out_channels; o++)
         for (size_t k = 0; k < filter; k++)
             arranged[(o / GROUP * filter + k) * GROUP + o % GROUP] = *weight++;
@@ -59,8 +66,9 @@ static size_t padded_values(const struct convolution_shape *s)
     return (n + LINE - 1) / LINE * LINE;
 }
 
-size_t image_scratch(const struct convolution_shape *s)
+static size_t scratch_floats(const struct generator_convolution *call)
 {
+    const struct convolution_shape *s = call->shape;
     return padded_values(s) + (size_t)(s->out_width + PIXELS + LANES) * GROUP;
 }
 
@@ -167,16 +175,24 @@ static void convolve_group(const struct convolution_shape *s, const float *weigh
     }
 }
 
-void image_convolve(const struct convolution_shape *s, const float *weight, const float *bias,
-                    const float *in, float *out, float *scratch)
+static void convolve(const struct generator_convolution *call, float *out, float *scratch)
 {
+    const struct convolution_shape *s = call->shape;
     const size_t in_frame = (size_t)s->in_height * (size_t)s->in_width;
     const size_t out_frame = (size_t)s->out_height * (size_t)s->out_width;
     float *sums = scratch + padded_values(s);
     for (size_t t = 0; t < (size_t)s->time; t++) {
-        pad_frame(s, in + t * in_frame, scratch);
+        pad_frame(s, call->in + t * in_frame, scratch);
         for (size_t g = 0; g < n_groups(s); g++)
-            convolve_group(s, weight + g * GROUP * columns_filter(s), bias, g * GROUP, scratch, sums,
-                           out + (g * GROUP * (size_t)s->time + t) * out_frame);
+            convolve_group(s, call->weight + g * GROUP * columns_filter(s), call->bias, g * GROUP, scratch,
+                           sums, out + (g * GROUP * (size_t)s->time + t) * out_frame);
     }
 }
+
+const struct convolution_way way_image = {
+    .fits = fits,
+    .weight_size = weight_size,
+    .arrange = arrange,
+    .scratch = scratch_floats,
+    .convolution = convolve,
+};

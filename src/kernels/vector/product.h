@@ -41,6 +41,13 @@ int product_step(int n_taps);
 /** Floats that hold so many masks, in whole cache lines. */
 size_t product_mask_floats(size_t n_masks);
 
+/** The masks that the scratch memory begins with. */
+static inline uint16_t *product_masks(float *scratch)
+{
+    void *room = scratch;
+    return room;
+}
+
 /** arranged [block][k][BLOCK_ROWS] from a matrix [n_outputs][n_inputs] with the given strides; rows beyond
  *  are zero. */
 void product_arrange(const float *matrix, int n_outputs, size_t n_inputs, size_t output_stride,

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-#include "upsampled.h"
+/*
+ * Convolutions of 3 x 3 taps of a map of 16 x 16 that is upsampled to 32 x 32, with two thirds of the
+ * multiplications of winograd.c.
+ *
+ * In one dimension: bilinear upsampling is zeros between the values x, then the filter h = [1 3 3 1] / 4. The
+ * convolution is done first, s[2i] = w1 x[i] and s[2i+1] = w0 x[i] + w2 x[i+1], the latter for four i at once
+ * by five products (Toom-Cook; points 0, 1, -1, 2 and infinity); then h is applied to s, which only adds.
+ * Beyond its edges, upsampling repeats the outermost value where the convolution wants zeros: what that makes
+ * are multiples of w0 x[0], w2 x[0] and w2 x[15], three products more, of weights that are there. So 39
+ * products give 32 sums, and in two dimensions 39 x 39 give 32 x 32.
+ *
+ * The weight is arranged [36][block of BLOCK_ROWS outputs][input][BLOCK_ROWS].
+ */
+#include "ways.h"
 
 #include <string.h>
 
-#include "generator.h"
+#include "around.h"
 #include "line.h"
 #include "product.h"
-#include "winograd.h"
 
 /* What is multiplied along one dimension: values as they are, by w1, and five combinations of those of each
  * tile of four. What the edges want goes with the first and the last of these, whose weights are w0 / 2 and
@@ -56,13 +68,13 @@ enum { BOTH_EDGES = 3 };
 
 /* ---- weights ---- */
 
-bool upsampled_fits(const struct generator_convolution *call)
+static bool fits(const struct generator_convolution *call)
 {
     const struct convolution_shape *s = call->shape;
-    return call->upsamples && s->in_height == 2 * SIDE && s->in_width == 2 * SIDE && winograd_fits(s);
+    return call->upsamples && s->in_height == 2 * SIDE && s->in_width == 2 * SIDE && way_winograd.fits(call);
 }
 
-size_t upsampled_weight_size(const struct convolution_shape *s)
+static size_t weight_size(const struct convolution_shape *s)
 {
     return PLACES * product_blocks(s->out_channels) * ROWS * (size_t)s->in_channels;
 }
@@ -79,10 +91,10 @@ static double transformed_weight(const float filter[9], int row_kind, int column
     return sum;
 }
 
-void upsampled_arrange(const struct convolution_shape *s, const float *weight, float *arranged)
+static void arrange(const struct convolution_shape *s, const float *weight, float *arranged)
 {
     const size_t inputs = (size_t)s->in_channels, blocks = product_blocks(s->out_channels);
-    memset(arranged, 0, sizeof *arranged * upsampled_weight_size(s));
+    memset(arranged, 0, sizeof *arranged * weight_size(s));
     for (size_t o = 0; o < (size_t)s->out_channels; o++)
         for (size_t c = 0; c < inputs; c++)
             for (size_t place = 0; place < PLACES; place++)
@@ -114,7 +126,7 @@ static size_t product_stride(const struct convolution_shape *s)
     return product_blocks(s->out_channels) * ROWS * PRODUCT_PANEL + GAP;
 }
 
-size_t upsampled_scratch(const struct generator_convolution *call)
+static size_t scratch_floats(const struct generator_convolution *call)
 {
     return LINES * PANELS * (value_stride(call->shape) + product_stride(call->shape)) +
            (size_t)(4 * SIDE * SIDE);
@@ -518,10 +530,10 @@ static void restore_map(const struct generator_convolution *call, const struct w
     const struct lane from = {work, work->product_stride, work->products + output * PRODUCT_PANEL,
                               image - (size_t)work->first_image};
     const struct tail tail = {.bias = call->bias == NULL ? 0.0f : call->bias[output],
-                              .added = call->added == NULL ? NULL : work->added,
+                              .added = call->adds ? work->added : NULL,
                               .rectifies = call->rectifies_output,
                               .out = out + (output * (size_t)call->shape->time + image) * pixels};
-    if (call->added != NULL)
+    if (call->adds)
         generator_read_added(call, output, image, 0, 2 * SIDE, work->added);
     get_sums(&from, &sums);
     finish_map(&sums, &tail);
@@ -536,7 +548,7 @@ static void choose_images(struct work *work, int left)
     work->panel_vectors = n_vectors / work->n_panels;
 }
 
-void upsampled_convolve(const struct generator_convolution *call, float *out, float *scratch)
+static void convolve(const struct generator_convolution *call, float *out, float *scratch)
 {
     const struct convolution_shape *s = call->shape;
     struct work work = divide_scratch(s, scratch);
@@ -552,3 +564,12 @@ void upsampled_convolve(const struct generator_convolution *call, float *out, fl
                 restore_map(call, &work, o, image, out);
     }
 }
+
+const struct convolution_way way_upsampled = {
+    .fuses = true,
+    .fits = fits,
+    .weight_size = weight_size,
+    .arrange = arrange,
+    .scratch = scratch_floats,
+    .convolution = convolve,
+};

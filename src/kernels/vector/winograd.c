@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "winograd.h"
+/*
+ * Convolutions of 3 x 3 taps with a quarter of the multiplications: tiles of 4 x 4 outputs (Winograd's F(4 x
+ * 4, 3 x 3); Lavin & Gray 2016, arXiv 1509.09308). Tiles of 6 x 6 inputs become 36 values, in each of which
+ * the convolution is a matrix product over the channels. Rounding errors are some ten times those of the
+ * plain sum, so that layers that feed spikes do without.
+ *
+ * The weight is arranged [block of BLOCK_ROWS outputs][36][input][BLOCK_ROWS].
+ */
+#include "ways.h"
 
 #include <string.h>
 
-#include "generator.h"
+#include "around.h"
 #include "product.h"
 
 /* TILES at a time stay in the second-level cache, with all their channels. */
@@ -213,15 +221,16 @@ static size_t n_inputs(const struct convolution_shape *s)
     return (size_t)s->in_channels;
 }
 
-bool winograd_fits(const struct convolution_shape *s)
+static bool fits(const struct generator_convolution *call)
 {
+    const struct convolution_shape *s = call->shape;
     return !s->feeds_spikes && s->kernel_height == 3 && s->kernel_width == 3 && s->stride == 1 &&
            s->pad_top == 1 && s->pad_left == 1 && s->out_height == s->in_height &&
            s->out_width == s->in_width && s->in_channels >= FEWEST_CHANNELS &&
            s->out_channels >= FEWEST_CHANNELS && s->out_height * s->out_width >= FEWEST_PIXELS;
 }
 
-size_t winograd_weight_size(const struct convolution_shape *s)
+static size_t weight_size(const struct convolution_shape *s)
 {
     return product_blocks(s->out_channels) * ROWS * PLACES * n_inputs(s);
 }
@@ -245,11 +254,11 @@ static void transform_filter(const float filter[9], double transformed[PLACES])
         }
 }
 
-void winograd_arrange(const struct convolution_shape *s, const float *weight, float *arranged)
+static void arrange(const struct convolution_shape *s, const float *weight, float *arranged)
 {
     double transformed[PLACES];
     const size_t inputs = n_inputs(s);
-    memset(arranged, 0, sizeof *arranged * winograd_weight_size(s));
+    memset(arranged, 0, sizeof *arranged * weight_size(s));
     for (size_t o = 0; o < (size_t)s->out_channels; o++)
         for (size_t c = 0; c < inputs; c++) {
             transform_filter(weight + (o * inputs + c) * 9, transformed);
@@ -285,10 +294,10 @@ static size_t padded_floats(const struct convolution_shape *s, const struct tili
 static size_t added_floats(const struct generator_convolution *call, const struct tiling *t)
 {
     const struct convolution_shape *s = call->shape;
-    return call->added == NULL ? 0 : (size_t)most_frames(s, t) * (size_t)s->out_height * (size_t)s->out_width;
+    return call->adds ? (size_t)most_frames(s, t) * (size_t)s->out_height * (size_t)s->out_width : 0;
 }
 
-size_t winograd_scratch(const struct generator_convolution *call)
+static size_t scratch_floats(const struct generator_convolution *call)
 {
     const struct tiling tiling = make_tiling(call->shape);
     return PLACES * (value_stride(call->shape) + PRODUCT_STRIDE) + padded_floats(call->shape, &tiling) +
@@ -391,7 +400,7 @@ static const float *read_added(const struct generator_convolution *call, const s
 {
     const struct convolution_shape *s = call->shape;
     const size_t pixels = (size_t)s->out_height * (size_t)s->out_width;
-    if (call->added == NULL)
+    if (!call->adds)
         return NULL;
     for (int f = 0; f < chunk->n_frames; f++) {
         const struct tile_rows rows = rows_of_frame(&work->tiling, chunk, f);
@@ -434,7 +443,7 @@ static void convolve_chunk(const struct generator_convolution *call, const struc
     }
 }
 
-void winograd_convolve(const struct generator_convolution *call, float *out, float *scratch)
+static void convolve(const struct generator_convolution *call, float *out, float *scratch)
 {
     const struct work work = divide_scratch(call, scratch);
     for (int first = 0; first < work.tiling.n_tiles;) {
@@ -443,3 +452,12 @@ void winograd_convolve(const struct generator_convolution *call, float *out, flo
         first += chunk.n_tiles;
     }
 }
+
+const struct convolution_way way_winograd = {
+    .fuses = true,
+    .fits = fits,
+    .weight_size = weight_size,
+    .arrange = arrange,
+    .scratch = scratch_floats,
+    .convolution = convolve,
+};

@@ -6,21 +6,21 @@
 #include "../model_private.h"
 #include "memory.h"
 
-enum { NONE = -2 };
+/* Of fusion->layers, and of fusion->inputs: what the convolution reads, and what is added to its output. */
+enum { CONVOLUTION, BATCH_NORM, HEAD_RELU, HEAD_UPSAMPLE, TAIL_RELU, ADDED_UPSAMPLE };
+enum { MAP, ADDED };
 
-/** Layers of a group, each NONE where it has none; `from` and `added_from` are outside. */
-struct group {
-    int convolution;
-    int batch_norm, head_relu, head_upsample, from;
-    int tail_relu, added_upsample, added_from;
-};
+static bool has(const struct fusion *fusion, int part)
+{
+    return fusion->layers[part] != NO_LAYER;
+}
 
-/** The layer that an input is computed by, if of this kind and for nothing but that input; else NONE. */
+/** The layer that an input is computed by, if of this kind and for nothing but that input; else NO_LAYER. */
 static int lone_source(const struct model *model, int input, const struct layer_kind *kind)
 {
     const int source = fusion_source(model, input);
     if (source == MODEL_INPUT || model->layers[source].kind != kind || !fusion_has_one_user(model, source))
-        return NONE;
+        return NO_LAYER;
     return source;
 }
 
@@ -28,7 +28,7 @@ static int lone_source(const struct model *model, int input, const struct layer_
 static int step_back(const struct model *model, const struct layer_kind *kind, int *from)
 {
     const int source = lone_source(model, *from, kind);
-    if (source != NONE)
+    if (source != NO_LAYER)
         *from = fusion_source(model, model->layers[source].inputs[0]);
     return source;
 }
@@ -37,141 +37,116 @@ static int step_back(const struct model *model, const struct layer_kind *kind, i
 static bool follows_convolution(const struct model *model, int relu)
 {
     return relu != MODEL_INPUT && model->layers[relu].kind == &layer_relu &&
-           lone_source(model, model->layers[relu].inputs[0], &layer_convolution) != NONE;
+           lone_source(model, model->layers[relu].inputs[0], &layer_convolution) != NO_LAYER;
 }
 
-static void find_head(const struct model *model, struct group *group)
+static void find_head(const struct model *model, struct fusion *fusion)
 {
-    group->from = fusion_source(model, model->layers[group->convolution].inputs[0]);
-    group->head_upsample = step_back(model, &layer_upsample, &group->from);
-    group->head_relu = group->batch_norm = NONE;
-    if (!follows_convolution(model, group->from))
-        group->head_relu = step_back(model, &layer_relu, &group->from);
-    group->batch_norm = step_back(model, &layer_batch_norm, &group->from);
+    int *from = &fusion->inputs[MAP];
+    *from = fusion_source(model, model->layers[fusion->layers[CONVOLUTION]].inputs[0]);
+    fusion->layers[HEAD_UPSAMPLE] = step_back(model, &layer_upsample, from);
+    if (!follows_convolution(model, *from))
+        fusion->layers[HEAD_RELU] = step_back(model, &layer_relu, from);
+    fusion->layers[BATCH_NORM] = step_back(model, &layer_batch_norm, from);
 }
 
-static void find_shortcut(const struct model *model, int input, struct group *group)
+/** The convolution among the inputs of a sum, the other one of which is added to it. */
+static void find_sum(const struct model *model, const struct layer *sum, struct fusion *fusion)
 {
-    group->added_from = fusion_source(model, input);
-    group->added_upsample = step_back(model, &layer_upsample, &group->added_from);
+    for (int i = 0; i < 2 && !has(fusion, CONVOLUTION); i++) {
+        fusion->layers[CONVOLUTION] = lone_source(model, sum->inputs[i], &layer_convolution);
+        fusion->inputs[ADDED] = fusion_source(model, sum->inputs[1 - i]);
+    }
+    fusion->layers[ADDED_UPSAMPLE] = step_back(model, &layer_upsample, &fusion->inputs[ADDED]);
+    fusion->n_inputs = 2;
 }
 
-/** The convolution that ends with this layer. */
-static struct group find_tail(const struct model *model, int index)
+/** The convolution that ends with this layer, if one does. */
+static void find_tail(const struct model *model, int index, struct fusion *fusion)
 {
     const struct layer *layer = &model->layers[index];
-    struct group group = {.convolution = NONE, .tail_relu = NONE, .added_upsample = NONE, .added_from = NONE};
+    fusion->n_inputs = 1;
     if (layer->kind == &layer_convolution) {
-        group.convolution = index;
+        fusion->layers[CONVOLUTION] = index;
     } else if (layer->kind == &layer_relu) {
-        group.convolution = lone_source(model, layer->inputs[0], &layer_convolution);
-        group.tail_relu = index;
+        fusion->layers[CONVOLUTION] = lone_source(model, layer->inputs[0], &layer_convolution);
+        fusion->layers[TAIL_RELU] = index;
     } else if (layer->kind == &layer_add) {
-        for (int i = 0; i < 2 && group.convolution == NONE; i++) {
-            group.convolution = lone_source(model, layer->inputs[i], &layer_convolution);
-            find_shortcut(model, layer->inputs[1 - i], &group);
-        }
+        find_sum(model, layer, fusion);
     }
-    return group;
 }
 
-static struct group find_group(const struct model *model, int index)
-{
-    struct group group = find_tail(model, index);
-    if (group.convolution != NONE)
-        find_head(model, &group);
-    return group;
-}
-
-/** Its weight and its pointers into maps are the caller's to set, the latter where they are not NULL. */
-static struct generator_convolution make_call(const struct model *model, const struct group *group,
+/** Its pointers into maps, and its weight, are the caller's to set. */
+static struct generator_convolution make_call(const struct model *model, const struct fusion *fusion,
                                               const struct convolution_shape *shape)
 {
-    static const float something;
     struct generator_convolution call = {.shape = shape,
-                                         .bias = model->layers[group->convolution].bias,
-                                         .added = group->added_from == NONE ? NULL : &something,
-                                         .rectifies_input = group->head_relu != NONE,
-                                         .upsamples = group->head_upsample != NONE,
-                                         .added_is_half = group->added_upsample != NONE,
-                                         .rectifies_output = group->tail_relu != NONE};
-    if (group->batch_norm != NONE) {
-        call.scale = model->layers[group->batch_norm].weight;
-        call.shift = model->layers[group->batch_norm].bias;
+                                         .bias = model->layers[fusion->layers[CONVOLUTION]].bias,
+                                         .rectifies_input = has(fusion, HEAD_RELU),
+                                         .upsamples = has(fusion, HEAD_UPSAMPLE),
+                                         .adds = fusion->n_inputs > ADDED,
+                                         .added_is_half = has(fusion, ADDED_UPSAMPLE),
+                                         .rectifies_output = has(fusion, TAIL_RELU)};
+    if (has(fusion, BATCH_NORM)) {
+        call.scale = model->layers[fusion->layers[BATCH_NORM]].weight;
+        call.shift = model->layers[fusion->layers[BATCH_NORM]].bias;
     }
     return call;
 }
 
-static struct convolution_shape shape_of(const struct model *model, const struct group *group, int time)
+static struct convolution_shape shape_of(const struct model *model, const struct fusion *fusion, int time)
 {
-    struct convolution_shape shape = model->layers[group->convolution].convolution;
+    struct convolution_shape shape = model->layers[fusion->layers[CONVOLUTION]].convolution;
     shape.time = time;
     return shape;
 }
 
-/** Can the kernels do it, with something to spare the reading or writing of? */
-static bool fits(const struct model *model, const struct group *group)
+/** Is there something to spare the reading or writing of? */
+static bool spares_maps(const struct fusion *fusion)
 {
-    if (group->convolution == NONE ||
-        (group->from == fusion_source(model, model->layers[group->convolution].inputs[0]) &&
-         group->tail_relu == NONE && group->added_from == NONE))
-        return false;
-    const struct convolution_shape shape = shape_of(model, group, 1);
-    const struct generator_convolution call = make_call(model, group, &shape);
-    return model->kernels->generators->fits(&call);
-}
-
-/** Does a group that ends later compute this convolution? */
-static bool belongs_to_later(const struct model *model, int index)
-{
-    for (int i = index + 1; i < model->n_layers; i++) {
-        const struct group group = find_group(model, i);
-        if (group.convolution == index && fits(model, &group))
-            return true;
-    }
-    return false;
+    return has(fusion, HEAD_UPSAMPLE) || has(fusion, HEAD_RELU) || has(fusion, BATCH_NORM) ||
+           has(fusion, TAIL_RELU) || fusion->n_inputs > ADDED;
 }
 
 static bool find(const struct model *model, int index, struct fusion *fusion)
 {
     if (model->kernels->generators == NULL || model->role != MODEL_GENERATOR)
         return false;
-    const struct group group = find_group(model, index);
-    if (!fits(model, &group) || (group.convolution == index && belongs_to_later(model, index)))
+    find_tail(model, index, fusion);
+    if (!has(fusion, CONVOLUTION))
         return false;
-    fusion->convolutions[0] = group.convolution;
-    fusion->inputs[fusion->n_inputs++] = group.from;
-    if (group.added_from != NONE)
-        fusion->inputs[fusion->n_inputs++] = group.added_from;
-    return true;
+    find_head(model, fusion);
+    const struct convolution_shape shape = shape_of(model, fusion, 1);
+    const struct generator_convolution call = make_call(model, fusion, &shape);
+    return spares_maps(fusion) && model->kernels->generators->fits(&call);
 }
 
-static enum status arrange(const struct model *model, int index, struct fusion *fusion, struct error *error)
+static enum status arrange(const struct model *model, struct fusion *fusion, struct error *error)
 {
-    const struct group group = find_group(model, index);
-    const struct convolution_shape shape = shape_of(model, &group, 1);
-    const struct generator_convolution call = make_call(model, &group, &shape);
+    const struct convolution_shape shape = shape_of(model, fusion, 1);
+    const struct generator_convolution call = make_call(model, fusion, &shape);
+    const struct layer *convolution = &model->layers[fusion->layers[CONVOLUTION]];
     TRY(MEMORY_ALLOCATE(fusion->weight, model->kernels->generators->weight_size(&call), error));
-    model->kernels->generators->arrange(&call, model->layers[group.convolution].weight, fusion->weight);
+    model->kernels->generators->arrange(&call, convolution->weight, fusion->weight);
     return STATUS_OK;
 }
 
 static size_t scratch(const struct model *model, int index, int time)
 {
-    const struct group group = find_group(model, index);
-    const struct convolution_shape shape = shape_of(model, &group, time);
-    const struct generator_convolution call = make_call(model, &group, &shape);
+    const struct fusion *fusion = &model->fusions[index];
+    const struct convolution_shape shape = shape_of(model, fusion, time);
+    const struct generator_convolution call = make_call(model, fusion, &shape);
     return model->kernels->generators->scratch(&call);
 }
 
 static void forward(const struct model *model, int index, const struct fusion_call *fusion_call)
 {
-    const struct group group = find_group(model, index);
-    const struct convolution_shape shape = shape_of(model, &group, fusion_call->time);
-    struct generator_convolution call = make_call(model, &group, &shape);
-    call.weight = model->fusions[index].weight;
-    call.in = fusion_call->values[0];
-    call.added = group.added_from == NONE ? NULL : fusion_call->values[1];
+    const struct fusion *fusion = &model->fusions[index];
+    const struct convolution_shape shape = shape_of(model, fusion, fusion_call->time);
+    struct generator_convolution call = make_call(model, fusion, &shape);
+    call.weight = fusion->weight;
+    call.in = fusion_call->values[MAP];
+    call.added = fusion_call->values[ADDED];
     model->kernels->generators->convolution(&call, fusion_call->out, fusion_call->scratch);
 }
 

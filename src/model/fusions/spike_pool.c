@@ -5,8 +5,8 @@
 static bool find(const struct model *model, int index, struct fusion *fusion)
 {
     const struct layer *layer = &model->layers[index];
-    if (model->kernels->spikes == NULL || layer->kind != &layer_max_pool ||
-        !fusion_carries_spikes(model, layer->inputs[0]))
+    if (model->kernels->spikes == NULL || layer->kind != &layer_max_pool || layer->inputs[0] == MODEL_INPUT ||
+        !model->layers[layer->inputs[0]].carries_spikes)
         return false;
     fusion->n_inputs = 1;
     fusion->inputs[0] = layer->inputs[0];

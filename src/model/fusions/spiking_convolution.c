@@ -5,19 +5,19 @@
  */
 #include "../model_private.h"
 
-/** The convolution of spikes that nothing but this input takes; else -1. */
+/** The convolution of spikes that nothing but this input takes; else NO_LAYER. */
 static int convolution_before(const struct model *model, int input)
 {
     const int source = fusion_source(model, input);
     if (source == MODEL_INPUT || !model->layers[source].convolution.takes_spikes ||
         !layer_can_fold(&model->layers[source]) || !fusion_has_one_user(model, source))
-        return -1;
-    return model->kernels->spikes->fits(&model->layers[source].convolution) ? source : -1;
+        return NO_LAYER;
+    return model->kernels->spikes->fits(&model->layers[source].convolution) ? source : NO_LAYER;
 }
 
 static void put_convolution(const struct model *model, int slot, int convolution, struct fusion *fusion)
 {
-    fusion->convolutions[slot] = convolution;
+    fusion->layers[slot] = convolution;
     fusion->inputs[slot] = model->layers[convolution].inputs[0];
     fusion->takes_spikes[slot] = true;
     fusion->n_inputs = slot + 1;
@@ -27,11 +27,11 @@ static void put_convolution(const struct model *model, int slot, int convolution
 static bool find_shortcut(const struct model *model, int input, struct fusion *fusion)
 {
     const int convolution = convolution_before(model, input);
-    if (convolution >= 0) {
+    if (convolution != NO_LAYER) {
         put_convolution(model, 1, convolution, fusion);
         return true;
     }
-    if (!fusion_carries_spikes(model, input))
+    if (input == MODEL_INPUT || !model->layers[input].carries_spikes)
         return false;
     fusion->inputs[1] = input;
     fusion->takes_spikes[1] = true;
@@ -49,13 +49,13 @@ static bool find(const struct model *model, int index, struct fusion *fusion)
         return false;
     const struct layer *sum = &model->layers[source];
     int convolution = convolution_before(model, source);
-    if (convolution >= 0) {
+    if (convolution != NO_LAYER) {
         put_convolution(model, 0, convolution, fusion);
         return true;
     }
     for (int first = 0; sum->kind == &layer_add && fusion_has_one_user(model, source) && first < 2; first++) {
         convolution = convolution_before(model, sum->inputs[first]);
-        if (convolution < 0)
+        if (convolution == NO_LAYER)
             continue;
         put_convolution(model, 0, convolution, fusion);
         return find_shortcut(model, sum->inputs[1 - first], fusion);
@@ -69,8 +69,8 @@ static struct spiking_convolution make_call(const struct model *model, int index
 {
     const struct fusion *fusion = &model->fusions[index];
     struct spiking_convolution result = {.neuron = &model->layers[index].neuron};
-    for (int i = 0; i < fusion->n_inputs && fusion->convolutions[i] >= 0; i++) {
-        const struct layer *convolution = &model->layers[fusion->convolutions[i]];
+    for (int i = 0; i < fusion->n_inputs && fusion->layers[i] != NO_LAYER; i++) {
+        const struct layer *convolution = &model->layers[fusion->layers[i]];
         shapes[i] = convolution->convolution;
         shapes[i].time = time;
         result.shapes[i] = &shapes[i];

@@ -7,7 +7,7 @@ static bool find(const struct model *model, int index, struct fusion *fusion)
 {
     const struct layer *layer = &model->layers[index];
     if (model->kernels->spikes == NULL || !layer->kind->is_spiking || layer->inputs[0] == MODEL_INPUT ||
-        !fusion_is_static(model, layer->inputs[0]))
+        !model->layers[layer->inputs[0]].is_static)
         return false;
     fusion->n_inputs = 1;
     fusion->inputs[0] = layer->inputs[0];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** What a generator's convolution reads and adds: maps that go through the layers around it row by row. */
-#ifndef MEICENSUS_VECTOR_GENERATOR_H
-#define MEICENSUS_VECTOR_GENERATOR_H
+#ifndef MEICENSUS_VECTOR_AROUND_H
+#define MEICENSUS_VECTOR_AROUND_H
 
 #include "kernels.h"
 #include "vector.h"
@@ -29,7 +29,5 @@ void generator_read_rows(const struct generator_convolution *call, size_t channe
 /** Rows [first_row, end_row) of what is added to a channel of one image, to rows of the output's width. */
 void generator_read_added(const struct generator_convolution *call, size_t channel, size_t image,
                           int first_row, int end_row, float *to);
-
-extern const struct generator_kernels lanes_generators;
 
 #endif

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "generator.h"
+#include "around.h"
 
 #include <string.h>
 
 #include "bilinear.h"
-#include "few_outputs.h"
-#include "upsampled.h"
-#include "winograd.h"
 
 struct generator_head generator_make_head(const struct generator_convolution *call, size_t channel)
 {
@@ -125,50 +122,3 @@ void generator_read_added(const struct generator_convolution *call, size_t chann
     memcpy(to, call->added + (plane * (size_t)s->out_height + (size_t)first_row) * width,
            sizeof *to * (size_t)(end_row - first_row) * width);
 }
-
-/* ---- which of them ---- */
-
-static bool fits(const struct generator_convolution *call)
-{
-    return few_outputs_fit(call) || winograd_fits(call->shape);
-}
-
-static size_t weight_size(const struct generator_convolution *call)
-{
-    if (upsampled_fits(call))
-        return upsampled_weight_size(call->shape);
-    return few_outputs_fit(call) ? few_outputs_weight_size(call->shape) : winograd_weight_size(call->shape);
-}
-
-static void arrange(const struct generator_convolution *call, const float *weight, float *arranged)
-{
-    if (upsampled_fits(call))
-        upsampled_arrange(call->shape, weight, arranged);
-    else if (few_outputs_fit(call))
-        few_outputs_arrange(call->shape, weight, arranged);
-    else
-        winograd_arrange(call->shape, weight, arranged);
-}
-
-static size_t scratch_floats(const struct generator_convolution *call)
-{
-    if (upsampled_fits(call))
-        return upsampled_scratch(call);
-    return few_outputs_fit(call) ? few_outputs_scratch(call->shape) : winograd_scratch(call);
-}
-
-static void convolve(const struct generator_convolution *call, float *out, float *scratch)
-{
-    if (upsampled_fits(call))
-        upsampled_convolve(call, out, scratch);
-    else if (few_outputs_fit(call))
-        few_outputs_convolve(call, out, scratch);
-    else
-        winograd_convolve(call, out, scratch);
-}
-
-const struct generator_kernels lanes_generators = {.fits = fits,
-                                                   .weight_size = weight_size,
-                                                   .arrange = arrange,
-                                                   .scratch = scratch_floats,
-                                                   .convolution = convolve};
