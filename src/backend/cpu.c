@@ -61,12 +61,11 @@ enum status backend_open(const char *kernels_name, struct backend *backend, stru
             continue;
         if (!set->is_usable())
             return error_set(error, STATUS_BAD_INPUT,
-                             "kernels '%s' need instructions that this processor does not have",
-                             kernels_name);
+                             "isa: '%s' needs instructions that this processor does not have", kernels_name);
         backend->kernels = set->kernels;
         write_identity(backend);
         return STATUS_OK;
     }
     return error_set(error, STATUS_BAD_INPUT,
-                     "unknown kernels '%s' (valid: avx512, avx2, openblas, reference)", kernels_name);
+                     "isa: there is no '%s' (valid: avx512, avx2, openblas, reference)", kernels_name);
 }

@@ -11,7 +11,7 @@
 /* ---- key tables ---- */
 
 struct job_settings {
-    const char *results, *kernels;
+    const char *results, *isa;
     long long seed, shards, batch;
     bool trace;
     const struct node *subjects, *generators, *methods, *searches, *trials, *stop;
@@ -31,7 +31,7 @@ static const struct key job_keys[] = {
     JOB_KEY(shards, KEY_INTEGER, 1, 1000000, "1", "1", NULL, "array tasks; frozen with the first start"),
     JOB_KEY(batch, KEY_INTEGER, 1, 4096, "10", "runs", NULL,
             "runs that a worker advances together; results do not depend on it on the CPU"),
-    JOB_KEY(kernels, KEY_TEXT, 0, 0, "", "", NULL,
+    JOB_KEY(isa, KEY_TEXT, 0, 0, "", "", NULL,
             "avx512, avx2, openblas or reference; the fastest of this processor if absent"),
     JOB_KEY(trace, KEY_BOOLEAN, 0, 0, "false", "", NULL,
             "store the score of every query in the results file, too"),
@@ -433,7 +433,7 @@ static enum status read_job(struct job *job, struct error *error)
     if (settings.results[0] == '\0')
         return node_error(node_find(root, "results"), error, "'results' is empty: expected a folder");
     job->results = settings.results;
-    job->kernels = settings.kernels;
+    job->kernels = settings.isa;
     job->seed = settings.seed;
     job->shards = settings.shards;
     job->batch = settings.batch;
@@ -532,7 +532,7 @@ static void echo_stop(const struct job *job, FILE *out)
 static void echo_top(const struct job *job, bool all, FILE *out)
 {
     const struct job_settings settings = {.results = job->results,
-                                          .kernels = job->kernels,
+                                          .isa = job->kernels,
                                           .seed = job->seed,
                                           .shards = job->shards,
                                           .batch = job->batch,

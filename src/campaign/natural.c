@@ -81,7 +81,7 @@ static enum status compare_ranks(const struct natural *natural, struct error *er
     gethostname(host, sizeof host - 1);
     return error_set(error, STATUS_MISMATCH,
                      "rank %d on %s has another model, other images or kernels, or another program than rank "
-                     "0: all ranks must see the same files, and be told the same --kernels",
+                     "0: all ranks must see the same files, and be told the same --isa",
                      natural->ranks.rank, host);
 }
 

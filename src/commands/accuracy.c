@@ -17,7 +17,7 @@ static const struct command_option options[] = {
     NETWORK_TENSORS_OPTION,
     NETWORK_TIMESTEPS_OPTION,
     NETWORK_NEURON_OPTION,
-    NETWORK_KERNELS_OPTION,
+    NETWORK_ISA_OPTION,
     {0},
 };
 

@@ -16,7 +16,7 @@ static const struct command_option options[] = {
     {"data", "PATH", NULL, true, false, "images, as for `meicensus accuracy`"},
     {"output", "FILE", NULL, true, false, "HDF5 file to write; an older one is replaced"},
     {"limit", "N", NULL, false, false, "only the first N images"},
-    NETWORK_KERNELS_OPTION,
+    NETWORK_ISA_OPTION,
     {"images", NULL, NULL, false, false, "write what the generator makes of the codes, too"},
     {0},
 };
@@ -41,7 +41,7 @@ static enum status open_all(const struct arguments *arguments, struct encoding *
 {
     long long limit = 0;
     const char *path = arguments_text(arguments, "model");
-    const struct network_request request = {.model = path, .kernels = arguments_text(arguments, "kernels")};
+    const struct network_request request = {.model = path, .kernels = arguments_text(arguments, "isa")};
     TRY(arguments_integer(arguments, "limit", 1, 1000000000, &limit, error));
     TRY(network_open(&request, &encoding->generator, error));
     const struct model *generator = encoding->generator.model;

@@ -16,7 +16,7 @@ static const struct command_option options[] = {
     NETWORK_TENSORS_OPTION,
     NETWORK_TIMESTEPS_OPTION,
     NETWORK_NEURON_OPTION,
-    NETWORK_KERNELS_OPTION,
+    NETWORK_ISA_OPTION,
     {"spikes", NULL, NULL, false, false, "write the spike train of every neuron, too"},
     {0},
 };

@@ -16,7 +16,7 @@ static const struct command_option options[] = {
     NETWORK_TENSORS_OPTION,
     NETWORK_TIMESTEPS_OPTION,
     NETWORK_NEURON_OPTION,
-    NETWORK_KERNELS_OPTION,
+    NETWORK_ISA_OPTION,
     {"limit", "N", NULL, false, false, "only the first N images"},
     {"top", "K", "9", false, false, "most exciting images to keep of each unit"},
     {"images", "N", NULL, false, false, "write the pixels of the N most exciting only; all K if not given"},

@@ -11,7 +11,7 @@ enum status network_options_read(const struct arguments *arguments, struct netwo
     *request = (struct network_request){.model = arguments_text(arguments, "model"),
                                         .tensors = arguments_text(arguments, "tensors"),
                                         .neuron = arguments_text(arguments, "neuron"),
-                                        .kernels = arguments_text(arguments, "kernels"),
+                                        .kernels = arguments_text(arguments, "isa"),
                                         .timesteps = (int)timesteps};
     return STATUS_OK;
 }

@@ -26,12 +26,12 @@
         "neuron", "MAPPING", NULL, false, false,                                                             \
             "constants of the spiking layers instead of the model file's, e.g. '{tau: 3.0}'"                 \
     }
-#define NETWORK_KERNELS_OPTION                                                                               \
+#define NETWORK_ISA_OPTION                                                                                   \
     {                                                                                                        \
-        "kernels", "NAME", NULL, false, false, "avx512, avx2, openblas or reference, instead of the fastest" \
+        "isa", "NAME", NULL, false, false, "avx512, avx2, openblas or reference, instead of the fastest"     \
     }
 
-/** --model, --tensors, --timesteps, --neuron and --kernels. The texts stay the arguments'. STATUS_USAGE. */
+/** --model, --tensors, --timesteps, --neuron and --isa. The texts stay the arguments'. STATUS_USAGE. */
 enum status network_options_read(const struct arguments *arguments, struct network_request *request,
                                  struct error *error);
 

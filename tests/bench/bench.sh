@@ -41,14 +41,14 @@ for ((round = 1; round <= rounds; round++)); do
     echo "== round $round of $rounds"
     ours "whole.$round" $((2 * seconds)) "${one_layer[@]}"
     ours "one_core.$round" "$seconds" "${one_layer[@]}" --cores 1
-    ours "openblas.$round" "$seconds" "${one_layer[@]}" --set kernels=openblas
+    ours "openblas.$round" "$seconds" "${one_layer[@]}" --set isa=openblas
     ours "census.$round" $((3 * seconds))
     [ $peer = yes ] || continue
     OPENBLAS_NUM_THREADS='' "$python" -W ignore tests/bench/bench_pytorch.py "$seconds" --census >"$log/packages.$round.txt"
     sed -n "s/\.whole /.$round: /; s/^\(plain\|tuned\)\(\.[0-9]\)/the packages, \1\2/p" "$log/packages.$round.txt"
 done
 # The reference kernels take seconds a query: one, on one core, as `plan` measures it.
-reference=$(build/meicensus plan jobs/bench.yaml "${one_layer[@]}" --set kernels=reference --set searches.0.budget=1000000 |
+reference=$(build/meicensus plan jobs/bench.yaml "${one_layer[@]}" --set isa=reference --set searches.0.budget=1000000 |
     awk -v cores="$cores" '/^in all/ { print 1000 * $7 / $5 / cores }')
 
 # row TEXT OURS NAME   one line of the table: ours, and the packages' NAME with how many times as long it takes

@@ -85,7 +85,7 @@ found_classes >"$folder/classes"
 report "images and their classes are made" $?
 cifar 0 >"$folder/data/a.bin"
 cifar 1 >"$folder/wrong.bin"
-accuracy spiking_resnet18 "$folder/data/a.bin" --kernels openblas
+accuracy spiking_resnet18 "$folder/data/a.bin" --isa openblas
 says '^accuracy 1.0000 (8 of 8 images, T = 20, kernels openblas)$'
 report "images labelled with the classes that forward finds" $?
 accuracy spiking_resnet18 "$folder/wrong.bin"

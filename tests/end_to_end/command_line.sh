@@ -50,12 +50,12 @@ documents status
 documents gather output partial
 documents verify
 documents list model folder
-documents forward model input output timesteps neuron kernels spikes tensors
-documents encode model data output limit kernels images
+documents forward model input output timesteps neuron isa spikes tensors
+documents encode model data output limit isa images
 documents optimize function command timeout restarts name method settings dim points grid budget seeds
 documents bench set subject generator method seconds cores json
-documents accuracy model data limit timesteps neuron kernels tensors
-documents natural model data output limit top images no-images timesteps neuron kernels tensors
+documents accuracy model data limit timesteps neuron isa tensors
+documents natural model data output limit top images no-images timesteps neuron isa tensors
 prints "help, after other options" '^Usage: meicensus run' run --shard 3 --help
 
 refused 2 'a command is missing'

@@ -84,7 +84,7 @@ h5import "$folder/codes.text" -c "$folder/layout" -o "$folder/again.h5" >"$log" 
     [ "$(values "$folder/images.h5" /output 'f<')" = "$(values "$folder/codes.h5" /output 'f<')" ]
 report "--images: what forward makes of the codes" $?
 
-encode weights/vq_vae.yaml "$folder/data" --limit 3 --kernels reference
+encode weights/vq_vae.yaml "$folder/data" --limit 3 --isa reference
 says '^encoded 3 images' && ! h5ls "$folder/codes.h5" | grep -q '^output '
 report "--limit, a folder, other kernels, no images unless asked for" $?
 [ "$(values "$folder/codes.h5" /code 'l<')" = "$(head -n 192 "$folder/codes.text")" ]

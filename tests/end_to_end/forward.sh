@@ -62,12 +62,12 @@ refused() {
 input vq_vae/input
 forward vq_vae vq && near 1e-4 vq /output /vq_vae/output
 report "images of a codebook generator" $?
-forward vq_vae vq_reference --kernels reference && near 1e-4 vq_reference /output /vq_vae/output
+forward vq_vae vq_reference --isa reference && near 1e-4 vq_reference /output /vq_vae/output
 report "the same with the reference kernels" $?
 refused "latent codes of another length" 3 "input.h5: dataset 'input' has shape \[8, 64\], expected \[N, 128\]" sn_gan_light
 refused "codes where images are needed" 3 "has shape \[8, 64\], expected \[N, 3, 32, 32\]" spiking_resnet18
 refused "spikes of a network without any" 2 '\--spikes: no layer of vq_vae spikes' vq_vae --spikes
-refused "kernels that are not there" 3 "unknown kernels 'fast'" vq_vae --kernels fast
+refused "an isa that is not there" 3 "isa: there is no 'fast'" vq_vae --isa fast
 refused "time steps of a network without spikes" 3 '4 time steps, but no layer spikes' vq_vae --timesteps 4
 
 input sngan_trained/input

@@ -358,7 +358,7 @@ timesteps=2
 refused "parts for other neurons" 5 "there 'neuron: {kind: lif, tau: 2, .*', here 'neuron: {kind: lif, tau: 3, " half.h5 \
     --data "$folder/data" --neuron '{tau: 3.0}'
 refused "parts for other kernels" 5 "there 'kernels: .*here 'kernels: cpu reference" half.h5 \
-    --data "$folder/data" --kernels reference
+    --data "$folder/data" --isa reference
 mkdir "$folder/weights"
 cp weights/spiking_resnet18.* "$folder/weights"
 echo '# another file' >>"$folder/weights/spiking_resnet18.yaml"

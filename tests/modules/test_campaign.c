@@ -130,7 +130,7 @@ static void test_quotes_survive_the_echo(void **state)
     struct error error = {0};
     char *text = NULL;
     size_t length = 0;
-    const char *const set[] = {"results=\"it's: a \\\"folder\\\" # here\"", "kernels=reference"};
+    const char *const set[] = {"results=\"it's: a \\\"folder\\\" # here\"", "isa=reference"};
     char path[] = "/tmp/test_campaign.XXXXXX";
     const int descriptor = mkstemp(path);
     assert_true(write(descriptor, small_text, strlen(small_text)) > 0);

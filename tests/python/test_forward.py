@@ -132,7 +132,7 @@ def test_spiking_resnet18_by_the_reference_kernels(tmp_path: Path) -> None:
     """The definition of truth keeps the rule without an excuse."""
     images = draw_inputs(SEED)["resnet18"]
     classes, spikes = run_resnet(shipped.shipped_spiking_resnet18(), images, 20)
-    with forward(shipped_model("spiking_resnet18"), images, tmp_path, "--kernels", "reference") as file:
+    with forward(shipped_model("spiking_resnet18"), images, tmp_path, "--isa", "reference") as file:
         differences = count_differences(file, spikes)
         check_counts("spiking_resnet18", differences)
         check_classes(file, classes, differences)

@@ -117,7 +117,7 @@ def run_forward(model: Path, latents: torch.Tensor, images: Path) -> None:
     with h5py.File(model.parent / "latents.h5", "w") as file:
         file["input"] = latents.numpy()
     subprocess.run([ROOT / "build" / "meicensus", "forward", "--model", model, "--input", model.parent / "latents.h5",
-                    "--output", images, "--kernels", "reference"], check=True, stdout=subprocess.DEVNULL)
+                    "--output", images, "--isa", "reference"], check=True, stdout=subprocess.DEVNULL)
 
 
 @torch.no_grad()
