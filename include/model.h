@@ -3,7 +3,8 @@
  * Networks as data: an architecture file (YAML) and tensors (safetensors) become a list of layers that is
  * run forward. Subjects and generators are both models.
  *
- * Legend: image [channel][height][width] float32; maps inside a model are [channel][time][height][width].
+ * Legend: image [channel][height][width] float32; maps inside a model are [channel][image][time][height]
+ * [width], most often of one image.
  */
 #ifndef MEICENSUS_MODEL_H
 #define MEICENSUS_MODEL_H
@@ -127,10 +128,11 @@ struct model_run;
 /** For one image at a time. */
 enum status model_run_create(const struct model *model, struct model_run **run, struct error *error);
 
-/** For up to n_images at a time, which take the place of time steps: a model in which nothing spikes. */
+/** For up to n_images at a time. */
 enum status model_run_create_batch(const struct model *model, int n_images, struct model_run **run,
                                    struct error *error);
-int model_image_batch(const struct model *model); /**< images that are worth one call */
+int model_image_batch(const struct model *model); /**< images that are worth one call: more than 1 only where
+                                                       nothing spikes */
 void model_run_free(struct model_run *run);
 
 /** Noise of a presentation; all zero for none. See design of trials in trials.h. */
@@ -139,15 +141,15 @@ struct presentation {
     bool leave_state;        /**< leave the membranes to the next one */
     double initial_membrane; /**< s: v0 = v_reset + s v_threshold N(0,1) */
     double membrane;         /**< s: s v_threshold N(0,1) added to h at every step */
-    int n_frames;   /**< of the input, [channel][frame][height][width]: 0 or 1 for a static one; else the
-                         model's time steps, or as many images as a batch has */
-    uint64_t key;   /**< Philox key of the noise */
-    uint32_t trial; /**< counter word 0 is 1 + trial */
+    int n_images;            /**< 0: one; membrane noise is that of a single image */
+    int n_frames;            /**< of each image, the model's time steps; 0 or 1 for a static one */
+    uint64_t key;            /**< Philox key of the noise */
+    uint32_t trial;          /**< counter word 0 is 1 + trial */
 };
 
 /**
  * Run layers up to and including `last_layer` (only those it depends on) on one input.
- * input: image [channel][height][width] or latent input [d], or frames of them as presentation->n_frames
+ * input: images [channel][image][frame][height][width] or latent inputs [d][image], as many as `presentation`
  * says. presentation NULL: fresh state, no noise.
  */
 void model_forward(struct model_run *run, const float *input, int last_layer,
@@ -161,7 +163,7 @@ void model_forward_channel(struct model_run *run, const float *input, int last_l
 void model_forward_each(struct model_run *run, const float *input, int last_layer);
 
 /** Output of a layer that a later one was computed from by the last forward: of model_forward, the last one
- * and all spiking ones; [channel][time][height][width]; *time is 1 if static. */
+ * and all spiking ones; [channel][image][time][height][width]; *time is 1 if static. */
 const float *model_output(const struct model_run *run, int layer, int *time);
 
 /**
@@ -176,8 +178,10 @@ void model_measure_layers(struct model_run *run, double *seconds);
 
 /**
  * Activations after a forward that computed `layer`. Channel: mean over time, height and width (of spikes: in
- * [0, 1]). Neuron: mean over time. Both are sums in double precision, rounded once.
+ * [0, 1]). Neuron: mean over time. Both are sums in double precision, rounded once; of the first image, or of
+ * any of those of a forward.
  */
+float model_image_activation(const struct model_run *run, int image, int layer, int channel);
 float model_channel_activation(const struct model_run *run, int layer, int channel);
 float model_neuron_activation(const struct model_run *run, int layer, int channel, int y, int x);
 

@@ -124,16 +124,16 @@ int evaluator_batch(const struct evaluator *evaluator)
 
 void evaluator_make_images(struct evaluator *evaluator, int n_codes, const int32_t *const *codes)
 {
-    const struct presentation presentation = {.n_frames = n_codes};
+    const struct presentation presentation = {.n_images = n_codes};
     const int output = model_output_layer(evaluator->generator);
-    int n_frames;
+    int time;
     for (size_t i = 0; i < (size_t)n_codes; i++)
         memcpy(evaluator->codes + i * evaluator->n_dimensions, codes[i],
                sizeof **codes * evaluator->n_dimensions);
     evaluator->n_images = n_codes;
     make_latents(evaluator, n_codes, codes);
     model_forward(evaluator->generator_run, evaluator->latents, output, &presentation);
-    take_images(evaluator, model_output(evaluator->generator_run, output, &n_frames));
+    take_images(evaluator, model_output(evaluator->generator_run, output, &time));
 }
 
 static const float *find_image(const struct evaluator *evaluator, const int32_t *code)

@@ -92,31 +92,14 @@ static void tell(struct shower *shower)
     shower->last_told = clock_seconds();
 }
 
-/** Of image i of n that were shown together: the mean over time, height and width, as
- * model_channel_activation adds it up. */
-static float activation_of(const struct shower *shower, const struct unit *unit, int i, int n)
-{
-    const struct network *network = &shower->natural->network;
-    const struct map_shape shape = model_layer_shape(network->model, unit->layer);
-    int n_frames;
-    if (n == 1)
-        return model_channel_activation(shower->run, unit->layer, unit->channel);
-    const float *output = model_output(shower->run, unit->layer, &n_frames);
-    const size_t n_values = (size_t)(n_frames / n) * (size_t)shape.height * (size_t)shape.width;
-    double sum;
-    network->backend.kernels->channel_sums(
-        1, n_values, output + ((size_t)unit->channel * (size_t)n + (size_t)i) * n_values, &sum);
-    return (float)(sum / (double)n_values);
-}
-
 /** Into column `column` of n_columns. */
-static enum status keep_activations(struct shower *shower, int i, int n, int64_t image, int64_t column,
+static enum status keep_activations(struct shower *shower, int i, int64_t image, int64_t column,
                                     int64_t n_columns, struct error *error)
 {
     const struct model *model = shower->natural->network.model;
     for (size_t u = 0; u < shower->natural->units.n_items; u++) {
         const struct unit *unit = &shower->natural->units.items[u];
-        const float value = activation_of(shower, unit, i, n);
+        const float value = model_image_activation(shower->run, i, unit->layer, unit->channel);
         if (!isfinite(value))
             return error_set(error, STATUS_BAD_INPUT,
                              "%s: layer '%s', channel %d: its activation for image %lld is not finite; check "
@@ -147,13 +130,13 @@ static enum status read_input(struct shower *shower, int64_t image, int i, int n
 static enum status show(struct shower *shower, int64_t first, int n, int64_t column, int64_t n_columns,
                         struct error *error)
 {
-    const struct presentation presentation = {.n_frames = n};
+    const struct presentation presentation = {.n_images = n};
     for (int i = 0; i < n; i++)
         TRY(read_input(shower, first + i, i, n, error));
     model_forward(shower->run, shower->inputs, model_output_layer(shower->natural->network.model),
                   &presentation);
     for (int i = 0; i < n; i++)
-        TRY(keep_activations(shower, i, n, first + i, column + i, n_columns, error));
+        TRY(keep_activations(shower, i, first + i, column + i, n_columns, error));
     shower->n_images += n;
     if (shower->deal != NULL || clock_seconds() - shower->last_told > count_interval)
         tell(shower);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a model forward: layer by layer, all time steps of one image at once. */
+/* Running a model forward: layer by layer, all images and time steps at once. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,18 +11,18 @@
 
 /** What a layer's output is there as; both where it has been converted. */
 struct layer_state {
-    float *buffer;    /**< [channel][time][height][width], room for the longest time; of run->buffers */
+    float *buffer;    /**< [channel][image][time][height][width], room for the most; of run->buffers */
     uint64_t *bits;   /**< the same as spikes, see struct spike_kernels; NULL where no kernel asks for them */
-    float *membrane;  /**< spiking layers: [channel][height][width] */
+    float *membrane;  /**< spiking layers: [channel][image][height][width] */
     int32_t *counts;  /**< spiking layers: spikes of every channel */
     const float *out; /**< what later layers read; NULL: only bits are there */
-    int time;
+    int time;         /**< steps of each image; 1 if static */
     bool needed, given, has_bits, has_counts;
 };
 
 struct model_run {
     const struct model *model;
-    int n_frames; /**< that the buffers hold: time steps or images */
+    int n_images; /**< of the last forward */
     struct layer_state *layers;
     struct buffers buffers;
     float *scratch;
@@ -47,36 +47,41 @@ static size_t largest_scratch(const struct model *model, int n_frames)
     return largest;
 }
 
-static enum status create_layer(const struct model *model, int index, int n_frames, struct layer_state *state,
-                                struct error *error)
+/** What the buffers hold. */
+struct extent {
+    int n_images, n_frames; /**< frames: images x time steps */
+};
+
+static enum status create_layer(const struct model *model, int index, struct extent extent,
+                                struct layer_state *state, struct error *error)
 {
     const struct layer *layer = &model->layers[index];
     const size_t n_values = map_values(layer->out);
     if (layer->kind->is_spiking) {
-        TRY(MEMORY_ALLOCATE(state->membrane, n_values, error));
+        TRY(MEMORY_ALLOCATE(state->membrane, n_values * (size_t)extent.n_images, error));
         TRY(MEMORY_ALLOCATE(state->counts, (size_t)layer->out.channels, error));
     }
     if (model->kernels->spikes == NULL || !model->layers[index].carries_spikes)
         return STATUS_OK;
-    const size_t n_places = (size_t)map_pixels(layer->out) * (size_t)n_frames;
+    const size_t n_places = (size_t)map_pixels(layer->out) * (size_t)extent.n_frames;
     return MEMORY_ALLOCATE(state->bits, n_places * spike_words(layer->out.channels), error);
 }
 
-static enum status create(const struct model *model, int n_frames, struct model_run *run, struct error *error)
+static enum status create(const struct model *model, struct extent extent, struct model_run *run,
+                          struct error *error)
 {
     run->model = model;
-    run->n_frames = n_frames;
     TRY(MEMORY_ALLOCATE(run->layers, (size_t)model->n_layers, error));
-    TRY(buffers_create(model, n_frames, &run->buffers, error));
+    TRY(buffers_create(model, extent.n_frames, &run->buffers, error));
     for (int i = 0; i < model->n_layers; i++) {
         run->layers[i].buffer = run->buffers.buffers[run->buffers.of_layer[i]];
-        TRY(create_layer(model, i, n_frames, &run->layers[i], error));
+        TRY(create_layer(model, i, extent, &run->layers[i], error));
         if (model->layers[i].kind->is_spiking && map_values(model->layers[i].out) > run->n_noise)
             run->n_noise = map_values(model->layers[i].out);
     }
-    run->n_noise *= (size_t)n_frames;
+    run->n_noise *= (size_t)model->timesteps;
     TRY(MEMORY_ALLOCATE(run->noise, run->n_noise, error));
-    return MEMORY_ALLOCATE(run->scratch, largest_scratch(model, n_frames), error);
+    return MEMORY_ALLOCATE(run->scratch, largest_scratch(model, extent.n_frames), error);
 }
 
 enum status model_run_create_batch(const struct model *model, int n_images, struct model_run **result,
@@ -84,7 +89,8 @@ enum status model_run_create_batch(const struct model *model, int n_images, stru
 {
     struct model_run *run = NULL;
     TRY(MEMORY_ALLOCATE(run, 1, error));
-    enum status status = create(model, model->n_spiking > 0 ? model->timesteps : n_images, run, error);
+    const int time = model->n_spiking > 0 ? model->timesteps : 1;
+    enum status status = create(model, (struct extent){n_images, n_images * time}, run, error);
     if (status != STATUS_OK) {
         model_run_free(run);
         return status;
@@ -129,11 +135,12 @@ static float draw_normal(const struct presentation *p, int spiking_index, size_t
     return (float)normal[0];
 }
 
-static void reset_membrane(const struct layer *layer, const struct presentation *p, float *membrane)
+static void reset_membrane(const struct layer *layer, const struct presentation *p, int n_images,
+                           float *membrane)
 {
     const float v_reset = (float)layer->neuron.v_reset;
     const float scale = (float)(p->initial_membrane * layer->neuron.threshold);
-    for (size_t i = 0; i < map_values(layer->out); i++)
+    for (size_t i = 0; i < map_values(layer->out) * (size_t)n_images; i++)
         membrane[i] =
             v_reset + (scale == 0.0f ? 0.0f : scale * draw_normal(p, layer->spiking_index, i, STEP_INITIAL));
 }
@@ -223,7 +230,7 @@ struct pass {
 static bool is_plain(const struct model *model, const struct presentation *p)
 {
     return !p->keep_state && !p->leave_state && p->initial_membrane == 0 && p->membrane == 0 &&
-           (model->n_spiking == 0 || p->n_frames <= 1);
+           (model->n_spiking == 0 || (p->n_frames <= 1 && p->n_images <= 1));
 }
 
 /** How this pass computes a layer, if not alone. */
@@ -257,7 +264,7 @@ static void mark_needed(struct model_run *run, const struct pass *pass)
     }
 }
 
-static int frames_of(const struct model_run *run, const struct pass *pass, int index)
+static int time_of(const struct model_run *run, const struct pass *pass, int index)
 {
     if (index != MODEL_INPUT)
         return run->layers[index].time;
@@ -275,24 +282,25 @@ static void compute_together(struct model_run *run, const struct pass *pass, int
     const struct model *model = run->model;
     const struct fusion *fusion = &model->fusions[index];
     struct layer_state *state = &run->layers[index];
-    struct fusion_call call = {.time = model->layers[index].kind->is_spiking ? model->timesteps : 1,
-                               .out = state->buffer,
+    int time = model->layers[index].kind->is_spiking ? model->timesteps : 1;
+    struct fusion_call call = {.out = state->buffer,
                                .out_spikes = state->bits,
                                .scratch = run->scratch,
                                .channel = index == pass->last_layer ? pass->channel : ALL_CHANNELS};
     for (int i = 0; i < fusion->n_inputs; i++) {
         const int source = fusion->inputs[i];
-        call.time = longest(call.time, frames_of(run, pass, source));
+        time = longest(time, time_of(run, pass, source));
         if (fusion->takes_spikes[i])
             call.spikes[i] = spikes_of(run, source);
         else
             call.values[i] = source == MODEL_INPUT ? pass->input : values_of(run, source);
     }
+    call.n_frames = time * run->n_images;
     fusion->kind->forward(model, index, &call);
     if (fusion->kind->makes_spikes)
-        put_bits(state, call.time);
+        put_bits(state, time);
     else
-        put_values(state, state->buffer, call.time);
+        put_values(state, state->buffer, time);
 }
 
 static void compute_alone(struct model_run *run, const struct pass *pass, int index)
@@ -300,6 +308,7 @@ static void compute_alone(struct model_run *run, const struct pass *pass, int in
     const struct layer *layer = &run->model->layers[index];
     struct layer_state *state = &run->layers[index];
     struct layer_call call = {.kernels = run->model->kernels,
+                              .n_images = run->n_images,
                               .time = 1,
                               .out = state->buffer,
                               .scratch = run->scratch,
@@ -307,7 +316,7 @@ static void compute_alone(struct model_run *run, const struct pass *pass, int in
     for (int i = 0; i < layer->n_inputs; i++) {
         const int source = layer->inputs[i];
         call.in[i] = source == MODEL_INPUT ? pass->input : values_of(run, source);
-        call.in_time[i] = frames_of(run, pass, source);
+        call.in_time[i] = time_of(run, pass, source);
         call.time = longest(call.time, call.in_time[i]);
     }
     if (layer->passes_through) {
@@ -317,9 +326,10 @@ static void compute_alone(struct model_run *run, const struct pass *pass, int in
     if (layer->kind->is_spiking) {
         call.time = run->model->timesteps;
         if (!pass->presentation->keep_state)
-            reset_membrane(layer, pass->presentation, state->membrane);
+            reset_membrane(layer, pass->presentation, run->n_images, state->membrane);
         call.noise = membrane_noise(run, layer, pass->presentation);
     }
+    call.n_frames = call.n_images * call.time;
     layer->kind->forward(layer, &call);
     put_values(state, state->buffer, call.time);
 }
@@ -337,6 +347,7 @@ static void compute_layer(struct model_run *run, const struct pass *pass, int in
 
 static void forward(struct model_run *run, const struct pass *pass)
 {
+    run->n_images = pass->presentation->n_images > 1 ? pass->presentation->n_images : 1;
     mark_needed(run, pass);
     for (int i = 0; i <= pass->last_layer; i++)
         if (run->layers[i].needed && !run->layers[i].given)
@@ -397,25 +408,31 @@ double model_layer_cost(const struct model *model, int last_layer)
 
 /* ---- activations ---- */
 
-float model_channel_activation(const struct model_run *run, int layer, int channel)
+float model_image_activation(const struct model_run *run, int image, int layer, int channel)
 {
     const struct map_shape shape = run->model->layers[layer].out;
     const struct layer_state *state = &run->layers[layer];
     const size_t n = (size_t)state->time * (size_t)map_pixels(shape);
+    const size_t map = (size_t)channel * (size_t)run->n_images + (size_t)image;
     double sum;
     if (state->out == NULL && state->counts != NULL)
         sum = count_of(run, layer, channel);
     else
-        run->model->kernels->channel_sums(1, n, values_of(run, layer) + (size_t)channel * n, &sum);
+        run->model->kernels->channel_sums(1, n, values_of(run, layer) + map * n, &sum);
     return (float)(sum / (double)n);
+}
+
+float model_channel_activation(const struct model_run *run, int layer, int channel)
+{
+    return model_image_activation(run, 0, layer, channel);
 }
 
 float model_neuron_activation(const struct model_run *run, int layer, int channel, int y, int x)
 {
     const struct map_shape shape = run->model->layers[layer].out;
     const size_t pixels = (size_t)map_pixels(shape), time = (size_t)run->layers[layer].time;
-    const float *values =
-        values_of(run, layer) + (size_t)channel * time * pixels + (size_t)(y * shape.width + x);
+    const float *values = values_of(run, layer) + (size_t)channel * (size_t)run->n_images * time * pixels +
+                          (size_t)(y * shape.width + x);
     double sum = 0;
     for (size_t t = 0; t < time; t++)
         sum += (double)values[t * pixels];

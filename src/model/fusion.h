@@ -33,7 +33,7 @@ struct fusion {
 
 /** What one call works on; see struct layer_call. */
 struct fusion_call {
-    int time;
+    int n_frames; /**< images x time steps; where neurons are part of it, of one image */
     const float *values[FUSION_MAX_INPUTS];
     const uint64_t *spikes[FUSION_MAX_INPUTS]; /**< as bits, see struct spike_kernels */
     float *out;                                /**< the layer's output: values, */
@@ -53,8 +53,8 @@ struct fusion_kind {
     /** Arrange weights, before those of the layers within are arranged; NULL: nothing. */
     enum status (*arrange)(const struct model *model, struct fusion *fusion, struct error *error);
 
-    /** Floats of scratch for `time` steps, or images; NULL: none. */
-    size_t (*scratch)(const struct model *model, int layer, int time);
+    /** Floats of scratch for so many frames; NULL: none. */
+    size_t (*scratch)(const struct model *model, int layer, int n_frames);
 
     void (*forward)(const struct model *model, int layer, const struct fusion_call *call);
 };

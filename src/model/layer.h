@@ -40,16 +40,19 @@ struct layer {
     int n_users;         /**< inputs of layers that are its output, what passes through not counted */
 };
 
-/** What one forward call of one layer works on. Maps are [channel][time][height][width]. */
+/** What one forward call of one layer works on. Maps are [channel][image][time][height][width]; where images
+ * and time steps make no difference, they are frames. */
 struct layer_call {
     const struct kernels *kernels;
     const float *in[LAYER_MAX_INPUTS];
     int in_time[LAYER_MAX_INPUTS];
-    int time; /**< of the output: 1 where everything before is static */
+    int n_images;
+    int time;     /**< of the output: 1 where everything before is static */
+    int n_frames; /**< of the output: n_images x time */
     float *out;
     float *scratch;
-    float *membrane;    /**< spiking layers: [channel][height][width], updated */
-    const float *noise; /**< spiking layers: [channel][time][height][width] or NULL */
+    float *membrane;    /**< spiking layers: [channel][image][height][width], updated */
+    const float *noise; /**< spiking layers: [channel][image][time][height][width] or NULL */
 };
 
 struct layer_kind {

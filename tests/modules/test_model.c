@@ -163,9 +163,9 @@ static void generator_together_and_alone(void **state)
     require(model_run_create_batch(alone.model, IMAGES, &batch, &error), &error);
     for (size_t i = 0; i < d * IMAGES; i++)
         codes[i] = input.values[i % IMAGES * d + i / IMAGES];
-    model_forward(batch, codes, last, &(struct presentation){.n_frames = IMAGES});
+    model_forward(batch, codes, last, &(struct presentation){.n_images = IMAGES});
     const float *images = model_output(batch, last, &time);
-    assert_int_equal(time, IMAGES);
+    assert_int_equal(time, 1);
     for (size_t i = 0; i < IMAGES; i++) {
         model_forward(alone.run, input.values + i * d, last, NULL);
         memcpy(image, model_output(alone.run, last, &time), sizeof *image * 3 * pixels);
@@ -721,6 +721,71 @@ static void layers_together(void **state)
     together_is_as_alone("weights/snntorch_cnn.yaml", NULL);
 }
 
+/** [image][channel][pixel], as golden inputs are, to [channel][image][pixel]. */
+static float *side_by_side(const struct hdf5_array *input, size_t n_images, size_t n_channels)
+{
+    const size_t pixels = input->n_values / (size_t)input->shape[0] / n_channels;
+    float *images = malloc(sizeof *images * n_images * n_channels * pixels);
+    assert_true(images != NULL && (size_t)input->shape[0] >= n_images);
+    for (size_t c = 0; c < n_channels; c++)
+        for (size_t i = 0; i < n_images; i++)
+            memcpy(images + (c * n_images + i) * pixels, input->values + (i * n_channels + c) * pixels,
+                   sizeof *images * pixels);
+    return images;
+}
+
+/** Image `image` of n of a layer shown to `batch`, and the same image that `alone` was shown, have equal
+ * bits.
+ */
+static void assert_image_equal(const struct model_run *batch, int n, int image, const struct subject *alone,
+                               int layer)
+{
+    int batch_time, time;
+    const struct map_shape shape = model_layer_shape(alone->model, layer);
+    const float *of_batch = model_output(batch, layer, &batch_time);
+    const float *of_one = model_output(alone->run, layer, &time);
+    assert_int_equal(batch_time, time);
+    const size_t frame = (size_t)(time * shape.height * shape.width);
+    for (size_t c = 0; c < (size_t)shape.channels; c++) {
+        assert_memory_equal(of_batch + (c * (size_t)n + (size_t)image) * frame, of_one + c * frame,
+                            frame * sizeof(float));
+        assert_true(model_image_activation(batch, image, layer, (int)c) ==
+                    model_channel_activation(alone->run, layer, (int)c));
+    }
+}
+
+/** Images that are shown to a spiking network together give the bits that they give one by one. */
+static void images_together_are_as_alone(const char *path, const char *golden_name)
+{
+    enum { N_IMAGES = 3, TIME = 4 };
+    struct subject alone = load(path, fastest, TIME, NULL);
+    struct model_run *batch = NULL;
+    struct error error = {0};
+    struct hdf5_array input = golden(golden_name, "", "input");
+    const size_t values = input.n_values / (size_t)input.shape[0];
+    const int last = model_output_layer(alone.model);
+    float *images = side_by_side(&input, N_IMAGES, (size_t)model_input_shape(alone.model).channels);
+    require(model_run_create_batch(alone.model, N_IMAGES, &batch, &error), &error);
+    model_forward(batch, images, last, &(struct presentation){.n_images = N_IMAGES});
+    for (int i = 0; i < N_IMAGES; i++) {
+        model_forward(alone.run, input.values + (size_t)i * values, last, NULL);
+        for (int layer = 0; layer <= last; layer++)
+            if (model_layer_is_spiking(alone.model, layer) || layer == last)
+                assert_image_equal(batch, N_IMAGES, i, &alone, layer);
+    }
+    free(images);
+    model_run_free(batch);
+    hdf5_array_free(&input);
+    unload(&alone);
+}
+
+static void images_together(void **state)
+{
+    (void)state;
+    images_together_are_as_alone(hard_reset.path, "resnet18");
+    images_together_are_as_alone("weights/snntorch_cnn.yaml", "snntorch_cnn");
+}
+
 /** Spikes [channel][time][pixel] of `half` are the second half of those of `whole`. */
 static void assert_second_half(const struct subject *whole, const struct subject *half, int layer)
 {
@@ -796,7 +861,7 @@ int main(void)
         cmocka_unit_test(network_hard_reset), cmocka_unit_test(network_soft_reset),
         cmocka_unit_test(network_leaky),      cmocka_unit_test(state_is_reset),
         cmocka_unit_test(state_is_kept),      cmocka_unit_test(activations_are_means),
-        cmocka_unit_test(layers_together),
+        cmocka_unit_test(layers_together),    cmocka_unit_test(images_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

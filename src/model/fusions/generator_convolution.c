@@ -94,10 +94,10 @@ static struct generator_convolution make_call(const struct model *model, const s
     return call;
 }
 
-static struct convolution_shape shape_of(const struct model *model, const struct fusion *fusion, int time)
+static struct convolution_shape shape_of(const struct model *model, const struct fusion *fusion, int n_frames)
 {
     struct convolution_shape shape = model->layers[fusion->layers[CONVOLUTION]].convolution;
-    shape.time = time;
+    shape.time = n_frames;
     return shape;
 }
 
@@ -131,10 +131,10 @@ static enum status arrange(const struct model *model, struct fusion *fusion, str
     return STATUS_OK;
 }
 
-static size_t scratch(const struct model *model, int index, int time)
+static size_t scratch(const struct model *model, int index, int n_frames)
 {
     const struct fusion *fusion = &model->fusions[index];
-    const struct convolution_shape shape = shape_of(model, fusion, time);
+    const struct convolution_shape shape = shape_of(model, fusion, n_frames);
     const struct generator_convolution call = make_call(model, fusion, &shape);
     return model->kernels->generators->scratch(&call);
 }
@@ -142,7 +142,7 @@ static size_t scratch(const struct model *model, int index, int time)
 static void forward(const struct model *model, int index, const struct fusion_call *fusion_call)
 {
     const struct fusion *fusion = &model->fusions[index];
-    const struct convolution_shape shape = shape_of(model, fusion, fusion_call->time);
+    const struct convolution_shape shape = shape_of(model, fusion, fusion_call->n_frames);
     struct generator_convolution call = make_call(model, fusion, &shape);
     call.weight = fusion->weight;
     call.in = fusion_call->values[MAP];

@@ -14,18 +14,18 @@ static bool find(const struct model *model, int index, struct fusion *fusion)
     return true;
 }
 
-static size_t scratch(const struct model *model, int index, int time)
+static size_t scratch(const struct model *model, int index, int n_frames)
 {
     const struct map_shape in = model->layers[index].in[0];
-    (void)time;
+    (void)n_frames;
     return 2 * (size_t)in.width * spike_words(in.channels);
 }
 
 static void forward(const struct model *model, int index, const struct fusion_call *call)
 {
     const struct layer *layer = &model->layers[index];
-    struct pool_shape shape = layer_pool_shape(layer, call->time);
-    shape.n_planes = call->time;
+    struct pool_shape shape = layer_pool_shape(layer, call->n_frames);
+    shape.n_planes = call->n_frames;
     model->kernels->spikes->max_pool(&shape, spike_words(layer->out.channels), call->spikes[0],
                                      call->out_spikes, call->scratch);
 }

@@ -64,7 +64,7 @@ static bool find(const struct model *model, int index, struct fusion *fusion)
 }
 
 /** Shapes are the caller's: [2]. */
-static struct spiking_convolution make_call(const struct model *model, int index, int time,
+static struct spiking_convolution make_call(const struct model *model, int index, int n_frames,
                                             struct convolution_shape *shapes)
 {
     const struct fusion *fusion = &model->fusions[index];
@@ -72,7 +72,7 @@ static struct spiking_convolution make_call(const struct model *model, int index
     for (int i = 0; i < fusion->n_inputs && fusion->layers[i] != NO_LAYER; i++) {
         const struct layer *convolution = &model->layers[fusion->layers[i]];
         shapes[i] = convolution->convolution;
-        shapes[i].time = time;
+        shapes[i].time = n_frames;
         result.shapes[i] = &shapes[i];
         result.weights[i] = convolution->weight;
         result.biases[i] = convolution->bias;
@@ -81,17 +81,17 @@ static struct spiking_convolution make_call(const struct model *model, int index
     return result;
 }
 
-static size_t scratch(const struct model *model, int index, int time)
+static size_t scratch(const struct model *model, int index, int n_frames)
 {
     struct convolution_shape shapes[FUSION_MAX_INPUTS];
-    const struct spiking_convolution call = make_call(model, index, time, shapes);
+    const struct spiking_convolution call = make_call(model, index, n_frames, shapes);
     return model->kernels->spikes->convolution_scratch(&call);
 }
 
 static void forward(const struct model *model, int index, const struct fusion_call *call)
 {
     struct convolution_shape shapes[FUSION_MAX_INPUTS];
-    struct spiking_convolution convolution = make_call(model, index, call->time, shapes);
+    struct spiking_convolution convolution = make_call(model, index, call->n_frames, shapes);
     for (int i = 0; i < convolution.n_convolutions; i++)
         convolution.in[i] = call->spikes[i];
     if (convolution.n_convolutions == 1)

@@ -14,17 +14,17 @@ static bool find(const struct model *model, int index, struct fusion *fusion)
     return true;
 }
 
-static size_t scratch(const struct model *model, int index, int time)
+static size_t scratch(const struct model *model, int index, int n_frames)
 {
     const struct map_shape shape = model->layers[index].out;
-    (void)time;
+    (void)n_frames;
     return 64 * spike_words(shape.channels) * (size_t)map_pixels(shape);
 }
 
 static void forward(const struct model *model, int index, const struct fusion_call *call)
 {
     const struct layer *layer = &model->layers[index];
-    model->kernels->spikes->spike(&layer->neuron, layer->out.channels, call->time, map_pixels(layer->out),
+    model->kernels->spikes->spike(&layer->neuron, layer->out.channels, call->n_frames, map_pixels(layer->out),
                                   call->values[0], call->out_spikes, call->scratch);
 }
 

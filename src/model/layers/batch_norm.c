@@ -73,7 +73,7 @@ cleanup:
 
 static void forward(const struct layer *layer, const struct layer_call *call)
 {
-    call->kernels->scale_shift(layer->out.channels, (size_t)call->time * (size_t)map_pixels(layer->out),
+    call->kernels->scale_shift(layer->out.channels, (size_t)call->n_frames * (size_t)map_pixels(layer->out),
                                layer->weight, layer->bias, call->in[0], call->out);
 }
 

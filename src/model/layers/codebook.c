@@ -31,7 +31,7 @@ static enum status prepare_embedding(struct layer *layer, const struct tensor_fi
 
 static void forward_embedding(const struct layer *layer, const struct layer_call *call)
 {
-    call->kernels->embedding(layer->n_rows, layer->out.channels, call->time, map_pixels(layer->out),
+    call->kernels->embedding(layer->n_rows, layer->out.channels, call->n_frames, map_pixels(layer->out),
                              layer->weight, call->in[0], call->out);
 }
 
@@ -48,7 +48,7 @@ static enum status prepare_nearest_row(struct layer *layer, const struct tensor_
 
 static void forward_nearest_row(const struct layer *layer, const struct layer_call *call)
 {
-    call->kernels->nearest_row(layer->n_rows, layer->in[0].channels, call->time, map_pixels(layer->out),
+    call->kernels->nearest_row(layer->n_rows, layer->in[0].channels, call->n_frames, map_pixels(layer->out),
                                layer->weight, call->in[0], call->out);
 }
 

@@ -190,13 +190,13 @@ static size_t transposed_scratch(const struct layer *layer, const struct kernels
 
 static void forward_convolution(const struct layer *layer, const struct layer_call *call)
 {
-    const struct convolution_shape shape = shape_over_time(layer, call->time);
+    const struct convolution_shape shape = shape_over_time(layer, call->n_frames);
     call->kernels->convolution(&shape, layer->weight, layer->bias, call->in[0], call->out, call->scratch);
 }
 
 static void forward_transposed(const struct layer *layer, const struct layer_call *call)
 {
-    const struct convolution_shape shape = shape_over_time(layer, call->time);
+    const struct convolution_shape shape = shape_over_time(layer, call->n_frames);
     call->kernels->transposed_convolution(&shape, layer->weight, layer->bias, call->in[0], call->out,
                                           call->scratch);
 }

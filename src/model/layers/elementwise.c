@@ -38,7 +38,7 @@ static enum status prepare_concatenate(struct layer *layer, const struct tensor_
 
 static size_t n_values(const struct layer *layer, const struct layer_call *call)
 {
-    return (size_t)call->time * map_values(layer->out);
+    return (size_t)call->n_frames * map_values(layer->out);
 }
 
 static void forward_relu(const struct layer *layer, const struct layer_call *call)
@@ -53,8 +53,8 @@ static void forward_tanh(const struct layer *layer, const struct layer_call *cal
 
 static void forward_add(const struct layer *layer, const struct layer_call *call)
 {
-    call->kernels->add(layer->out.channels, call->time, map_pixels(layer->out), call->in[0], call->in_time[0],
-                       call->in[1], call->in_time[1], call->out);
+    call->kernels->add(layer->out.channels * call->n_images, call->time, map_pixels(layer->out), call->in[0],
+                       call->in_time[0], call->in[1], call->in_time[1], call->out);
 }
 
 static void forward_concatenate(const struct layer *layer, const struct layer_call *call)
@@ -62,8 +62,9 @@ static void forward_concatenate(const struct layer *layer, const struct layer_ca
     float *out = call->out;
     for (int i = 0; i < 2; i++) {
         const struct map_shape in = layer->in[i];
-        call->kernels->copy(in.channels, call->time, map_pixels(in), call->in[i], call->in_time[i], out);
-        out += map_values(in) * (size_t)call->time;
+        call->kernels->copy(in.channels * call->n_images, call->time, map_pixels(in), call->in[i],
+                            call->in_time[i], out);
+        out += map_values(in) * (size_t)call->n_frames;
     }
 }
 

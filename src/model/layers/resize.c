@@ -61,13 +61,13 @@ struct pool_shape layer_pool_shape(const struct layer *layer, int time)
 
 static void forward_max_pool(const struct layer *layer, const struct layer_call *call)
 {
-    const struct pool_shape shape = layer_pool_shape(layer, call->time);
+    const struct pool_shape shape = layer_pool_shape(layer, call->n_frames);
     call->kernels->max_pool(&shape, call->in[0], call->out);
 }
 
 static void forward_average_pool(const struct layer *layer, const struct layer_call *call)
 {
-    const struct pool_shape shape = layer_pool_shape(layer, call->time);
+    const struct pool_shape shape = layer_pool_shape(layer, call->n_frames);
     call->kernels->average_pool(&shape, call->in[0], call->out);
 }
 
@@ -86,7 +86,7 @@ static enum status prepare_global_mean(struct layer *layer, const struct tensor_
 static void forward_global_mean(const struct layer *layer, const struct layer_call *call)
 {
     const int side = layer->in[0].height;
-    const struct pool_shape shape = {layer->in[0].channels * call->time, side, side, 1, 1, side, 1, 0};
+    const struct pool_shape shape = {layer->in[0].channels * call->n_frames, side, side, 1, 1, side, 1, 0};
     call->kernels->average_pool(&shape, call->in[0], call->out);
 }
 
@@ -103,7 +103,7 @@ static enum status prepare_upsample(struct layer *layer, const struct tensor_fil
 
 static void forward_upsample(const struct layer *layer, const struct layer_call *call)
 {
-    call->kernels->upsample(layer->in[0].channels * call->time, layer->in[0].height, layer->in[0].width,
+    call->kernels->upsample(layer->in[0].channels * call->n_frames, layer->in[0].height, layer->in[0].width,
                             call->in[0], call->out);
 }
 
@@ -135,13 +135,14 @@ static enum status prepare_unflatten(struct layer *layer, const struct tensor_fi
 
 static void forward_flatten(const struct layer *layer, const struct layer_call *call)
 {
-    call->kernels->swap_time(layer->in[0].channels, call->time, map_pixels(layer->in[0]), call->in[0],
+    call->kernels->swap_time(layer->in[0].channels, call->n_frames, map_pixels(layer->in[0]), call->in[0],
                              call->out);
 }
 
 static void forward_unflatten(const struct layer *layer, const struct layer_call *call)
 {
-    call->kernels->swap_time(layer->out.channels, map_pixels(layer->out), call->time, call->in[0], call->out);
+    call->kernels->swap_time(layer->out.channels, map_pixels(layer->out), call->n_frames, call->in[0],
+                             call->out);
 }
 
 const struct layer_kind layer_max_pool = {

@@ -130,7 +130,7 @@ static enum status prepare(struct layer *layer, const struct tensor_file *tensor
 
 static void forward(const struct layer *layer, const struct layer_call *call)
 {
-    call->kernels->spike(&layer->neuron, layer->out.channels, call->time, call->in_time[0],
+    call->kernels->spike(&layer->neuron, layer->out.channels * call->n_images, call->time, call->in_time[0],
                          map_pixels(layer->out), call->in[0], call->noise, call->membrane, call->out);
 }
 
