@@ -50,7 +50,8 @@ static struct layer_case make_case(const struct model *model, int index, struct 
     const struct layer *layer = &model->layers[index];
     struct layer_case c = {.layer = layer};
     c.call.kernels = kernels;
-    c.call.time = output_time(model, index);
+    c.call.n_images = 1;
+    c.call.time = c.call.n_frames = output_time(model, index);
     for (int i = 0; i < layer->n_inputs; i++) {
         c.call.in_time[i] = input_time(model, layer, i);
         c.in[i] = guarded_make(map_values(layer->in[i]) * (size_t)c.call.in_time[i]);
