@@ -22,6 +22,7 @@ SANITIZERS   := -O1 -fsanitize=address -fsanitize=undefined -fno-sanitize-recove
 OPTIMISATION := $(if $(SANITIZE),$(SANITIZERS),-O3)
 CFLAGS  := -std=c11 -D_GNU_SOURCE $(OPTIMISATION) -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Werror -ffp-contract=off -fno-math-errno
+CXXFLAGS := $(filter-out -std=c11 -Wstrict-prototypes -Wmissing-prototypes,$(CFLAGS))
 # System headers (-isystem) may warn as they like.
 INCLUDE := -Iinclude $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBRARIES) $(TEST_LIBRARY) 2>/dev/null))
 LINK    := $(filter-out -I%,$(shell pkg-config --libs $(LIBRARIES) 2>/dev/null))
@@ -33,7 +34,7 @@ OBJECT_DIR       := $(BUILD)/obj
 # Sources of vector kernels are compiled once for each set of instructions.
 VECTOR_SETS      := avx512 avx2
 VECTOR_SOURCES   := $(wildcard src/kernels/vector/*.c)
-LIBRARY_SOURCES  := $(filter-out $(VECTOR_SOURCES),$(wildcard src/*/*.c src/*/*/*.c))
+LIBRARY_SOURCES  := $(filter-out $(VECTOR_SOURCES) src/kernels/cuda/%,$(wildcard src/*/*.c src/*/*/*.c))
 ANALYSIS_SOURCES := $(filter-out analysis/main.c,$(wildcard analysis/*.c))
 TEST_SOURCES     := $(wildcard tests/modules/test_*.c)
 KERNEL_TESTS     := $(wildcard tests/kernels/*.c)
@@ -52,6 +53,11 @@ ATLAS_PAGES       := $(OBJECT_DIR)/analysis/atlas/pages.o
 ANALYSIS_OBJECTS  += $(ATLAS_PAGES)
 # The analysis shares these few modules with the census program, and nothing else.
 ANALYSIS_SHARED   := $(call objects,$(wildcard src/base/*.c)) $(BUILD_INFO)
+
+# The CUDA kernels, compiled for the host, where they are tested.
+CUDA_SOURCES := $(wildcard src/kernels/cuda/*.cu)
+CUDA_ON_HOST := $(CUDA_SOURCES:%.cu=$(OBJECT_DIR)/tests/on_host/%.o) $(OBJECT_DIR)/src/kernels/cuda/table.o \
+                $(OBJECT_DIR)/tests/kernels/on_host/product.o
 
 TESTS := $(patsubst tests/modules/%.c,$(BUILD)/tests/%,$(TEST_SOURCES))
 TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels)
@@ -82,7 +88,7 @@ $(BUILD)/tests/test_analysis $(BUILD)/tests/test_atlas $(BUILD)/tests/test_sheet
 $(BUILD)/tests/test_%: $(OBJECT_DIR)/tests/modules/test_%.o $(LIBRARY_ARCHIVE)
 	$(link) -lcmocka
 
-$(BUILD)/tests/check_kernels: $(call objects,$(KERNEL_TESTS)) $(LIBRARY_ARCHIVE)
+$(BUILD)/tests/check_kernels: $(call objects,$(KERNEL_TESTS)) $(CUDA_ON_HOST) $(LIBRARY_ARCHIVE)
 	$(link) -lcmocka
 
 $(LIBRARY_ARCHIVE): $(LIBRARY_OBJECTS)
@@ -123,6 +129,18 @@ endef
 
 $(OBJECT_DIR)/%.o: %.c $(OBJECT_DIR)/flags | libraries
 	$(call compile)
+
+on_host_flags := -x c++ -std=c++17 -fno-exceptions -fno-rtti -Itests/kernels/on_host -Isrc/kernels/cuda
+
+$(OBJECT_DIR)/tests/on_host/%.o: %.cu $(OBJECT_DIR)/flags | libraries
+	@mkdir -p $(@D)
+	$(call say,compile $< (for the host))
+	$(QUIET)$(CXX) $(CXXFLAGS) $(on_host_flags) $(INCLUDE) -MMD -MP -c -o $@ $<
+
+$(OBJECT_DIR)/tests/kernels/on_host/%.o: tests/kernels/on_host/%.cc $(OBJECT_DIR)/flags | libraries
+	@mkdir -p $(@D)
+	$(call say,compile $<)
+	$(QUIET)$(CXX) $(CXXFLAGS) $(on_host_flags) $(INCLUDE) -MMD -MP -c -o $@ $<
 
 # Instruction sets beyond the compiler's default are for the vector kernels only: the rest runs on any CPU. A set's
 # vector.h is in the folder of its name. Its objects become one that only shows the table of its kernels, because

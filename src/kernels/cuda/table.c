@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#include "cuda_kernels.h"
+
+#include "../columns.h"
+
+const struct kernels kernels_cuda = {
+    .name = "cuda",
+    .image_batch = 1,
+    .convolution_weight_size = columns_weight_size,
+    .arrange_convolution = columns_copy_weight,
+    .convolution_scratch = cuda_convolution_scratch,
+    .convolution = cuda_convolution,
+    .transposed_weight_size = columns_weight_size,
+    .arrange_transposed = cuda_arrange_transposed,
+    .transposed_convolution_scratch = cuda_transposed_scratch,
+    .transposed_convolution = cuda_transposed_convolution,
+    .spike = cuda_spike,
+    .relu = cuda_relu,
+    .scale_shift = cuda_scale_shift,
+    .add = cuda_add,
+    .copy = cuda_copy,
+    .max_pool = cuda_max_pool,
+    .average_pool = cuda_average_pool,
+    .upsample = cuda_upsample,
+    .tanh = cuda_tanh,
+    .embedding = cuda_embedding,
+    .nearest_row = cuda_nearest_row,
+    .swap_time = cuda_swap_time,
+    .channel_sums = cuda_channel_sums,
+};

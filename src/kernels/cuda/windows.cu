@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Pooling and upsampling: an output value from its few inputs. */
+#include "cuda_kernels.h"
+#include "parallel.h"
+
+namespace
+{
+
+/** What a window of a pool covers of the map. */
+struct Window {
+    const float *plane;
+    int top, left, bottom, right; /**< the last two are behind it */
+};
+
+ON_DEVICE inline int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+ON_DEVICE inline int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+ON_DEVICE inline Window window_of(const struct pool_shape &s, const float *in, size_t i)
+{
+    const size_t out_frame = (size_t)s.out_height * (size_t)s.out_width;
+    const size_t in_frame = (size_t)s.in_height * (size_t)s.in_width;
+    const int pixel = (int)(i % out_frame);
+    const int top = pixel / s.out_width * s.stride - s.padding;
+    const int left = pixel % s.out_width * s.stride - s.padding;
+    return {in + i / out_frame * in_frame, larger(top, 0), larger(left, 0),
+            smaller(top + s.kernel, s.in_height), smaller(left + s.kernel, s.in_width)};
+}
+
+struct MaxPool {
+    struct pool_shape shape;
+    const float *in;
+    float *out;
+
+    ON_DEVICE void operator()(size_t i) const
+    {
+        const Window w = window_of(shape, in, i);
+        float largest = w.plane[w.top * shape.in_width + w.left];
+        for (int y = w.top; y < w.bottom; y++)
+            for (int x = w.left; x < w.right; x++) {
+                const float value = w.plane[y * shape.in_width + x];
+                largest = value > largest ? value : largest;
+            }
+        out[i] = largest;
+    }
+};
+
+struct AveragePool {
+    struct pool_shape shape;
+    const float *in;
+    float *out;
+
+    ON_DEVICE void operator()(size_t i) const
+    {
+        const Window w = window_of(shape, in, i);
+        double sum = 0;
+        for (int y = w.top; y < w.bottom; y++)
+            for (int x = w.left; x < w.right; x++)
+                sum += (double)w.plane[y * shape.in_width + x];
+        out[i] = (float)(sum / (double)(shape.kernel * shape.kernel));
+    }
+};
+
+/** Bilinear, as reference/elementwise.c: rows are blended first. */
+struct Upsample {
+    int height, width;
+    const float *in;
+    float *out;
+
+    ON_DEVICE static float blend(float near, float far) { return 0.75f * near + 0.25f * far; }
+
+    /** The neighbour that output 2 i or 2 i + 1 takes part of. */
+    ON_DEVICE static int neighbour(int output, int n)
+    {
+        const int beside = output % 2 == 0 ? output / 2 - 1 : output / 2 + 1;
+        return smaller(larger(beside, 0), n - 1);
+    }
+
+    ON_DEVICE void operator()(size_t i) const
+    {
+        const size_t out_width = 2 * (size_t)width, out_frame = 2 * (size_t)height * out_width;
+        const int y = (int)(i % out_frame / out_width), x = (int)(i % out_width);
+        const float *plane = in + i / out_frame * ((size_t)height * (size_t)width);
+        const float *near = plane + (size_t)(y / 2) * (size_t)width;
+        const float *far = plane + (size_t)neighbour(y, height) * (size_t)width;
+        const int here = x / 2, beside = neighbour(x, width);
+        out[i] = blend(blend(near[here], far[here]), blend(near[beside], far[beside]));
+    }
+};
+
+}
+
+static size_t n_outputs(const struct pool_shape *s)
+{
+    return (size_t)s->n_planes * (size_t)s->out_height * (size_t)s->out_width;
+}
+
+void cuda_max_pool(const struct pool_shape *shape, const float *in, float *out)
+{
+    parallel::for_each(n_outputs(shape), MaxPool{*shape, in, out});
+}
+
+void cuda_average_pool(const struct pool_shape *shape, const float *in, float *out)
+{
+    parallel::for_each(n_outputs(shape), AveragePool{*shape, in, out});
+}
+
+void cuda_upsample(int n_planes, int height, int width, const float *in, float *out)
+{
+    const size_t n = 4 * (size_t)n_planes * (size_t)height * (size_t)width;
+    parallel::for_each(n, Upsample{height, width, in, out});
+}
