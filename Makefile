@@ -57,7 +57,7 @@ ANALYSIS_SHARED   := $(call objects,$(wildcard src/base/*.c)) $(BUILD_INFO)
 # The CUDA kernels, compiled for the host, where they are tested.
 CUDA_SOURCES := $(wildcard src/kernels/cuda/*.cu)
 CUDA_ON_HOST := $(CUDA_SOURCES:%.cu=$(OBJECT_DIR)/tests/on_host/%.o) $(OBJECT_DIR)/src/kernels/cuda/table.o \
-                $(OBJECT_DIR)/tests/kernels/on_host/product.o
+                $(OBJECT_DIR)/tests/kernels/on_host/device.o
 
 TESTS := $(patsubst tests/modules/%.c,$(BUILD)/tests/%,$(TEST_SOURCES))
 TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels)
@@ -90,6 +90,8 @@ $(BUILD)/tests/test_%: $(OBJECT_DIR)/tests/modules/test_%.o $(LIBRARY_ARCHIVE)
 
 $(BUILD)/tests/check_kernels: $(call objects,$(KERNEL_TESTS)) $(CUDA_ON_HOST) $(LIBRARY_ARCHIVE)
 	$(link) -lcmocka
+
+$(BUILD)/tests/test_device: $(CUDA_ON_HOST)
 
 $(LIBRARY_ARCHIVE): $(LIBRARY_OBJECTS)
 	@rm -f $@
@@ -166,7 +168,7 @@ $(ATLAS_PAGES): $(wildcard analysis/atlas/*) | libraries
 
 -include $(patsubst %.o,%.d,$(call objects,src/main.c analysis/main.c $(LIBRARY_SOURCES) $(ANALYSIS_SOURCES) \
                                    $(TEST_SOURCES) $(KERNEL_TESTS) $(MEASURE_SOURCES)) \
-                        $(foreach set,$(VECTOR_SETS),$(call vector_objects,$(set))))
+                        $(foreach set,$(VECTOR_SETS),$(call vector_objects,$(set))) $(CUDA_ON_HOST))
 
 # What a results file says about the program that made it. Written again only when something in it changed.
 REVISION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)

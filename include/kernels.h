@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "status.h"
+
 /** A two-dimensional (transposed) convolution; also a linear layer (all maps 1 x 1, kernel 1). */
 struct convolution_shape {
     int time;
@@ -142,8 +144,30 @@ struct generator_kernels {
     void (*convolution)(const struct generator_convolution *call, float *out, float *scratch);
 };
 
+/**
+ * Memory of a device, where maps and weights lie that the host neither reads nor writes. Whoever reads or
+ * writes it waits for what was started before.
+ */
+struct kernel_memory {
+    /** n_bytes of zeros, aligned for any kernel; STATUS_INTERNAL where there is no more memory. */
+    enum status (*allocate)(size_t n_bytes, void **memory, struct error *error);
+    void (*release)(void *memory);
+
+    /** From the host's memory to the device's, and back. */
+    void (*write)(void *to, const void *from, size_t n_bytes);
+    void (*read)(void *to, const void *from, size_t n_bytes);
+
+    /** What went wrong with the device, kernels included, since this was asked last; after a fault, nothing
+     *  that was read from it counts. */
+    enum status (*check)(struct error *error);
+};
+
 struct kernels {
     const char *name;
+
+    /** Where pointers to weights (once they are arranged), biases, tables, maps, membranes, noise and scratch
+     *  point to; NULL: the host's memory. Shapes, neurons, `first` and `sums` are the host's always. */
+    const struct kernel_memory *memory;
 
     /** Images, in place of time steps, that are worth one call where nothing spikes: 1 to
      * KERNELS_LARGEST_BATCH, and more than 1 only where no image's result depends on the others'. */
@@ -217,8 +241,13 @@ struct kernels {
     /** out[c][p][t] = in[c][t][p]: maps become features and back. */
     void (*swap_time)(int n_channels, int time, int n_pixels, const float *in, float *out);
 
-    /** sums[c] = sum over t and p of in[c][t][p], added in that order in double precision. */
-    void (*channel_sums)(int n_channels, size_t n_values, const float *in, double *sums);
+    /** out[i] = value. */
+    void (*fill)(size_t n, float value, float *out);
+
+    /** sums[i] = sum over j < n_values of in[first[i] + j stride], added in that order in double precision.
+     */
+    void (*sums)(int n_sums, const size_t *first, size_t n_values, size_t stride, const float *in,
+                 double *sums);
 
     /** The same on spikes as bits; NULL where a set does without. */
     const struct spike_kernels *spikes;

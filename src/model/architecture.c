@@ -5,6 +5,7 @@
 
 #include "memory.h"
 #include "model_private.h"
+#include "placement.h"
 
 /** Keys that every layer has; the rest of its mapping belongs to its kind. */
 static const char *const common_names[] = {"name", "kind", "from", "inputs", "prefix", NULL};
@@ -222,6 +223,27 @@ static void follow_maps(struct model *model)
     }
 }
 
+/** Weight and bias move to the memory of a device, if that is where the kernels work. */
+static enum status place_weights(const struct model *model, struct layer *layer, struct error *error)
+{
+    float *weight = NULL, *bias = NULL;
+    if (model->kernels->memory == NULL)
+        return STATUS_OK;
+    TRY(placement_copy(model->kernels, layer->n_weights, layer->weight, &weight, error));
+    const enum status status =
+        placement_copy(model->kernels, (size_t)layer->out.channels, layer->bias, &bias, error);
+    if (status != STATUS_OK) {
+        placement_free(model->kernels, weight);
+        return status;
+    }
+    free(layer->weight);
+    free(layer->bias);
+    layer->weight = weight;
+    layer->bias = bias;
+    layer->is_placed = true;
+    return STATUS_OK;
+}
+
 static void set_convolution(struct model *model, struct layer *layer)
 {
     const int source = layer->inputs[0];
@@ -251,5 +273,7 @@ enum status architecture_read_layers(struct model *model, const struct node *roo
     for (int i = 0; i < model->n_layers; i++)
         if (model->layers[i].kind->arrange != NULL)
             TRY(model->layers[i].kind->arrange(&model->layers[i], model->kernels, error));
+    for (int i = 0; i < model->n_layers; i++)
+        TRY(place_weights(model, &model->layers[i], error));
     return check_all_used(root, tensors, error);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "memory.h"
+#include "placement.h"
 
 /** A buffer while layers are given theirs. */
 struct slot {
@@ -83,17 +84,17 @@ enum status buffers_create(const struct model *model, int n_frames, struct buffe
     find_last_uses(model, last_use);
     buffers->n_buffers = assign(model, (size_t)n_frames, last_use, slots, buffers->of_layer);
     for (int s = 0; s < buffers->n_buffers; s++)
-        TRY_CLEANUP(MEMORY_ALLOCATE(buffers->buffers[s], slots[s].n_values, error));
+        TRY_CLEANUP(placement_allocate(model->kernels, slots[s].n_values, &buffers->buffers[s], error));
 cleanup:
     free(last_use);
     free(slots);
     return status;
 }
 
-void buffers_free(struct buffers *buffers)
+void buffers_free(const struct model *model, struct buffers *buffers)
 {
     for (int s = 0; s < buffers->n_buffers; s++)
-        free(buffers->buffers[s]);
+        placement_free(model->kernels, buffers->buffers[s]);
     free(buffers->buffers);
     free(buffers->of_layer);
 }

@@ -17,6 +17,6 @@ struct buffers {
 
 enum status buffers_create(const struct model *model, int n_frames, struct buffers *buffers,
                            struct error *error);
-void buffers_free(struct buffers *buffers);
+void buffers_free(const struct model *model, struct buffers *buffers);
 
 #endif

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "memory.h"
 #include "model_private.h"
+#include "placement.h"
 #include "random.h"
 
 /** What a layer's output is there as; both where it has been converted. */
@@ -25,8 +26,9 @@ struct model_run {
     int n_images; /**< of the last forward */
     struct layer_state *layers;
     struct buffers buffers;
-    float *scratch;
-    float *noise; /**< [channel][time][height][width] of the largest spiking layer; made when first needed */
+    float *scratch, *input;
+    float *noise; /**< [channel][time][height][width] of the largest spiking layer */
+    float *host;  /**< the largest map, where kernels work in a device's memory; else NULL */
     size_t n_noise;
     double *seconds; /**< [n_layers], the caller's, where layers are measured; else NULL */
 };
@@ -58,13 +60,34 @@ static enum status create_layer(const struct model *model, int index, struct ext
     const struct layer *layer = &model->layers[index];
     const size_t n_values = map_values(layer->out);
     if (layer->kind->is_spiking) {
-        TRY(MEMORY_ALLOCATE(state->membrane, n_values * (size_t)extent.n_images, error));
+        TRY(placement_allocate(model->kernels, n_values * (size_t)extent.n_images, &state->membrane, error));
         TRY(MEMORY_ALLOCATE(state->counts, (size_t)layer->out.channels, error));
     }
     if (model->kernels->spikes == NULL || !model->layers[index].carries_spikes)
         return STATUS_OK;
     const size_t n_places = (size_t)map_pixels(layer->out) * (size_t)extent.n_frames;
     return MEMORY_ALLOCATE(state->bits, n_places * spike_words(layer->out.channels), error);
+}
+
+/** Values of an input: an image, or a latent input [d]. */
+static size_t input_values(const struct model *model)
+{
+    return model->role == MODEL_GENERATOR ? (size_t)model->latent.n_dimensions : map_values(model->input);
+}
+
+/** What is there for the sake of a device's memory alone. */
+static enum status create_staging(const struct model *model, struct extent extent, struct model_run *run,
+                                  struct error *error)
+{
+    const size_t n_frames = (size_t)extent.n_frames;
+    size_t largest = input_values(model);
+    if (model->kernels->memory == NULL)
+        return STATUS_OK;
+    for (int i = 0; i < model->n_layers; i++)
+        if (map_values(model->layers[i].out) > largest)
+            largest = map_values(model->layers[i].out);
+    TRY(MEMORY_ALLOCATE(run->host, largest * n_frames, error));
+    return placement_allocate(model->kernels, input_values(model) * n_frames, &run->input, error);
 }
 
 static enum status create(const struct model *model, struct extent extent, struct model_run *run,
@@ -80,8 +103,9 @@ static enum status create(const struct model *model, struct extent extent, struc
             run->n_noise = map_values(model->layers[i].out);
     }
     run->n_noise *= (size_t)model->timesteps;
-    TRY(MEMORY_ALLOCATE(run->noise, run->n_noise, error));
-    return MEMORY_ALLOCATE(run->scratch, largest_scratch(model, extent.n_frames), error);
+    TRY(create_staging(model, extent, run, error));
+    TRY(placement_allocate(model->kernels, run->n_noise, &run->noise, error));
+    return placement_allocate(model->kernels, largest_scratch(model, extent.n_frames), &run->scratch, error);
 }
 
 enum status model_run_create_batch(const struct model *model, int n_images, struct model_run **result,
@@ -111,12 +135,14 @@ void model_run_free(struct model_run *run)
     for (int i = 0; run->layers != NULL && i < run->model->n_layers; i++) {
         free(run->layers[i].bits);
         free(run->layers[i].counts);
-        free(run->layers[i].membrane);
+        placement_free(run->model->kernels, run->layers[i].membrane);
     }
-    buffers_free(&run->buffers);
+    buffers_free(run->model, &run->buffers);
     free(run->layers);
-    free(run->scratch);
-    free(run->noise);
+    placement_free(run->model->kernels, run->scratch);
+    placement_free(run->model->kernels, run->input);
+    placement_free(run->model->kernels, run->noise);
+    free(run->host);
     free(run);
 }
 
@@ -135,30 +161,50 @@ static float draw_normal(const struct presentation *p, int spiking_index, size_t
     return (float)normal[0];
 }
 
-static void reset_membrane(const struct layer *layer, const struct presentation *p, int n_images,
-                           float *membrane)
+/** Where the host writes what goes to `place`. */
+static float *staging_of(const struct model_run *run, float *place)
+{
+    return run->host == NULL ? place : run->host;
+}
+
+/** What the host wrote there goes to `place`. */
+static void send_staging(const struct model_run *run, size_t n, float *place)
+{
+    if (run->host != NULL)
+        placement_write(run->model->kernels, n, run->host, place);
+}
+
+static void reset_membrane(const struct model_run *run, const struct layer *layer,
+                           const struct presentation *p, float *membrane)
 {
     const float v_reset = (float)layer->neuron.v_reset;
     const float scale = (float)(p->initial_membrane * layer->neuron.threshold);
-    for (size_t i = 0; i < map_values(layer->out) * (size_t)n_images; i++)
-        membrane[i] =
-            v_reset + (scale == 0.0f ? 0.0f : scale * draw_normal(p, layer->spiking_index, i, STEP_INITIAL));
+    const size_t n = map_values(layer->out) * (size_t)run->n_images;
+    float *values = staging_of(run, membrane);
+    if (scale == 0.0f) {
+        run->model->kernels->fill(n, v_reset, membrane);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        values[i] = v_reset + scale * draw_normal(p, layer->spiking_index, i, STEP_INITIAL);
+    send_staging(run, n, membrane);
 }
 
 /** noise[c][t][pixel] = s threshold N(0, 1). */
-static const float *membrane_noise(struct model_run *run, const struct layer *layer,
+static const float *membrane_noise(const struct model_run *run, const struct layer *layer,
                                    const struct presentation *p)
 {
     if (p->membrane == 0)
         return NULL;
     const float scale = (float)(p->membrane * layer->neuron.threshold);
     const size_t pixels = (size_t)map_pixels(layer->out), time = (size_t)run->model->timesteps;
-    float *value = run->noise;
+    float *value = staging_of(run, run->noise);
     for (size_t c = 0; c < (size_t)layer->out.channels; c++)
         for (size_t t = 0; t < time; t++)
             for (size_t i = 0; i < pixels; i++)
                 *value++ =
                     scale * draw_normal(p, layer->spiking_index, c * pixels + i, STEP_FIRST + (uint32_t)t);
+    send_staging(run, map_values(layer->out) * time, run->noise);
     return run->noise;
 }
 
@@ -326,7 +372,7 @@ static void compute_alone(struct model_run *run, const struct pass *pass, int in
     if (layer->kind->is_spiking) {
         call.time = run->model->timesteps;
         if (!pass->presentation->keep_state)
-            reset_membrane(layer, pass->presentation, run->n_images, state->membrane);
+            reset_membrane(run, layer, pass->presentation, state->membrane);
         call.noise = membrane_noise(run, layer, pass->presentation);
     }
     call.n_frames = call.n_images * call.time;
@@ -345,9 +391,20 @@ static void compute_layer(struct model_run *run, const struct pass *pass, int in
         run->seconds[index] += clock_seconds() - start;
 }
 
-static void forward(struct model_run *run, const struct pass *pass)
+/** The input where the kernels work. */
+static const float *place_input(const struct model_run *run, const struct pass *pass)
+{
+    const size_t n = input_values(run->model) * (size_t)(run->n_images * time_of(run, pass, MODEL_INPUT));
+    if (run->host == NULL)
+        return pass->input;
+    placement_write(run->model->kernels, n, pass->input, run->input);
+    return run->input;
+}
+
+static void forward(struct model_run *run, struct pass *pass)
 {
     run->n_images = pass->presentation->n_images > 1 ? pass->presentation->n_images : 1;
+    pass->input = place_input(run, pass);
     mark_needed(run, pass);
     for (int i = 0; i <= pass->last_layer; i++)
         if (run->layers[i].needed && !run->layers[i].given)
@@ -381,7 +438,13 @@ void model_measure_layers(struct model_run *run, double *seconds)
 const float *model_output(const struct model_run *run, int layer, int *time)
 {
     *time = run->layers[layer].time;
-    return values_of(run, layer);
+    const float *values = values_of(run, layer);
+    if (run->host == NULL)
+        return values;
+    const size_t n_frames = (size_t)(run->n_images * *time);
+    placement_read(run->model->kernels, map_values(run->model->layers[layer].out) * n_frames, values,
+                   run->host);
+    return run->host;
 }
 
 void model_give_output(struct model_run *run, int layer, const float *values)
@@ -391,8 +454,9 @@ void model_give_output(struct model_run *run, int layer, const float *values)
     if (values == NULL)
         return;
     put_values(state, state->buffer, run->model->timesteps);
-    memcpy(state->buffer, values,
-           sizeof *values * map_values(run->model->layers[layer].out) * (size_t)run->model->timesteps);
+    placement_write(run->model->kernels,
+                    map_values(run->model->layers[layer].out) * (size_t)run->model->timesteps, values,
+                    state->buffer);
 }
 
 double model_layer_cost(const struct model *model, int last_layer)
@@ -413,12 +477,12 @@ float model_image_activation(const struct model_run *run, int image, int layer, 
     const struct map_shape shape = run->model->layers[layer].out;
     const struct layer_state *state = &run->layers[layer];
     const size_t n = (size_t)state->time * (size_t)map_pixels(shape);
-    const size_t map = (size_t)channel * (size_t)run->n_images + (size_t)image;
+    const size_t first = ((size_t)channel * (size_t)run->n_images + (size_t)image) * n;
     double sum;
     if (state->out == NULL && state->counts != NULL)
         sum = count_of(run, layer, channel);
     else
-        run->model->kernels->channel_sums(1, n, values_of(run, layer) + map * n, &sum);
+        run->model->kernels->sums(1, &first, n, 1, values_of(run, layer), &sum);
     return (float)(sum / (double)n);
 }
 
@@ -431,10 +495,9 @@ float model_neuron_activation(const struct model_run *run, int layer, int channe
 {
     const struct map_shape shape = run->model->layers[layer].out;
     const size_t pixels = (size_t)map_pixels(shape), time = (size_t)run->layers[layer].time;
-    const float *values = values_of(run, layer) + (size_t)channel * (size_t)run->n_images * time * pixels +
-                          (size_t)(y * shape.width + x);
-    double sum = 0;
-    for (size_t t = 0; t < time; t++)
-        sum += (double)values[t * pixels];
+    const size_t first =
+        (size_t)channel * (size_t)run->n_images * time * pixels + (size_t)(y * shape.width + x);
+    double sum;
+    run->model->kernels->sums(1, &first, time, pixels, values_of(run, layer), &sum);
     return (float)(sum / (double)time);
 }

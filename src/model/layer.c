@@ -54,11 +54,17 @@ enum status layer_tensor(const struct layer *layer, const struct tensor_file *te
     return fits ? STATUS_OK : shape_error(tensors, *tensor, n_dimensions, expected, error);
 }
 
-enum status layer_copy_values(float **copy, const struct tensor *tensor, struct error *error)
+static enum status copy_values(float **copy, const struct tensor *tensor, struct error *error)
 {
     TRY(MEMORY_ALLOCATE(*copy, tensor->n_values, error));
     memcpy(*copy, tensor->values, sizeof **copy * tensor->n_values);
     return STATUS_OK;
+}
+
+enum status layer_copy_weight(struct layer *layer, const struct tensor *tensor, struct error *error)
+{
+    layer->n_weights = tensor->n_values;
+    return copy_values(&layer->weight, tensor, error);
 }
 
 enum status layer_read_bias(struct layer *layer, const struct tensor_file *tensors, struct error *error)
@@ -66,7 +72,7 @@ enum status layer_read_bias(struct layer *layer, const struct tensor_file *tenso
     const struct tensor *bias;
     const int64_t expected[] = {layer->out.channels};
     TRY(layer_tensor(layer, tensors, "bias", true, 1, expected, &bias, error));
-    return bias == NULL ? STATUS_OK : layer_copy_values(&layer->bias, bias, error);
+    return bias == NULL ? STATUS_OK : copy_values(&layer->bias, bias, error);
 }
 
 bool layer_can_fold(const struct layer *layer)

@@ -28,7 +28,9 @@ struct layer {
     int inputs[LAYER_MAX_INPUTS]; /**< layer indices, or MODEL_INPUT */
     struct map_shape in[LAYER_MAX_INPUTS], out;
     float *weight;                        /**< layout as the kernel wants it, or NULL */
+    size_t n_weights;                     /**< floats of weight */
     float *bias;                          /**< [out.channels], or NULL */
+    bool is_placed;                       /**< both lie where the kernels work */
     struct neuron neuron;                 /**< spiking layers */
     struct convolution_shape convolution; /**< convolutions and linear layers; time is set at each call */
     int n_rows;                           /**< of the codebook */
@@ -100,8 +102,8 @@ enum status layer_tensor(const struct layer *layer, const struct tensor_file *te
 /** layer->bias from `<prefix>.bias`, if it is there. */
 enum status layer_read_bias(struct layer *layer, const struct tensor_file *tensors, struct error *error);
 
-/** A copy of a tensor's values, for the layer to keep. */
-enum status layer_copy_values(float **copy, const struct tensor *tensor, struct error *error);
+/** layer->weight, a copy of a tensor. */
+enum status layer_copy_weight(struct layer *layer, const struct tensor *tensor, struct error *error);
 
 /** Multiply the weights that make output channel c by scale[c] and its bias, then add shift[c] (folds a batch
  * norm). */

@@ -8,6 +8,7 @@
 
 #include "memory.h"
 #include "model_private.h"
+#include "placement.h"
 
 #define MODEL_FORMAT "meicensus model 1"
 
@@ -278,6 +279,17 @@ cleanup:
     return status;
 }
 
+static void free_weights(const struct model *model, struct layer *layer)
+{
+    if (layer->is_placed) {
+        placement_free(model->kernels, layer->weight);
+        placement_free(model->kernels, layer->bias);
+    } else {
+        free(layer->weight);
+        free(layer->bias);
+    }
+}
+
 void model_free(struct model *model)
 {
     if (model == NULL)
@@ -288,8 +300,7 @@ void model_free(struct model *model)
         free(layer->name);
         free(layer->prefix);
         free(layer->settings);
-        free(layer->weight);
-        free(layer->bias);
+        free_weights(model, layer);
     }
     for (int i = 0; i < model->n_classes; i++)
         free(model->class_names[i]);

@@ -325,26 +325,44 @@ static void check_swap_time(struct check *check)
     check_end(check, "swap_time");
 }
 
-static void check_channel_sums(struct check *check)
+static void check_sums(struct check *check)
 {
+    enum { MOST = 9 };
     for (int i = 0; i < N_CASES; i++) {
-        const size_t channels = (size_t)stream_integer(&check->stream, 1, 9);
+        const int n_sums = stream_integer(&check->stream, 1, MOST);
         const size_t n = (size_t)stream_integer(&check->stream, 1, 300);
-        struct guarded in = make_filled(check, channels * n, (enum fill)(i % N_FILLS));
-        struct guarded out = guarded_make(2 * channels); /* room for doubles */
-        check->kernels->channel_sums((int)channels, n, in.values, (double *)(void *)out.values);
-        check_written(check, "channel_sums", &out);
-        for (size_t c = 0; c < channels; c++) {
+        const size_t stride = (size_t)stream_integer(&check->stream, 1, 5);
+        struct guarded in = make_filled(check, (size_t)n_sums * n * stride, (enum fill)(i % N_FILLS));
+        struct guarded out = guarded_make(2 * (size_t)n_sums); /* room for doubles */
+        size_t first[MOST];
+        for (size_t j = 0; j < (size_t)n_sums; j++)
+            first[j] = ((size_t)n_sums - 1 - j) * n * stride;
+        check->kernels->sums(n_sums, first, n, stride, in.values, (double *)(void *)out.values);
+        check_written(check, "sums", &out);
+        for (size_t j = 0; j < (size_t)n_sums; j++) {
             double sum = 0, result;
-            for (size_t j = 0; j < n; j++)
-                sum += (double)in.values[c * n + j];
-            memcpy(&result, out.values + 2 * c, sizeof result);
-            check_value(check, "channel_sums", c, result, sum, 0);
+            for (size_t k = 0; k < n; k++)
+                sum += (double)in.values[first[j] + k * stride];
+            memcpy(&result, out.values + 2 * j, sizeof result);
+            check_value(check, "sums", j, result, sum, 0);
         }
         guarded_free(&in);
         guarded_free(&out);
     }
-    check_end(check, "channel_sums");
+    check_end(check, "sums");
+}
+
+static void check_fill(struct check *check)
+{
+    for (int i = 0; i < N_CASES; i++) {
+        struct guarded out = guarded_make((size_t)stream_integer(&check->stream, 1, 300));
+        check->kernels->fill(out.n, 0.25f * (float)i, out.values);
+        check_written(check, "fill", &out);
+        for (size_t j = 0; j < out.n; j++)
+            check_value(check, "fill", j, (double)out.values[j], 0.25 * i, 0);
+        guarded_free(&out);
+    }
+    check_end(check, "fill");
 }
 
 void check_elementwise(struct check *check)
@@ -359,5 +377,6 @@ void check_elementwise(struct check *check)
     check_nearest_row(check);
     check_nearest_of_equal_rows(check);
     check_swap_time(check);
-    check_channel_sums(check);
+    check_sums(check);
+    check_fill(check);
 }

@@ -103,7 +103,8 @@ static void check_forms(struct check *check, const struct spike_map *map)
         double sum;
         int32_t count;
         memcpy(&count, &counts.values[c], sizeof count);
-        kernels_reference.channel_sums(1, n_places(map), map->values.values + c * n_places(map), &sum);
+        const size_t first = c * n_places(map);
+        kernels_reference.sums(1, &first, n_places(map), 1, map->values.values, &sum);
         check_value(check, "count", c, count, sum, 0);
     }
     check_intact(check, "count", &counts);

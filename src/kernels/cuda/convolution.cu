@@ -172,12 +172,6 @@ struct TakeFrames {
     }
 };
 
-struct Clear {
-    float *out;
-
-    ON_DEVICE void operator()(size_t i) const { out[i] = 0.0f; }
-};
-
 }
 
 void cuda_transposed_convolution(const struct convolution_shape *s, const float *weight, const float *bias,
@@ -190,7 +184,7 @@ void cuda_transposed_convolution(const struct convolution_shape *s, const float 
         const size_t n_frames = time - first < most ? time - first : most, n = n_frames * in_pixels;
         float *frames = scratch + rows * n;
         parallel::for_each(inputs * n, TakeFrames{time, first, n_frames, in_pixels, in, frames});
-        parallel::for_each(rows * n, Clear{scratch});
+        cuda_fill(rows * n, 0.0f, scratch);
         cuda_product((int)rows, n, s->in_channels, weight, frames, scratch, n);
         parallel::for_each((size_t)s->out_channels * n_frames * pixels,
                            Collect{*s, first, n_frames, pixels, scratch, bias, out});

@@ -3,11 +3,13 @@
 #ifndef MEICENSUS_CUDA_KERNELS_H
 #define MEICENSUS_CUDA_KERNELS_H
 
-#include "kernels.h"
-
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#include "kernels.h"
+
+extern const struct kernel_memory cuda_memory;
 
 size_t cuda_convolution_scratch(const struct convolution_shape *shape);
 void cuda_convolution(const struct convolution_shape *shape, const float *weight, const float *bias,
@@ -32,12 +34,15 @@ void cuda_average_pool(const struct pool_shape *shape, const float *in, float *o
 void cuda_upsample(int n_planes, int height, int width, const float *in, float *out);
 void cuda_embedding(int n_rows, int n_channels, int time, int n_pixels, const float *table,
                     const float *index, float *out);
-void cuda_nearest_row(int n_rows, int n_channels, int time, int n_pixels, const float *table,
-                      const float *in, float *index);
+void cuda_nearest_row(int n_rows, int n_channels, int time, int n_pixels, const float *table, const float *in,
+                      float *index);
 void cuda_swap_time(int n_channels, int time, int n_pixels, const float *in, float *out);
 
-/** `sums` is the host's memory: waits for the device. */
-void cuda_channel_sums(int n_channels, size_t n_values, const float *in, double *sums);
+void cuda_fill(size_t n, float value, float *out);
+
+/** `first` and `sums` are the host's memory: waits for the device. */
+void cuda_sums(int n_sums, const size_t *first, size_t n_values, size_t stride, const float *in,
+               double *sums);
 
 /**
  * out [n_rows][n_columns], rows `out_stride` apart, += weight [n_rows][n_terms] columns [n_terms][n_columns]:

@@ -6,6 +6,13 @@
 namespace
 {
 
+struct Fill {
+    float value;
+    float *out;
+
+    ON_DEVICE void operator()(size_t i) const { out[i] = value; }
+};
+
 struct Relu {
     const float *in;
     float *out;
@@ -75,6 +82,11 @@ struct SwapTime {
     }
 };
 
+}
+
+void cuda_fill(size_t n, float value, float *out)
+{
+    parallel::for_each(n, Fill{value, out});
 }
 
 void cuda_relu(size_t n, const float *in, float *out)

@@ -5,6 +5,7 @@
 
 const struct kernels kernels_cuda = {
     .name = "cuda",
+    .memory = &cuda_memory,
     .image_batch = 1,
     .convolution_weight_size = columns_weight_size,
     .arrange_convolution = columns_copy_weight,
@@ -26,5 +27,6 @@ const struct kernels kernels_cuda = {
     .embedding = cuda_embedding,
     .nearest_row = cuda_nearest_row,
     .swap_time = cuda_swap_time,
-    .channel_sums = cuda_channel_sums,
+    .fill = cuda_fill,
+    .sums = cuda_sums,
 };

@@ -265,12 +265,19 @@ void elementwise_swap_time(int n_channels, int time, int n_pixels, const float *
                 *out++ = in[t * n_pixels + p];
 }
 
-void elementwise_channel_sums(int n_channels, size_t n_values, const float *in, double *sums)
+void elementwise_fill(size_t n, float value, float *out)
 {
-    for (size_t c = 0; c < (size_t)n_channels; c++) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = value;
+}
+
+void elementwise_sums(int n_sums, const size_t *first, size_t n_values, size_t stride, const float *in,
+                      double *sums)
+{
+    for (int i = 0; i < n_sums; i++) {
         double sum = 0;
-        for (size_t i = 0; i < n_values; i++)
-            sum += (double)in[c * n_values + i];
-        sums[c] = sum;
+        for (size_t j = 0; j < n_values; j++)
+            sum += (double)in[first[i] + j * stride];
+        sums[i] = sum;
     }
 }

@@ -25,13 +25,15 @@ void elementwise_embedding(int n_rows, int n_channels, int time, int n_pixels, c
 void elementwise_nearest_row(int n_rows, int n_channels, int time, int n_pixels, const float *table,
                              const float *in, float *index);
 void elementwise_swap_time(int n_channels, int time, int n_pixels, const float *in, float *out);
-void elementwise_channel_sums(int n_channels, size_t n_values, const float *in, double *sums);
+void elementwise_fill(size_t n, float value, float *out);
+void elementwise_sums(int n_sums, const size_t *first, size_t n_values, size_t stride, const float *in,
+                      double *sums);
 
 /** The slots of struct kernels that these fill: those that no other set has, and all. */
 #define SCALAR_KERNELS                                                                                       \
     .copy = elementwise_copy, .average_pool = elementwise_average_pool, .tanh = elementwise_tanh,            \
     .embedding = elementwise_embedding, .nearest_row = elementwise_nearest_row,                              \
-    .swap_time = elementwise_swap_time, .channel_sums = elementwise_channel_sums
+    .swap_time = elementwise_swap_time, .fill = elementwise_fill, .sums = elementwise_sums
 #define ELEMENTWISE_KERNELS                                                                                  \
     SCALAR_KERNELS, .spike = elementwise_spike, .relu = elementwise_relu,                                    \
                     .scale_shift = elementwise_scale_shift, .add = elementwise_add,                          \

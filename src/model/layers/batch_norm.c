@@ -59,6 +59,7 @@ static enum status prepare(struct layer *layer, const struct tensor_file *tensor
     const size_t n = (size_t)layer->in[0].channels;
     enum status status = STATUS_OK;
     TRY_CLEANUP(batch_norm_constants(layer, tensors, &scale, &shift, error));
+    layer->n_weights = n;
     TRY_CLEANUP(MEMORY_ALLOCATE(layer->weight, n, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(layer->bias, n, error));
     for (size_t c = 0; c < n; c++) {

@@ -26,7 +26,7 @@ static enum status prepare_embedding(struct layer *layer, const struct tensor_fi
                           layer->name, layer->in[0].channels, s->height, s->width);
     layer->out = (struct map_shape){(int)table->size[1], (int)s->height, (int)s->width};
     layer->n_rows = (int)table->size[0];
-    return layer_copy_values(&layer->weight, table, error);
+    return layer_copy_weight(layer, table, error);
 }
 
 static void forward_embedding(const struct layer *layer, const struct layer_call *call)
@@ -43,7 +43,7 @@ static enum status prepare_nearest_row(struct layer *layer, const struct tensor_
     TRY(layer_tensor(layer, tensors, "weight", false, 2, expected, &table, error));
     layer->out = (struct map_shape){1, layer->in[0].height, layer->in[0].width};
     layer->n_rows = (int)table->size[0];
-    return layer_copy_values(&layer->weight, table, error);
+    return layer_copy_weight(layer, table, error);
 }
 
 static void forward_nearest_row(const struct layer *layer, const struct layer_call *call)

@@ -42,8 +42,8 @@ static enum status copy_taps(struct layer *layer, const struct tensor *stored, i
     const struct convolution_shape *s = &layer->convolution;
     const size_t n_filters = (size_t)stored->size[0] * (size_t)stored->size[1];
     const size_t stored_height = (size_t)stored->size[2], stored_width = (size_t)stored->size[3];
-    TRY(MEMORY_ALLOCATE(layer->weight, n_filters * (size_t)s->kernel_height * (size_t)s->kernel_width,
-                        error));
+    layer->n_weights = n_filters * (size_t)s->kernel_height * (size_t)s->kernel_width;
+    TRY(MEMORY_ALLOCATE(layer->weight, layer->n_weights, error));
     float *to = layer->weight;
     for (size_t f = 0; f < n_filters; f++)
         for (int i = 0; i < s->kernel_height; i++, to += s->kernel_width) {
@@ -139,7 +139,7 @@ static enum status prepare_linear(struct layer *layer, const struct tensor_file 
     TRY(layer_tensor(layer, tensors, "weight", false, 2, expected, &weight, error));
     layer->out = (struct map_shape){(int)weight->size[0], 1, 1};
     set_shape(layer, 1, 1, 1, 0);
-    TRY(layer_copy_values(&layer->weight, weight, error));
+    TRY(layer_copy_weight(layer, weight, error));
     return layer_read_bias(layer, tensors, error);
 }
 
@@ -153,6 +153,7 @@ static enum status arrange_weight(struct layer *layer, size_t n_values,
     arrange(&layer->convolution, layer->weight, arranged);
     free(layer->weight);
     layer->weight = arranged;
+    layer->n_weights = n_values;
     return STATUS_OK;
 }
 

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "device.h"
+
 #define ON_DEVICE
 
 namespace parallel
@@ -14,8 +16,10 @@ namespace parallel
 /** Last items first: none may depend on those before it. */
 template <typename Work> void for_each(size_t n, const Work &work)
 {
+    device_open();
     for (size_t i = n; i-- > 0;)
         work(i);
+    device_close();
 }
 
 }

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/** Floats where the kernels of a model work: in the host's memory, or in a device's (struct kernel_memory).
+ */
+#ifndef MEICENSUS_MODEL_PLACEMENT_H
+#define MEICENSUS_MODEL_PLACEMENT_H
+
+#include "kernels.h"
+#include "status.h"
+
+/** n floats, 0; given back with placement_free. */
+enum status placement_allocate(const struct kernels *kernels, size_t n, float **values, struct error *error);
+void placement_free(const struct kernels *kernels, float *values);
+
+/** From and to the host's memory. */
+void placement_write(const struct kernels *kernels, size_t n, const float *from, float *to);
+void placement_read(const struct kernels *kernels, size_t n, const float *from, float *to);
+
+/** A copy of values of the host's, where the kernels work; of NULL, none. */
+enum status placement_copy(const struct kernels *kernels, size_t n, const float *values, float **copy,
+                           struct error *error);
+
+#endif
