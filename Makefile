@@ -14,6 +14,8 @@ CC := gcc
 endif
 OBJCOPY ?= objcopy
 
+comma := ,
+
 # ---- Flags ----------------------------------------------------------------------------------------------------
 LIBRARIES    := hdf5-openmpi ompi-c openblas yaml-0.1 libcjson libxxhash libcrypto gsl libpng
 TEST_LIBRARY := cmocka
@@ -35,6 +37,8 @@ OBJECT_DIR       := $(BUILD)/obj
 VECTOR_SETS      := avx512 avx2
 VECTOR_SOURCES   := $(wildcard src/kernels/vector/*.c)
 LIBRARY_SOURCES  := $(filter-out $(VECTOR_SOURCES) src/kernels/cuda/%,$(wildcard src/*/*.c src/*/*/*.c))
+CUDA_SOURCES     := $(wildcard src/kernels/cuda/*.cu)
+DEVICE_SOURCES   := $(wildcard src/kernels/cuda/device/*.cu)
 ANALYSIS_SOURCES := $(filter-out analysis/main.c,$(wildcard analysis/*.c))
 TEST_SOURCES     := $(wildcard tests/modules/test_*.c)
 KERNEL_TESTS     := $(wildcard tests/kernels/*.c)
@@ -44,8 +48,15 @@ objects = $(patsubst %.c,$(OBJECT_DIR)/%.o,$(1))
 
 vector_objects = $(patsubst src/kernels/vector/%.c,$(OBJECT_DIR)/src/kernels/vector/$(1)/%.o,$(VECTOR_SOURCES))
 
+# Where there is no nvcc, the program says so when it is asked for a GPU.
+NVCC         := $(shell command -v nvcc 2>/dev/null)
+CUDA_FOLDER  := $(if $(NVCC),$(abspath $(dir $(realpath $(NVCC)))/..))
+CUDA_OBJECTS := $(patsubst %,$(OBJECT_DIR)/src/kernels/cuda/%.o,$(if $(NVCC),table $(CUDA_SOURCES:src/kernels/cuda/%.cu=%) \
+                    $(DEVICE_SOURCES:src/kernels/cuda/%.cu=%),absent))
+CUDA_LINK    := $(if $(NVCC),-L$(CUDA_FOLDER)/lib64 -Wl$(comma)-rpath$(comma)$(CUDA_FOLDER)/lib64 -lcudart_static -lstdc++ -ldl -lrt -lpthread)
+
 BUILD_INFO        := $(OBJECT_DIR)/build_info.o
-LIBRARY_OBJECTS   := $(call objects,$(LIBRARY_SOURCES)) $(BUILD_INFO) $(VECTOR_SETS:%=$(OBJECT_DIR)/src/kernels/vector/%.o)
+LIBRARY_OBJECTS   := $(call objects,$(LIBRARY_SOURCES)) $(BUILD_INFO) $(CUDA_OBJECTS) $(VECTOR_SETS:%=$(OBJECT_DIR)/src/kernels/vector/%.o)
 LIBRARY_ARCHIVE   := $(OBJECT_DIR)/library.a
 ANALYSIS_OBJECTS  := $(call objects,$(ANALYSIS_SOURCES))
 # The pages of the atlas are part of the program, which carries them to where they are looked at.
@@ -55,12 +66,11 @@ ANALYSIS_OBJECTS  += $(ATLAS_PAGES)
 ANALYSIS_SHARED   := $(call objects,$(wildcard src/base/*.c)) $(BUILD_INFO)
 
 # The CUDA kernels, compiled for the host, where they are tested.
-CUDA_SOURCES := $(wildcard src/kernels/cuda/*.cu)
 CUDA_ON_HOST := $(CUDA_SOURCES:%.cu=$(OBJECT_DIR)/tests/on_host/%.o) $(OBJECT_DIR)/src/kernels/cuda/table.o \
                 $(OBJECT_DIR)/tests/kernels/on_host/device.o
 
 TESTS := $(patsubst tests/modules/%.c,$(BUILD)/tests/%,$(TEST_SOURCES))
-TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels)
+TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels) $(BUILD)/tests/meicensus_without_cuda
 
 SHELL_SCRIPTS := $(wildcard .ci/run .setup/*.sh jobs/*.sh slurm/*.sh slurm/*.sbatch tests/*.sh tests/*/*.sh)
 C_FILES       := $(wildcard include/*.h src/*.c src/*/*.[ch] src/*/*/*.[ch] analysis/*.[ch] jobs/*/*.[ch] tests/*/*.[ch])
@@ -93,6 +103,11 @@ $(BUILD)/tests/check_kernels: $(call objects,$(KERNEL_TESTS)) $(CUDA_ON_HOST) $(
 
 $(BUILD)/tests/test_device: $(CUDA_ON_HOST)
 
+# What the program is where there is no nvcc.
+$(BUILD)/tests/meicensus_without_cuda: $(call objects,src/main.c) $(filter-out $(CUDA_OBJECTS),$(LIBRARY_OBJECTS)) \
+                                       $(OBJECT_DIR)/src/kernels/cuda/absent.o
+	$(link)
+
 $(LIBRARY_ARCHIVE): $(LIBRARY_OBJECTS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
@@ -120,7 +135,7 @@ tests: $(TESTS)
 define link
 @mkdir -p $(@D)
 $(call say,link $@)
-$(QUIET)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LINK)
+$(QUIET)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LINK) $(if $(filter %/session.o %/library.a,$^),$(CUDA_LINK))
 endef
 
 define compile
@@ -131,6 +146,15 @@ endef
 
 $(OBJECT_DIR)/%.o: %.c $(OBJECT_DIR)/flags | libraries
 	$(call compile)
+
+nvcc_flags := -std=c++17 -O3 -g -fmad=false --Werror all-warnings -Xcompiler -Wall,-Wextra,-Wshadow,-Werror \
+              $(foreach sm,80 86 89 90 100,-gencode arch=compute_$(sm)$(comma)code=sm_$(sm)) -Iinclude -Isrc/kernels/cuda \
+              -Isrc/kernels/cuda/device
+
+$(OBJECT_DIR)/src/kernels/cuda/%.o: src/kernels/cuda/%.cu $(OBJECT_DIR)/flags | libraries
+	@mkdir -p $(@D)
+	$(call say,compile $< (CUDA))
+	$(QUIET)$(NVCC) $(nvcc_flags) -MMD -MP -c -o $@ $<
 
 on_host_flags := -x c++ -std=c++17 -fno-exceptions -fno-rtti -Itests/kernels/on_host -Isrc/kernels/cuda
 

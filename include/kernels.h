@@ -263,7 +263,4 @@ extern const struct kernels kernels_openblas;
 extern const struct kernels kernels_avx512; /**< AVX-512 F, BW, DQ and VL */
 extern const struct kernels kernels_avx2;   /**< AVX2 and FMA */
 
-/** src/kernels/cuda/, on memory of a CUDA device. */
-extern const struct kernels kernels_cuda;
-
 #endif

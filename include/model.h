@@ -172,6 +172,10 @@ const float *model_output(const struct model_run *run, int layer, int *time);
  */
 void model_give_output(struct model_run *run, int layer, const float *values);
 
+/** What went wrong since this was asked last with the device that the kernels work on, if they do: what
+ * forwards found meanwhile does not count then. STATUS_INTERNAL. */
+enum status model_check(const struct model *model, struct error *error);
+
 /** From now on every forward adds the seconds that each layer takes to seconds [n_layers], the caller's; NULL
  * ends it. A layer that is computed together with its reader takes none. */
 void model_measure_layers(struct model_run *run, double *seconds);

@@ -14,7 +14,7 @@ export LC_ALL=C
 layers='main commands campaign search model backend kernels store job base'
 
 # HEADER=FOLDER, for every header in include/.
-owners='campaign=campaign search=search functions=search model=model backend=backend machine=backend kernels=kernels
+owners='campaign=campaign search=search functions=search model=model backend=backend machine=backend kernels=kernels cuda_device=kernels
         record=store results=store journal=store results_file=store hdf5_arrays=store dataset=store
         natural_file=store safetensors=model natural=campaign network=model encoder=model external=model
         document=job keys=job

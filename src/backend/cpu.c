@@ -7,6 +7,8 @@
 
 #include <cblas.h>
 
+#include "cuda_device.h"
+
 /** A set of kernels and whether this processor can run it. */
 struct kernel_set {
     const struct kernels *kernels;
@@ -52,20 +54,50 @@ static void write_identity(struct backend *backend)
              core == NULL ? "" : " ", core == NULL ? "" : core);
 }
 
+/* ---- devices ---- */
+
+struct device_set {
+    const char *name;
+    enum cuda_precision precision;
+    const char *precision_name;
+};
+
+static const struct device_set device_sets[] = {
+    {"cuda", CUDA_FLOAT32, "float32"}, {"cuda-tf32", CUDA_TF32, "tf32"}, {"cuda-bf16", CUDA_BF16, "bf16"}};
+enum { N_DEVICE_SETS = sizeof device_sets / sizeof *device_sets };
+
+static enum status open_device(const struct device_set *set, struct backend *backend, struct error *error)
+{
+    enum { NAME_CAPACITY = BACKEND_IDENTITY_CAPACITY / 2 };
+    char name[NAME_CAPACITY];
+    TRY(cuda_open(0, set->precision, name, sizeof name, &backend->kernels, error));
+    snprintf(backend->identity, sizeof backend->identity, "cuda %s %s", name, set->precision_name);
+    return STATUS_OK;
+}
+
+static enum status open_set(const struct kernel_set *set, struct backend *backend, struct error *error)
+{
+    if (!set->is_usable())
+        return error_set(error, STATUS_BAD_INPUT,
+                         "isa: '%s' needs instructions that this processor does not have",
+                         set->kernels->name);
+    backend->kernels = set->kernels;
+    write_identity(backend);
+    return STATUS_OK;
+}
+
 enum status backend_open(const char *kernels_name, struct backend *backend, struct error *error)
 {
     openblas_set_num_threads(1);
-    for (int i = 0; i < N_KERNEL_SETS; i++) {
-        const struct kernel_set *set = &kernel_sets[i];
-        if (kernels_name != NULL ? strcmp(kernels_name, set->kernels->name) != 0 : !set->is_usable())
-            continue;
-        if (!set->is_usable())
-            return error_set(error, STATUS_BAD_INPUT,
-                             "isa: '%s' needs instructions that this processor does not have", kernels_name);
-        backend->kernels = set->kernels;
-        write_identity(backend);
-        return STATUS_OK;
-    }
+    for (int i = 0; i < N_KERNEL_SETS; i++)
+        if (kernels_name == NULL ? kernel_sets[i].is_usable()
+                                 : strcmp(kernels_name, kernel_sets[i].kernels->name) == 0)
+            return open_set(&kernel_sets[i], backend, error);
+    for (int i = 0; i < N_DEVICE_SETS; i++)
+        if (strcmp(kernels_name, device_sets[i].name) == 0)
+            return open_device(&device_sets[i], backend, error);
     return error_set(error, STATUS_BAD_INPUT,
-                     "isa: there is no '%s' (valid: avx512, avx2, openblas, reference)", kernels_name);
+                     "isa: there is no '%s' (valid: avx512, avx2, openblas, reference, cuda, cuda-tf32, "
+                     "cuda-bf16)",
+                     kernels_name);
 }

@@ -433,6 +433,9 @@ static enum status read_job(struct job *job, struct error *error)
     if (settings.results[0] == '\0')
         return node_error(node_find(root, "results"), error, "'results' is empty: expected a folder");
     job->results = settings.results;
+    if (settings.isa != NULL && strncmp(settings.isa, "cuda", strlen("cuda")) == 0)
+        return node_error(node_find(root, "isa"), error,
+                          "isa: a census does not run on a GPU (valid: avx512, avx2, openblas, reference)");
     job->kernels = settings.isa;
     job->seed = settings.seed;
     job->shards = settings.shards;

@@ -137,6 +137,7 @@ static enum status show(struct shower *shower, int64_t first, int n, int64_t col
                   &presentation);
     for (int i = 0; i < n; i++)
         TRY(keep_activations(shower, i, first + i, column + i, n_columns, error));
+    TRY(model_check(shower->natural->network.model, error));
     shower->n_images += n;
     if (shower->deal != NULL || clock_seconds() - shower->last_told > count_interval)
         tell(shower);

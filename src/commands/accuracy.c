@@ -59,7 +59,7 @@ static enum status count_correct(const struct network *network, const struct dat
         counter_show(&counter, i + 1);
     }
     counter_end(&counter);
-    return status;
+    return status == STATUS_OK ? model_check(model, error) : status;
 }
 
 static enum status check_labels(const char *path, const struct dataset *dataset, struct error *error)

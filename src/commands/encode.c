@@ -109,7 +109,8 @@ static enum status encode_image(struct encoding *encoding, size_t image, struct 
                    encoding->codes + image * (size_t)encoding->n_indices);
     encoding->labels[image] = dataset_label(encoding->dataset, image);
     reconstruct(encoding, image);
-    return STATUS_OK;
+    TRY(model_check(encoding->generator.model, error));
+    return model_check(model, error);
 }
 
 static enum status encode_all(struct encoding *encoding, struct error *error)

@@ -129,6 +129,7 @@ static enum status run(const struct arguments *arguments, struct error *error)
     TRY_CLEANUP(forward_results_make(&network, input.shape[0], arguments_given(arguments, "spikes"), &results,
                                      error));
     run_all(&network, &input, &results);
+    TRY_CLEANUP(model_check(network.model, error));
     TRY_CLEANUP(forward_results_write(&network, &results, file, error));
     status = hdf5_arrays_publish(file, error);
     file = NULL;

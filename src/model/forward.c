@@ -430,6 +430,11 @@ void model_forward_each(struct model_run *run, const float *input, int last_laye
     forward(run, &(struct pass){input, last_layer, ALL_CHANNELS, &plain_presentation, false});
 }
 
+enum status model_check(const struct model *model, struct error *error)
+{
+    return model->kernels->memory == NULL ? STATUS_OK : model->kernels->memory->check(error);
+}
+
 void model_measure_layers(struct model_run *run, double *seconds)
 {
     run->seconds = seconds;

@@ -68,6 +68,10 @@ refused "latent codes of another length" 3 "input.h5: dataset 'input' has shape 
 refused "codes where images are needed" 3 "has shape \[8, 64\], expected \[N, 3, 32, 32\]" spiking_resnet18
 refused "spikes of a network without any" 2 '\--spikes: no layer of vq_vae spikes' vq_vae --spikes
 refused "an isa that is not there" 3 "isa: there is no 'fast'" vq_vae --isa fast
+program=build/tests/meicensus_without_cuda refused "a GPU where nvcc was not" 3 'built without CUDA' vq_vae --isa cuda
+if [ ! -e /dev/nvidia0 ]; then
+    refused "a GPU that is not there" 3 'CUDA: device 0 of 0 cannot be used: ' vq_vae --isa cuda
+fi
 refused "time steps of a network without spikes" 3 '4 time steps, but no layer spikes' vq_vae --timesteps 4
 
 input sngan_trained/input

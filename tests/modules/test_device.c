@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "kernels.h"
+#include "backend.h"
 #include "model.h"
 
 #include "../kernels/on_host/device.h"
@@ -35,8 +35,10 @@ static struct pair load(const char *path, int timesteps, int n_images)
 {
     struct pair pair = {0};
     struct error error = {0};
+    struct backend backend;
     const struct model_overrides overrides = {.timesteps = timesteps};
-    require(model_load(path, &overrides, &kernels_cuda, &pair.device, &error), &error);
+    require(backend_open("cuda", &backend, &error), &error);
+    require(model_load(path, &overrides, backend.kernels, &pair.device, &error), &error);
     require(model_load(path, &overrides, &kernels_openblas, &pair.host, &error), &error);
     require(model_run_create_batch(pair.device, n_images, &pair.on_device, &error), &error);
     require(model_run_create_batch(pair.host, n_images, &pair.on_host, &error), &error);
@@ -167,12 +169,14 @@ static void memory_ends(void **state)
 {
     (void)state;
     struct error error = {0};
+    struct backend backend;
     const size_t enough = (size_t)1 << 32;
+    require(backend_open("cuda", &backend, &error), &error);
     for (size_t limit = 1 << 12; limit < (size_t)1 << 27; limit *= 2) {
         struct model *model = NULL;
         struct model_run *run = NULL;
         device_limit(limit);
-        enum status status = model_load("weights/mnist_cnn.yaml", NULL, &kernels_cuda, &model, &error);
+        enum status status = model_load("weights/mnist_cnn.yaml", NULL, backend.kernels, &model, &error);
         if (status == STATUS_OK)
             status = model_run_create_batch(model, 4, &run, &error);
         assert_true(limit > 1 << 12 || status == STATUS_INTERNAL);
@@ -184,13 +188,26 @@ static void memory_ends(void **state)
     device_limit(enough);
 }
 
+/** A fault of the device is told once. */
+static void tells_faults(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct pair pair = load("weights/mnist_cnn.yaml", 2, 1);
+    assert_int_equal(model_check(pair.device, &error), STATUS_OK);
+    device_fail("a kernel: an illegal memory access");
+    assert_int_equal(model_check(pair.host, &error), STATUS_OK);
+    assert_int_equal(model_check(pair.device, &error), STATUS_INTERNAL);
+    assert_string_equal(error.message, "CUDA: a kernel: an illegal memory access");
+    assert_int_equal(model_check(pair.device, &error), STATUS_OK);
+    unload(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_generators),
-        cmocka_unit_test(runs_subjects),
-        cmocka_unit_test(has_noise),
-        cmocka_unit_test(memory_ends),
+        cmocka_unit_test(runs_generators), cmocka_unit_test(runs_subjects), cmocka_unit_test(has_noise),
+        cmocka_unit_test(memory_ends),     cmocka_unit_test(tells_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

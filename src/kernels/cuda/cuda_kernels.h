@@ -9,6 +9,7 @@ extern "C" {
 
 #include "kernels.h"
 
+extern const struct kernels kernels_cuda;
 extern const struct kernel_memory cuda_memory;
 
 size_t cuda_convolution_scratch(const struct convolution_shape *shape);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "device.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include <cblas.h>
 
+#include "cuda_device.h"
 #include "cuda_kernels.h"
 
 /* ---- memory: pieces one behind the other, none of which is used again ---- */
@@ -19,6 +21,7 @@ const size_t CAPACITY = (size_t)1 << 34, ALIGNMENT = 4096;
 struct {
     unsigned char *memory;
     size_t used, limit, n_pieces;
+    const char *fault;
 } device;
 
 void protect(int protection)
@@ -60,10 +63,16 @@ void copy(void *to, const void *from, size_t n_bytes)
 
 enum status check(struct error *error)
 {
-    (void)error;
-    return STATUS_OK;
+    const char *fault = device.fault;
+    device.fault = NULL;
+    return fault == NULL ? STATUS_OK : error_set(error, STATUS_INTERNAL, "CUDA: %s", fault);
 }
 
+}
+
+void device_fail(const char *fault)
+{
+    device.fault = fault;
 }
 
 void device_open(void)
@@ -87,6 +96,22 @@ size_t device_n_pieces(void)
 }
 
 const struct kernel_memory cuda_memory = {allocate, release, copy, copy, check};
+
+int cuda_n_devices(void)
+{
+    return 1;
+}
+
+enum status cuda_open(int number, enum cuda_precision precision, char *name, size_t capacity,
+                      const struct kernels **kernels, struct error *error)
+{
+    (void)precision;
+    if (number != 0)
+        return error_set(error, STATUS_BAD_INPUT, "CUDA: device %d of 1 cannot be used", number);
+    snprintf(name, capacity, "host");
+    *kernels = &kernels_cuda;
+    return STATUS_OK;
+}
 
 /* ---- what kernels leave to a library ---- */
 

@@ -16,6 +16,9 @@ void device_close(void);
 /** From now on it has room for so many bytes more. */
 void device_limit(size_t n_bytes);
 
+/** From now on it has this fault, until it is asked for one. */
+void device_fail(const char *fault);
+
 /** Pieces of memory that were not given back. */
 size_t device_n_pieces(void);
 

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+
+#include "cuda_device.h"
+
+#define TEXT_OF(number)  #number
+#define LIBRARY(version) "libcublas.so." TEXT_OF(version)
+
+struct session *cuda_session(void)
+{
+    static struct session session;
+    return &session;
+}
+
+/* ---- faults ---- */
+
+void cuda_note(cudaError_t result, const char *what)
+{
+    struct session *session = cuda_session();
+    if (result != cudaSuccess && session->fault[0] == '\0')
+        snprintf(session->fault, sizeof session->fault, "%s: %s (%s)", what, cudaGetErrorString(result),
+                 cudaGetErrorName(result));
+}
+
+void cuda_note_cublas(cublasStatus_t result, const char *what)
+{
+    struct session *session = cuda_session();
+    if (result != CUBLAS_STATUS_SUCCESS && session->fault[0] == '\0')
+        snprintf(session->fault, sizeof session->fault, "%s: cuBLAS status %d", what, (int)result);
+}
+
+static enum status check(struct error *error)
+{
+    struct session *session = cuda_session();
+    cuda_note(cudaGetLastError(), "a kernel");
+    cuda_note(cudaDeviceSynchronize(), "the device");
+    if (session->fault[0] == '\0')
+        return STATUS_OK;
+    const enum status status = error_set(error, STATUS_INTERNAL, "CUDA: %s", session->fault);
+    session->fault[0] = '\0';
+    return status;
+}
+
+/* ---- memory ---- */
+
+static enum status allocate(size_t n_bytes, void **memory, struct error *error)
+{
+    size_t n_free = 0, n_all = 0;
+    cudaError_t result = cudaMalloc(memory, n_bytes > 0 ? n_bytes : 1);
+    if (result == cudaSuccess)
+        result = cudaMemset(*memory, 0, n_bytes);
+    if (result == cudaSuccess)
+        return STATUS_OK;
+    cudaGetLastError(); /* asked for here, so not a fault of what comes later */
+    cudaMemGetInfo(&n_free, &n_all);
+    return error_set(error, STATUS_INTERNAL, "CUDA: no room for %zu MiB on the device: %s (%zu of %zu MiB free)",
+                     n_bytes >> 20, cudaGetErrorString(result), n_free >> 20, n_all >> 20);
+}
+
+static void release(void *memory)
+{
+    cuda_note(cudaFree(memory), "cudaFree");
+}
+
+static void write_to(void *to, const void *from, size_t n_bytes)
+{
+    cuda_note(cudaMemcpy(to, from, n_bytes, cudaMemcpyHostToDevice), "copying to the device");
+}
+
+static void read_from(void *to, const void *from, size_t n_bytes)
+{
+    cuda_note(cudaMemcpy(to, from, n_bytes, cudaMemcpyDeviceToHost), "copying from the device");
+}
+
+const struct kernel_memory cuda_memory = {allocate, release, write_to, read_from, check};
+
+/* ---- opening ---- */
+
+static enum status load_cublas(struct cublas *cublas, struct error *error)
+{
+    cublas->library = dlopen(LIBRARY(CUBLAS_VER_MAJOR), RTLD_NOW | RTLD_LOCAL);
+    if (cublas->library == NULL)
+        return error_set(error, STATUS_INTERNAL, "CUDA: cuBLAS cannot be loaded: %s", dlerror());
+    *(void **)&cublas->create = dlsym(cublas->library, "cublasCreate_v2");
+    *(void **)&cublas->destroy = dlsym(cublas->library, "cublasDestroy_v2");
+    *(void **)&cublas->multiply = dlsym(cublas->library, "cublasGemmEx");
+    if (cublas->create != NULL && cublas->destroy != NULL && cublas->multiply != NULL)
+        return STATUS_OK;
+    return error_set(error, STATUS_INTERNAL, "CUDA: %s lacks functions of cuBLAS", LIBRARY(CUBLAS_VER_MAJOR));
+}
+
+int cuda_n_devices(void)
+{
+    int n = 0;
+    return cudaGetDeviceCount(&n) == cudaSuccess ? n : 0;
+}
+
+static cublasComputeType_t compute_of(enum cuda_precision precision)
+{
+    return precision == CUDA_BF16   ? CUBLAS_COMPUTE_32F_FAST_16BF
+           : precision == CUDA_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                    : CUBLAS_COMPUTE_32F;
+}
+
+enum status cuda_open(int device, enum cuda_precision precision, char *name, size_t capacity,
+                      const struct kernels **kernels, struct error *error)
+{
+    struct session *session = cuda_session();
+    struct cudaDeviceProp properties;
+    cudaError_t result = cudaSetDevice(device);
+    if (result == cudaSuccess)
+        result = cudaGetDeviceProperties(&properties, device);
+    if (result != cudaSuccess)
+        return error_set(error, STATUS_BAD_INPUT, "CUDA: device %d of %d cannot be used: %s", device,
+                         cuda_n_devices(), cudaGetErrorString(result));
+    snprintf(name, capacity, "%s", properties.name);
+    session->compute = compute_of(precision);
+    *kernels = &kernels_cuda;
+    if (session->handle != NULL)
+        return STATUS_OK;
+    TRY(load_cublas(&session->cublas, error));
+    cuda_note_cublas(session->cublas.create(&session->handle), "cublasCreate");
+    TRY(allocate(SESSION_SUMS * sizeof *session->first, (void **)&session->first, error));
+    TRY(allocate(SESSION_SUMS * sizeof *session->sums, (void **)&session->sums, error));
+    return check(error);
+}
