@@ -70,7 +70,7 @@ CUDA_ON_HOST := $(CUDA_SOURCES:%.cu=$(OBJECT_DIR)/tests/on_host/%.o) $(OBJECT_DI
                 $(OBJECT_DIR)/tests/kernels/on_host/device.o
 
 TESTS := $(patsubst tests/modules/%.c,$(BUILD)/tests/%,$(TEST_SOURCES))
-TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels) $(BUILD)/tests/meicensus_without_cuda
+TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels) $(addprefix $(BUILD)/tests/meicensus_,without_cuda on_host)
 
 SHELL_SCRIPTS := $(wildcard .ci/run .setup/*.sh jobs/*.sh slurm/*.sh slurm/*.sbatch tests/*.sh tests/*/*.sh)
 C_FILES       := $(wildcard include/*.h src/*.c src/*/*.[ch] src/*/*/*.[ch] analysis/*.[ch] jobs/*/*.[ch] tests/*/*.[ch])
@@ -102,6 +102,10 @@ $(BUILD)/tests/check_kernels: $(call objects,$(KERNEL_TESTS)) $(CUDA_ON_HOST) $(
 	$(link) -lcmocka
 
 $(BUILD)/tests/test_device: $(CUDA_ON_HOST)
+
+# The whole program on a device that is the host.
+$(BUILD)/tests/meicensus_on_host: $(call objects,src/main.c) $(filter-out $(CUDA_OBJECTS),$(LIBRARY_OBJECTS)) $(CUDA_ON_HOST)
+	$(link)
 
 # What the program is where there is no nvcc.
 $(BUILD)/tests/meicensus_without_cuda: $(call objects,src/main.c) $(filter-out $(CUDA_OBJECTS),$(LIBRARY_OBJECTS)) \
@@ -148,7 +152,7 @@ $(OBJECT_DIR)/%.o: %.c $(OBJECT_DIR)/flags | libraries
 	$(call compile)
 
 nvcc_flags := -std=c++17 -O3 -g -fmad=false --Werror all-warnings -Xcompiler -Wall,-Wextra,-Wshadow,-Werror \
-              $(foreach sm,80 86 89 90 100,-gencode arch=compute_$(sm)$(comma)code=sm_$(sm)) -Iinclude -Isrc/kernels/cuda \
+              $(foreach sm,80 90 100,-gencode arch=compute_$(sm)$(comma)code=sm_$(sm)) -Iinclude -Isrc/kernels/cuda \
               -Isrc/kernels/cuda/device
 
 $(OBJECT_DIR)/src/kernels/cuda/%.o: src/kernels/cuda/%.cu $(OBJECT_DIR)/flags | libraries

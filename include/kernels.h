@@ -35,7 +35,7 @@ struct convolution_shape {
 enum { KERNELS_LARGEST_SIDE = 4096 };
 
 /** Images of one call, at most. */
-enum { KERNELS_LARGEST_BATCH = 64 };
+enum { KERNELS_LARGEST_BATCH = 256 };
 
 struct pool_shape {
     int n_planes; /**< channels x time */

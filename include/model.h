@@ -77,6 +77,9 @@ bool model_is_deterministic(const struct model *model);
 
 const char *model_name(const struct model *model);
 enum model_role model_role(const struct model *model);
+
+/** Do its kernels work in the memory of a device? */
+bool model_is_on_device(const struct model *model);
 int model_timesteps(const struct model *model); /**< 1 for a generator and for a network without spikes */
 struct map_shape model_input_shape(const struct model *model);
 const struct latent_space *model_latent(const struct model *model); /**< generator; NULL for a subject */
@@ -131,8 +134,8 @@ enum status model_run_create(const struct model *model, struct model_run **run, 
 /** For up to n_images at a time. */
 enum status model_run_create_batch(const struct model *model, int n_images, struct model_run **run,
                                    struct error *error);
-int model_image_batch(const struct model *model); /**< images that are worth one call: more than 1 only where
-                                                       nothing spikes */
+int model_image_batch(const struct model *model); /**< images that are worth one call: many on a device, else
+                                                       more than 1 only where nothing spikes */
 void model_run_free(struct model_run *run);
 
 /** Noise of a presentation; all zero for none. See design of trials in trials.h. */
@@ -162,6 +165,13 @@ void model_forward_channel(struct model_run *run, const float *input, int last_l
 /** The same layer by layer, so that model_output has each that was needed. */
 void model_forward_each(struct model_run *run, const float *input, int last_layer);
 
+/**
+ * From now on model_forward_made shows `run` the images that `maker`, a generator's, made last, in the space
+ * of run's model. Both models have the same kernels, and the images fit the input.
+ */
+enum status model_run_follow(struct model_run *run, const struct model_run *maker, struct error *error);
+void model_forward_made(struct model_run *run, int last_layer);
+
 /** Output of a layer that a later one was computed from by the last forward: of model_forward, the last one
  * and all spiking ones; [channel][image][time][height][width]; *time is 1 if static. */
 const float *model_output(const struct model_run *run, int layer, int *time);
@@ -186,6 +196,15 @@ void model_measure_layers(struct model_run *run, double *seconds);
  * any of those of a forward.
  */
 float model_image_activation(const struct model_run *run, int image, int layer, int channel);
+
+/** A place in a layer: a channel, or one of its neurons. */
+struct model_place {
+    int channel, y, x; /**< y and x are -1 for the whole channel */
+};
+
+/** activations [n_images]: of places[i] for image i of the last forward, all of one kind. */
+void model_activations(const struct model_run *run, int layer, const struct model_place *places,
+                       float *activations);
 float model_channel_activation(const struct model_run *run, int layer, int channel);
 float model_neuron_activation(const struct model_run *run, int layer, int channel, int y, int x);
 

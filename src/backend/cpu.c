@@ -44,6 +44,8 @@ enum { N_KERNEL_SETS = sizeof kernel_sets / sizeof *kernel_sets };
 
 const char *backend_blas_core(const struct backend *backend)
 {
+    if (backend->device.name[0] != '\0')
+        return "cublas";
     return backend->kernels == &kernels_openblas ? openblas_get_corename() : "none";
 }
 
@@ -66,12 +68,23 @@ static const struct device_set device_sets[] = {
     {"cuda", CUDA_FLOAT32, "float32"}, {"cuda-tf32", CUDA_TF32, "tf32"}, {"cuda-bf16", CUDA_BF16, "bf16"}};
 enum { N_DEVICE_SETS = sizeof device_sets / sizeof *device_sets };
 
-static enum status open_device(const struct device_set *set, struct backend *backend, struct error *error)
+/** NULL: it is no device's name. */
+static const struct device_set *find_device_set(const char *name)
 {
-    enum { NAME_CAPACITY = BACKEND_IDENTITY_CAPACITY / 2 };
-    char name[NAME_CAPACITY];
-    TRY(cuda_open(0, set->precision, name, sizeof name, &backend->kernels, error));
-    snprintf(backend->identity, sizeof backend->identity, "cuda %s %s", name, set->precision_name);
+    for (int i = 0; name != NULL && i < N_DEVICE_SETS; i++)
+        if (strcmp(name, device_sets[i].name) == 0)
+            return &device_sets[i];
+    return NULL;
+}
+
+static enum status open_device(const struct device_set *set, int worker, struct backend *backend,
+                               struct error *error)
+{
+    const int n = cuda_n_devices();
+    TRY(cuda_open(n > 0 ? worker % n : 0, set->precision, &backend->device, &backend->kernels, error));
+    backend->precision = set->precision_name;
+    snprintf(backend->identity, sizeof backend->identity, "cuda %s %s", backend->device.name,
+             set->precision_name);
     return STATUS_OK;
 }
 
@@ -82,22 +95,35 @@ static enum status open_set(const struct kernel_set *set, struct backend *backen
                          "isa: '%s' needs instructions that this processor does not have",
                          set->kernels->name);
     backend->kernels = set->kernels;
+    backend->precision = "float32";
     write_identity(backend);
     return STATUS_OK;
 }
 
-enum status backend_open(const char *kernels_name, struct backend *backend, struct error *error)
+enum status backend_open_worker(const char *kernels_name, int worker, struct backend *backend,
+                                struct error *error)
 {
+    const struct device_set *device_set = find_device_set(kernels_name);
     openblas_set_num_threads(1);
+    memset(backend, 0, sizeof *backend);
+    if (device_set != NULL)
+        return open_device(device_set, worker, backend, error);
     for (int i = 0; i < N_KERNEL_SETS; i++)
         if (kernels_name == NULL ? kernel_sets[i].is_usable()
                                  : strcmp(kernels_name, kernel_sets[i].kernels->name) == 0)
             return open_set(&kernel_sets[i], backend, error);
-    for (int i = 0; i < N_DEVICE_SETS; i++)
-        if (strcmp(kernels_name, device_sets[i].name) == 0)
-            return open_device(&device_sets[i], backend, error);
     return error_set(error, STATUS_BAD_INPUT,
                      "isa: there is no '%s' (valid: avx512, avx2, openblas, reference, cuda, cuda-tf32, "
                      "cuda-bf16)",
                      kernels_name);
+}
+
+enum status backend_open(const char *kernels_name, struct backend *backend, struct error *error)
+{
+    return backend_open_worker(kernels_name, 0, backend, error);
+}
+
+enum status backend_open_host(const char *kernels_name, struct backend *backend, struct error *error)
+{
+    return backend_open(find_device_set(kernels_name) == NULL ? kernels_name : NULL, backend, error);
 }

@@ -34,9 +34,8 @@ static int find_shown(const struct answers *answers, int n, const int32_t *code)
     return -1;
 }
 
-/** Sort out what has to be shown; returns how much. */
-static int choose(struct answers *answers, const int32_t *codes, int first, int end,
-                  const struct seen_codes *seen)
+int answers_choose(struct answers *answers, const int32_t *codes, int first, int end,
+                   const struct seen_codes *seen)
 {
     const size_t n_dimensions = answers->code_bytes / sizeof *codes;
     int n = 0;
@@ -54,16 +53,9 @@ static int choose(struct answers *answers, const int32_t *codes, int first, int 
     return n;
 }
 
-enum status answers_get(struct answers *answers, struct evaluator *evaluator, const struct unit *unit,
-                        const int32_t *codes, int first, int end, const struct seen_codes *seen,
-                        const struct child_watch *watch, struct error *error)
+void answers_take(struct answers *answers, int first, int end)
 {
-    const int n = choose(answers, codes, first, end, seen);
-    if (n == 0)
-        return STATUS_OK;
-    TRY(evaluator_ask_codes(evaluator, unit, n, answers->shown, watch, answers->shown_activation, error));
     for (int i = first; i < end; i++)
         if (answers->sources[i] >= 0)
             answers->scores[i] = answers->shown_activation[answers->sources[i]];
-    return STATUS_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** What a subject that is a program answers to the codes of one ask: all that it has to be shown, in one
- * frame. */
+/** What a subject that is shown many images at once, a program or a network on a device, answers to the codes
+ * of one ask. */
 #ifndef MEICENSUS_ANSWERS_H
 #define MEICENSUS_ANSWERS_H
 
@@ -21,11 +21,14 @@ enum status answers_create(int n_codes, size_t code_bytes, struct answers *answe
 void answers_free(struct answers *answers);
 
 /**
- * Ask for codes [n_codes][d], from place `first` of the ask on to before `end`. A deterministic subject is
- * not asked what it has been asked before (`seen`; NULL: it has to be asked all the same).
+ * Sort out which of the codes [n_codes][d], from place `first` of the ask on to before `end`, the subject has
+ * to be shown: answers->shown, whose number is returned. A deterministic subject is not asked what it has
+ * been asked before (`seen`; NULL: it has to be asked all the same).
  */
-enum status answers_get(struct answers *answers, struct evaluator *evaluator, const struct unit *unit,
-                        const int32_t *codes, int first, int end, const struct seen_codes *seen,
-                        const struct child_watch *watch, struct error *error);
+int answers_choose(struct answers *answers, const int32_t *codes, int first, int end,
+                   const struct seen_codes *seen);
+
+/** Once answers->shown_activation is there: the scores of that part of the ask. */
+void answers_take(struct answers *answers, int first, int end);
 
 #endif

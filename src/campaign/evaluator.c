@@ -21,6 +21,9 @@ struct evaluator {
     float *images;                 /**< [batch][channel][height][width] */
     float *noisy;                  /**< [channel][T][height][width] */
     bool same_space;
+    struct model_place *places;  /**< [batch], on a device */
+    const int32_t **shown_codes; /**< [batch], likewise */
+    struct model_run *many_run;  /**< the subject's for `batch` images on a device; else NULL */
 };
 
 static bool same_space(const struct model *generator, const struct model *subject)
@@ -30,6 +33,15 @@ static bool same_space(const struct model *generator, const struct model *subjec
             model_std(generator)[c] != model_std(subject)[c])
             return false;
     return true;
+}
+
+/** Room for a whole batch on a device. */
+static enum status create_many(struct evaluator *evaluator, struct error *error)
+{
+    TRY(MEMORY_ALLOCATE(evaluator->places, (size_t)evaluator->batch, error));
+    TRY(MEMORY_ALLOCATE(evaluator->shown_codes, (size_t)evaluator->batch, error));
+    TRY(model_run_create_batch(evaluator->subject, evaluator->batch, &evaluator->many_run, error));
+    return model_run_follow(evaluator->many_run, evaluator->generator_run, error);
 }
 
 enum status evaluator_create(const struct plan *plan, int subject, int generator, struct evaluator **result,
@@ -56,6 +68,8 @@ enum status evaluator_create(const struct plan *plan, int subject, int generator
     TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->images, batch * evaluator->n_values, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(evaluator->noisy,
                                 evaluator->n_values * (size_t)model_timesteps(evaluator->subject), error));
+    if (evaluator->program == NULL && model_is_on_device(evaluator->subject))
+        TRY_CLEANUP(create_many(evaluator, error));
     *result = evaluator;
     evaluator = NULL;
 cleanup:
@@ -69,6 +83,9 @@ void evaluator_free(struct evaluator *evaluator)
         return;
     model_run_free(evaluator->generator_run);
     model_run_free(evaluator->subject_run);
+    model_run_free(evaluator->many_run);
+    free(evaluator->places);
+    free((void *)evaluator->shown_codes);
     free(evaluator->codes);
     free(evaluator->latents);
     free(evaluator->images);
@@ -171,6 +188,52 @@ float evaluator_noisy_activation(struct evaluator *evaluator, const struct unit 
 {
     return trial_activation(evaluator->subject_run, evaluator->subject, unit, noise, key, presentation, image,
                             evaluator->noisy);
+}
+
+/* ---- networks on a device ---- */
+
+bool evaluator_is_on_device(const struct evaluator *evaluator)
+{
+    return evaluator->many_run != NULL;
+}
+
+/** Up to a batch. The images that the generator's last call made are others then. */
+static void score_some(struct evaluator *evaluator, int n, const struct evaluator_query *queries,
+                       float *activations)
+{
+    const struct presentation presentation = {.n_images = n};
+    const int layer = queries[0].unit->layer;
+    evaluator->n_images = 0;
+    for (int i = 0; i < n; i++) {
+        evaluator->shown_codes[i] = queries[i].code;
+        evaluator->places[i] =
+            (struct model_place){queries[i].unit->channel, queries[i].unit->y, queries[i].unit->x};
+    }
+    make_latents(evaluator, n, evaluator->shown_codes);
+    model_forward(evaluator->generator_run, evaluator->latents, model_output_layer(evaluator->generator),
+                  &presentation);
+    model_forward_made(evaluator->many_run, layer);
+    model_activations(evaluator->many_run, layer, evaluator->places, activations);
+}
+
+/** How many of n queries, at most a batch, go together: units of one layer, all channels or all neurons. */
+static int count_alike(const struct evaluator *evaluator, int n, const struct evaluator_query *queries)
+{
+    int i = 1;
+    while (i < n && i < evaluator->batch && queries[i].unit->layer == queries[0].unit->layer &&
+           queries[i].unit->kind == queries[0].unit->kind)
+        i++;
+    return i;
+}
+
+enum status evaluator_score(struct evaluator *evaluator, int n, const struct evaluator_query *queries,
+                            float *activations, struct error *error)
+{
+    for (int first = 0, some; first < n; first += some) {
+        some = count_alike(evaluator, n - first, queries + first);
+        score_some(evaluator, some, queries + first, activations + first);
+    }
+    return model_check(evaluator->subject, error);
 }
 
 /* ---- subjects that are programs ---- */

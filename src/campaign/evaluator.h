@@ -49,6 +49,19 @@ float evaluator_noisy_activation(struct evaluator *evaluator, const struct unit 
                                  const struct job_trials *noise, uint64_t key, int64_t presentation,
                                  const float *image);
 
+/** Is it a network that is shown many images at once, on a device? */
+bool evaluator_is_on_device(const struct evaluator *evaluator);
+
+/** A code, and the unit that its image is shown to. */
+struct evaluator_query {
+    const int32_t *code;
+    const struct unit *unit;
+};
+
+/** Activations [n] of queries on a device; those of one layer go together. STATUS_INTERNAL: what it says. */
+enum status evaluator_score(struct evaluator *evaluator, int n, const struct evaluator_query *queries,
+                            float *activations, struct error *error);
+
 /** The generator's buffers, and those of a subject that is no program: for measuring and for trials. */
 struct model_run *evaluator_generator(struct evaluator *evaluator);
 struct model_run *evaluator_subject(struct evaluator *evaluator);

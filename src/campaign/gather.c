@@ -315,7 +315,7 @@ static enum status prepare(struct gathering *gathering, bool partial, struct err
     TRY(job_read_text(gathering->facts.job, "run.json", &gathering->job, error));
     TRY(folder_first_budgets(&gathering->facts, gathering->job, error));
     TRY(folder_facts_describe(&gathering->facts, gathering->job, error));
-    TRY(backend_open(gathering->job->kernels, &gathering->backend, error));
+    TRY(backend_open_host(gathering->job->kernels, &gathering->backend, error));
     TRY(plan_make(gathering->job, &gathering->backend, &gathering->plan, error));
     enum status status = folder_facts_make(gathering->plan, &now, error);
     if (status == STATUS_OK && strcmp(now.weights, gathering->facts.weights) != 0)

@@ -32,7 +32,8 @@ static const struct key job_keys[] = {
     JOB_KEY(batch, KEY_INTEGER, 1, 4096, "10", "runs", NULL,
             "runs that a worker advances together; results do not depend on it on the CPU"),
     JOB_KEY(isa, KEY_TEXT, 0, 0, "", "", NULL,
-            "avx512, avx2, openblas or reference; the fastest of this processor if absent"),
+            "avx512, avx2, openblas, reference, or cuda, cuda-tf32, cuda-bf16; the fastest of this processor "
+            "if absent"),
     JOB_KEY(trace, KEY_BOOLEAN, 0, 0, "false", "", NULL,
             "store the score of every query in the results file, too"),
     JOB_KEY(subjects, KEY_NODE, 0, 0, "", "", NULL, "networks under study: name: {model, ...}"),
@@ -433,9 +434,6 @@ static enum status read_job(struct job *job, struct error *error)
     if (settings.results[0] == '\0')
         return node_error(node_find(root, "results"), error, "'results' is empty: expected a folder");
     job->results = settings.results;
-    if (settings.isa != NULL && strncmp(settings.isa, "cuda", strlen("cuda")) == 0)
-        return node_error(node_find(root, "isa"), error,
-                          "isa: a census does not run on a GPU (valid: avx512, avx2, openblas, reference)");
     job->kernels = settings.isa;
     job->seed = settings.seed;
     job->shards = settings.shards;

@@ -29,7 +29,9 @@ struct active_run {
     int32_t *codes; /**< [n_codes][d] */
     float *scores;  /**< [budget]: every query so far */
     struct seen_codes *seen;
-    struct answers answers; /**< of a subject that is a program */
+    struct answers answers;              /**< of a subject that is shown many images at once */
+    bool is_asked;                       /**< its next codes are there, and their answers */
+    int n_shown, first_shown, end_shown; /**< of these codes, on a device */
     struct replay replay;
     struct run_outcome outcome;
     void *record;
@@ -50,6 +52,9 @@ struct lockstep {
     int n_runs;
     struct active_run *runs;
     double started;
+    bool has_answers;                /**< is the subject shown many images at once? */
+    struct evaluator_query *queries; /**< of all runs together, on a device */
+    float *activations;
 };
 
 static enum status start_search(const struct lockstep *lockstep, struct active_run *active,
@@ -103,7 +108,7 @@ static enum status start_run(const struct lockstep *lockstep, struct active_run 
     TRY(MEMORY_ALLOCATE(active->scores, (size_t)sizes->budget, error));
     TRY(memory_allocate(&active->record, 1, lockstep->group->layout.n_bytes, "record", error));
     TRY(seen_codes_create(&active->seen, error));
-    if (evaluator_asks_program(lockstep->evaluator))
+    if (lockstep->has_answers)
         TRY(answers_create(most, sizeof *active->codes * (size_t)sizes->dimensions, &active->answers, error));
     TRY(MEMORY_ALLOCATE(active->outcome.best_code, (size_t)sizes->dimensions, error));
     TRY(MEMORY_ALLOCATE(active->outcome.candidate_means, (size_t)sizes->candidates, error));
@@ -206,7 +211,7 @@ static float score_code(const struct lockstep *lockstep, struct active_run *acti
     outcome->evaluations++;
     if (outcome->queries < active->replay.n_scores) {
         score = active->replay.scores[outcome->queries];
-    } else if (evaluator_asks_program(lockstep->evaluator)) {
+    } else if (lockstep->has_answers) {
         score = active->answers.scores[i];
         if (active->before != NULL)
             score = penalise(lockstep, active, evaluator_image(lockstep->evaluator, code), score);
@@ -346,17 +351,32 @@ static enum status start_anew(const struct lockstep *lockstep, struct active_run
     return start_search(lockstep, active, error);
 }
 
-/** A program is asked for a whole batch at once, without what the replay has and what the budget cuts. */
-static enum status ask_program(const struct lockstep *lockstep, struct active_run *active,
-                               struct error *error)
+/** What has to be shown of an ask: without what the replay has and what the budget cuts, from *first on to
+ *  before *end. */
+static int choose_shown(const struct lockstep *lockstep, struct active_run *active, int *first, int *end)
 {
     const int64_t queries = active->outcome.queries, left = lockstep->group->layout.sizes.budget - queries,
                   replayed = active->replay.n_scores > queries ? active->replay.n_scores - queries : 0;
+    *first = (int)(replayed < active->n_codes ? replayed : active->n_codes);
+    *end = (int)(left < active->n_codes ? left : active->n_codes);
+    return answers_choose(&active->answers, active->codes, *first, *end,
+                          is_noisy(lockstep) ? NULL : active->seen);
+}
+
+/** A program is asked for a whole batch at once. */
+static enum status ask_program(const struct lockstep *lockstep, struct active_run *active,
+                               struct error *error)
+{
     const struct child_watch watch = {lockstep->watch == NULL ? NULL : lockstep->watch->should_stop,
                                       lockstep->watch == NULL ? NULL : lockstep->watch->context};
-    return answers_get(&active->answers, lockstep->evaluator, active->unit, active->codes, (int)replayed,
-                       (int)(left < active->n_codes ? left : active->n_codes),
-                       is_noisy(lockstep) ? NULL : active->seen, &watch, error);
+    int first, end;
+    const int n = choose_shown(lockstep, active, &first, &end);
+    if (n == 0)
+        return STATUS_OK;
+    TRY(evaluator_ask_codes(lockstep->evaluator, active->unit, n, active->answers.shown, &watch,
+                            active->answers.shown_activation, error));
+    answers_take(&active->answers, first, end);
+    return STATUS_OK;
 }
 
 /** Faults of a program are the run's; one that was left while it thought is asked again later. */
@@ -375,7 +395,9 @@ static enum status judge(const struct lockstep *lockstep, struct active_run *act
 static enum status advance(const struct lockstep *lockstep, struct active_run *active, struct error *error)
 {
     const int64_t before = active->outcome.queries;
-    next_codes(lockstep, active);
+    if (!active->is_asked)
+        next_codes(lockstep, active);
+    active->is_asked = false;
     if (evaluator_asks_program(lockstep->evaluator)) {
         struct error fault = {0};
         const enum status status = ask_program(lockstep, active, &fault);
@@ -481,19 +503,55 @@ static bool may_advance(const struct active_run *active)
     return is_searching(active) && (active->before == NULL || active->before->is_settled);
 }
 
+/** Ask those of n runs that may advance, and show a device the images of all of them together. */
+static enum status ask_device(const struct lockstep *lockstep, struct active_run *runs, int n,
+                              struct error *error)
+{
+    int n_queries = 0;
+    for (int i = 0; i < n; i++) {
+        if (!may_advance(&runs[i]))
+            continue;
+        next_codes(lockstep, &runs[i]);
+        runs[i].is_asked = true;
+        runs[i].n_shown = choose_shown(lockstep, &runs[i], &runs[i].first_shown, &runs[i].end_shown);
+        for (int j = 0; j < runs[i].n_shown; j++)
+            lockstep->queries[n_queries++] = (struct evaluator_query){runs[i].answers.shown[j], runs[i].unit};
+    }
+    TRY(evaluator_score(lockstep->evaluator, n_queries, lockstep->queries, lockstep->activations, error));
+    const float *activations = lockstep->activations;
+    for (int i = 0; i < n; i++) {
+        if (!runs[i].is_asked)
+            continue;
+        memcpy(runs[i].answers.shown_activation, activations, (size_t)runs[i].n_shown * sizeof *activations);
+        activations += runs[i].n_shown;
+        answers_take(&runs[i].answers, runs[i].first_shown, runs[i].end_shown);
+    }
+    return STATUS_OK;
+}
+
+/** One ask and tell of a run, and, where others wait for its winner, that as well. */
+static enum status advance_run(struct lockstep *lockstep, struct active_run *active, struct error *error)
+{
+    if (lockstep->queries != NULL && !active->is_asked)
+        TRY(ask_device(lockstep, active, 1, error));
+    TRY(advance(lockstep, active, error));
+    if (lockstep->group->is_chained && !is_searching(active))
+        TRY(settle(lockstep, active, error));
+    return STATUS_OK;
+}
+
 /** Search until every run has stopped, or somebody wants to leave. */
 static enum status search_all(struct lockstep *lockstep, struct error *error)
 {
     bool searching = true;
     while (searching && !should_stop(lockstep)) {
         searching = false;
+        if (lockstep->queries != NULL)
+            TRY(ask_device(lockstep, lockstep->runs, lockstep->n_runs, error));
         for (int i = 0; i < lockstep->n_runs; i++) {
-            struct active_run *active = &lockstep->runs[i];
-            if (!may_advance(active))
+            if (!may_advance(&lockstep->runs[i]))
                 continue;
-            TRY(advance(lockstep, active, error));
-            if (lockstep->group->is_chained && !is_searching(active))
-                TRY(settle(lockstep, active, error));
+            TRY(advance_run(lockstep, &lockstep->runs[i], error));
             searching = true;
         }
     }
@@ -530,6 +588,16 @@ static enum status finish_all(struct lockstep *lockstep, struct error *error)
     return STATUS_OK;
 }
 
+/** Room for what all runs ask together. */
+static enum status make_queries(struct lockstep *lockstep, struct error *error)
+{
+    size_t n = 0;
+    for (int i = 0; i < lockstep->n_runs; i++)
+        n += (size_t)lockstep->runs[i].answers.n_codes;
+    TRY(MEMORY_ALLOCATE(lockstep->queries, n, error));
+    return MEMORY_ALLOCATE(lockstep->activations, n, error);
+}
+
 static enum status do_runs(struct lockstep *lockstep, const int64_t *runs, const struct replay *replays,
                            struct error *error)
 {
@@ -539,6 +607,8 @@ static enum status do_runs(struct lockstep *lockstep, const int64_t *runs, const
             lockstep->runs[i].before = &lockstep->runs[i - 1];
         TRY(start_run(lockstep, &lockstep->runs[i], runs[i], &replays[i], error));
     }
+    if (lockstep->has_answers && evaluator_is_on_device(lockstep->evaluator))
+        TRY(make_queries(lockstep, error));
     TRY(search_all(lockstep, error));
     return finish_all(lockstep, error);
 }
@@ -557,6 +627,8 @@ enum status lockstep_run(const struct plan *plan, struct evaluator *evaluator, c
                                   .watch = watch,
                                   .n_runs = n_runs,
                                   .started = clock_seconds()};
+    lockstep->has_answers =
+        evaluator_asks_program(evaluator) || (evaluator_is_on_device(evaluator) && !is_noisy(lockstep));
     enum status status = do_runs(lockstep, runs, replays, error);
     if (status != STATUS_OK) {
         lockstep_free(lockstep);
@@ -592,5 +664,7 @@ void lockstep_free(struct lockstep *lockstep)
         candidates_release(&active->outcome.candidates);
     }
     free(lockstep->runs);
+    free(lockstep->queries);
+    free(lockstep->activations);
     free(lockstep);
 }

@@ -48,6 +48,7 @@ static enum status check_launcher(int n_ranks, struct error *error)
 enum status ranks_start(struct ranks *ranks, struct error *error)
 {
     MPI_Comm node;
+    int first;
     if (MPI_Init(NULL, NULL) != MPI_SUCCESS)
         return error_set(error, STATUS_INTERNAL, "MPI_Init failed");
     ranks->comm = MPI_COMM_WORLD;
@@ -55,7 +56,9 @@ enum status ranks_start(struct ranks *ranks, struct error *error)
     MPI_Comm_size(ranks->comm, &ranks->n_ranks);
     MPI_Comm_split_type(ranks->comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
     MPI_Comm_rank(node, &ranks->node_rank);
+    MPI_Allreduce(&ranks->rank, &first, 1, MPI_INT, MPI_MIN, node);
     MPI_Comm_free(&node);
+    ranks->node_worker = ranks->node_rank - (first == 0 && ranks->node_rank > 0);
     return check_launcher(ranks->n_ranks, error);
 }
 

@@ -13,7 +13,8 @@
 struct ranks {
     MPI_Comm comm;
     int rank, n_ranks;
-    int node_rank; /**< among the ranks of this host */
+    int node_rank;   /**< among the ranks of this host */
+    int node_worker; /**< likewise, without the master; 0 where the only rank is both */
 };
 
 /**

@@ -156,7 +156,7 @@ enum status campaign_print_plan(const struct job *job, struct error *error)
 {
     struct backend backend;
     struct plan *plan = NULL;
-    TRY(backend_open(job->kernels, &backend, error));
+    TRY(backend_open_host(job->kernels, &backend, error));
     TRY(plan_make(job, &backend, &plan, error));
     enum status status = natural_check(plan, stdout, error);
     if (status == STATUS_OK)
@@ -198,7 +198,7 @@ static enum status print_status(const char *folder, const struct folder_facts *f
     enum status status = STATUS_OK;
     TRY_CLEANUP(job_read_text(facts->job, "run.json", &job, error));
     TRY_CLEANUP(folder_facts_describe(facts, job, error));
-    TRY_CLEANUP(backend_open(job->kernels, &backend, error));
+    TRY_CLEANUP(backend_open_host(job->kernels, &backend, error));
     TRY_CLEANUP(plan_make(job, &backend, &plan, error));
     TRY_CLEANUP(ledger_open(plan, folder, -1, facts, &ledger, error));
     for (int i = 0; i < job->shards; i++)

@@ -266,12 +266,21 @@ static enum status choose_shard(struct execution *execution, const struct run_op
     return STATUS_OK;
 }
 
+/** The master of others shows no images. */
+static enum status open_backend(struct execution *execution, struct error *error)
+{
+    const struct ranks *ranks = &execution->ranks;
+    if (ranks->rank == 0 && ranks->n_ranks > 1)
+        return backend_open_host(execution->job->kernels, &execution->backend, error);
+    return backend_open_worker(execution->job->kernels, ranks->node_worker, &execution->backend, error);
+}
+
 static enum status prepare_rank(struct execution *execution, const struct run_options *options,
                                 struct error *error)
 {
     TRY(job_read(options->job, options->set, options->n_set, &execution->job, error));
     TRY(choose_shard(execution, options, error));
-    TRY(backend_open(execution->job->kernels, &execution->backend, error));
+    TRY(open_backend(execution, error));
     TRY(plan_make(execution->job, &execution->backend, &execution->plan, error));
     TRY(plan_load_starts(execution->plan, &execution->backend, error));
     if (execution->ranks.rank == 0) /* gather reads them; it must not be the first to refuse them */

@@ -13,11 +13,14 @@
 
 void worker_identity(const struct backend *backend, struct journal_identity *identity)
 {
-    *identity = (struct journal_identity){.batch = 0};
-    snprintf(identity->backend, sizeof identity->backend, "cpu");
-    snprintf(identity->isa, sizeof identity->isa, "%s", backend->kernels->name);
+    const bool is_device = backend->device.name[0] != '\0';
+    *identity = (struct journal_identity){.batch = is_device ? backend->kernels->image_batch : 0};
+    snprintf(identity->backend, sizeof identity->backend, is_device ? "cuda" : "cpu");
+    snprintf(identity->isa, sizeof identity->isa, "%s",
+             is_device ? backend->device.capability : backend->kernels->name);
     snprintf(identity->blas_core, sizeof identity->blas_core, "%s", backend_blas_core(backend));
-    snprintf(identity->precision, sizeof identity->precision, "float32");
+    snprintf(identity->precision, sizeof identity->precision, "%s", backend->precision);
+    snprintf(identity->device, sizeof identity->device, "%s", backend->device.name);
 }
 
 void worker_incarnation(const struct backend *backend, int rank, const char *digest,

@@ -27,8 +27,12 @@ struct model_run {
     struct layer_state *layers;
     struct buffers buffers;
     float *scratch, *input;
-    float *noise; /**< [channel][time][height][width] of the largest spiking layer */
-    float *host;  /**< the largest map, where kernels work in a device's memory; else NULL */
+    float *noise;                  /**< [channel][time][height][width] of the largest spiking layer */
+    float *host;                   /**< the largest map, where kernels work in a device's memory; else NULL */
+    const struct model_run *maker; /**< of what model_forward_made shows; NULL: nobody */
+    float *scale, *shift;          /**< [input channel], from the maker's space; NULL: it is the same */
+    size_t *first;                 /**< [n_images], of sums */
+    double *sums;                  /**< [n_images] */
     size_t n_noise;
     double *seconds; /**< [n_layers], the caller's, where layers are measured; else NULL */
 };
@@ -75,19 +79,19 @@ static size_t input_values(const struct model *model)
     return model->role == MODEL_GENERATOR ? (size_t)model->latent.n_dimensions : map_values(model->input);
 }
 
-/** What is there for the sake of a device's memory alone. */
+/** Room for an input, and, where kernels work in a device's memory, for what goes there and comes back. */
 static enum status create_staging(const struct model *model, struct extent extent, struct model_run *run,
                                   struct error *error)
 {
     const size_t n_frames = (size_t)extent.n_frames;
     size_t largest = input_values(model);
+    TRY(placement_allocate(model->kernels, input_values(model) * n_frames, &run->input, error));
     if (model->kernels->memory == NULL)
         return STATUS_OK;
     for (int i = 0; i < model->n_layers; i++)
         if (map_values(model->layers[i].out) > largest)
             largest = map_values(model->layers[i].out);
-    TRY(MEMORY_ALLOCATE(run->host, largest * n_frames, error));
-    return placement_allocate(model->kernels, input_values(model) * n_frames, &run->input, error);
+    return MEMORY_ALLOCATE(run->host, largest * n_frames, error);
 }
 
 static enum status create(const struct model *model, struct extent extent, struct model_run *run,
@@ -103,6 +107,8 @@ static enum status create(const struct model *model, struct extent extent, struc
             run->n_noise = map_values(model->layers[i].out);
     }
     run->n_noise *= (size_t)model->timesteps;
+    TRY(MEMORY_ALLOCATE(run->first, (size_t)extent.n_images, error));
+    TRY(MEMORY_ALLOCATE(run->sums, (size_t)extent.n_images, error));
     TRY(create_staging(model, extent, run, error));
     TRY(placement_allocate(model->kernels, run->n_noise, &run->noise, error));
     return placement_allocate(model->kernels, largest_scratch(model, extent.n_frames), &run->scratch, error);
@@ -143,6 +149,10 @@ void model_run_free(struct model_run *run)
     placement_free(run->model->kernels, run->input);
     placement_free(run->model->kernels, run->noise);
     free(run->host);
+    placement_free(run->model->kernels, run->scale);
+    placement_free(run->model->kernels, run->shift);
+    free(run->first);
+    free(run->sums);
     free(run);
 }
 
@@ -401,10 +411,8 @@ static const float *place_input(const struct model_run *run, const struct pass *
     return run->input;
 }
 
-static void forward(struct model_run *run, struct pass *pass)
+static void forward(struct model_run *run, const struct pass *pass)
 {
-    run->n_images = pass->presentation->n_images > 1 ? pass->presentation->n_images : 1;
-    pass->input = place_input(run, pass);
     mark_needed(run, pass);
     for (int i = 0; i <= pass->last_layer; i++)
         if (run->layers[i].needed && !run->layers[i].given)
@@ -413,21 +421,61 @@ static void forward(struct model_run *run, struct pass *pass)
 
 static const struct presentation plain_presentation;
 
+/** The input is the host's. */
+static void show(struct model_run *run, struct pass *pass)
+{
+    run->n_images = pass->presentation->n_images > 1 ? pass->presentation->n_images : 1;
+    pass->input = place_input(run, pass);
+    forward(run, pass);
+}
+
 void model_forward(struct model_run *run, const float *input, int last_layer,
                    const struct presentation *presentation)
 {
     const struct presentation *p = presentation == NULL ? &plain_presentation : presentation;
-    forward(run, &(struct pass){input, last_layer, ALL_CHANNELS, p, is_plain(run->model, p)});
+    show(run, &(struct pass){input, last_layer, ALL_CHANNELS, p, is_plain(run->model, p)});
 }
 
 void model_forward_channel(struct model_run *run, const float *input, int last_layer, int channel)
 {
-    forward(run, &(struct pass){input, last_layer, channel, &plain_presentation, true});
+    show(run, &(struct pass){input, last_layer, channel, &plain_presentation, true});
 }
 
 void model_forward_each(struct model_run *run, const float *input, int last_layer)
 {
-    forward(run, &(struct pass){input, last_layer, ALL_CHANNELS, &plain_presentation, false});
+    show(run, &(struct pass){input, last_layer, ALL_CHANNELS, &plain_presentation, false});
+}
+
+/** value = made made_std + made_mean in RGB = value std + mean. */
+static void map_to_space(const struct model *made, const struct model *model, float *scale, float *shift)
+{
+    for (int c = 0; c < model->input.channels; c++) {
+        scale[c] = (float)(made->std[c] / model->std[c]);
+        shift[c] = (float)((made->mean[c] - model->mean[c]) / model->std[c]);
+    }
+}
+
+enum status model_run_follow(struct model_run *run, const struct model_run *maker, struct error *error)
+{
+    const struct model *model = run->model;
+    const size_t n_channels = (size_t)model->input.channels;
+    float scale[MODEL_MAX_CHANNELS], shift[MODEL_MAX_CHANNELS];
+    map_to_space(maker->model, model, scale, shift);
+    run->maker = maker;
+    TRY(placement_copy(model->kernels, n_channels, scale, &run->scale, error));
+    return placement_copy(model->kernels, n_channels, shift, &run->shift, error);
+}
+
+void model_forward_made(struct model_run *run, int last_layer)
+{
+    const struct model_run *maker = run->maker;
+    const struct presentation presentation = {.n_images = maker->n_images};
+    const size_t n = (size_t)(map_pixels(run->model->input) * maker->n_images);
+    run->n_images = maker->n_images;
+    run->model->kernels->scale_shift(run->model->input.channels, n, run->scale, run->shift,
+                                     values_of(maker, maker->model->n_layers - 1), run->input);
+    forward(run, &(struct pass){run->input, last_layer, ALL_CHANNELS, &presentation,
+                                is_plain(run->model, &presentation)});
 }
 
 enum status model_check(const struct model *model, struct error *error)
@@ -477,18 +525,51 @@ double model_layer_cost(const struct model *model, int last_layer)
 
 /* ---- activations ---- */
 
-float model_image_activation(const struct model_run *run, int image, int layer, int channel)
+/** Where what a place sums up begins for an image, how many values that are, and how far apart. */
+struct summands {
+    size_t first, n, stride;
+};
+
+static struct summands summands_of(const struct model_run *run, int layer, int image,
+                                   struct model_place place)
 {
     const struct map_shape shape = run->model->layers[layer].out;
-    const struct layer_state *state = &run->layers[layer];
-    const size_t n = (size_t)state->time * (size_t)map_pixels(shape);
-    const size_t first = ((size_t)channel * (size_t)run->n_images + (size_t)image) * n;
+    const size_t pixels = (size_t)map_pixels(shape), time = (size_t)run->layers[layer].time;
+    const size_t map = ((size_t)place.channel * (size_t)run->n_images + (size_t)image) * time * pixels;
+    if (place.y < 0)
+        return (struct summands){map, time * pixels, 1};
+    return (struct summands){map + (size_t)(place.y * shape.width + place.x), time, pixels};
+}
+
+static float activation(const struct model_run *run, int layer, int image, struct model_place place)
+{
+    const struct summands summands = summands_of(run, layer, image, place);
     double sum;
-    if (state->out == NULL && state->counts != NULL)
-        sum = count_of(run, layer, channel);
-    else
-        run->model->kernels->sums(1, &first, n, 1, values_of(run, layer), &sum);
-    return (float)(sum / (double)n);
+    run->model->kernels->sums(1, &summands.first, summands.n, summands.stride, values_of(run, layer), &sum);
+    return (float)(sum / (double)summands.n);
+}
+
+void model_activations(const struct model_run *run, int layer, const struct model_place *places,
+                       float *activations)
+{
+    struct summands summands = {0};
+    for (int i = 0; i < run->n_images; i++) {
+        summands = summands_of(run, layer, i, places[i]);
+        run->first[i] = summands.first;
+    }
+    run->model->kernels->sums(run->n_images, run->first, summands.n, summands.stride, values_of(run, layer),
+                              run->sums);
+    for (int i = 0; i < run->n_images; i++)
+        activations[i] = (float)(run->sums[i] / (double)summands.n);
+}
+
+float model_image_activation(const struct model_run *run, int image, int layer, int channel)
+{
+    const struct layer_state *state = &run->layers[layer];
+    if (state->out != NULL || state->counts == NULL)
+        return activation(run, layer, image, (struct model_place){channel, -1, -1});
+    const double n = (double)state->time * map_pixels(run->model->layers[layer].out);
+    return (float)((double)count_of(run, layer, channel) / n);
 }
 
 float model_channel_activation(const struct model_run *run, int layer, int channel)
@@ -498,11 +579,5 @@ float model_channel_activation(const struct model_run *run, int layer, int chann
 
 float model_neuron_activation(const struct model_run *run, int layer, int channel, int y, int x)
 {
-    const struct map_shape shape = run->model->layers[layer].out;
-    const size_t pixels = (size_t)map_pixels(shape), time = (size_t)run->layers[layer].time;
-    const size_t first =
-        (size_t)channel * (size_t)run->n_images * time * pixels + (size_t)(y * shape.width + x);
-    double sum;
-    run->model->kernels->sums(1, &first, time, pixels, values_of(run, layer), &sum);
-    return (float)(sum / (double)time);
+    return activation(run, layer, 0, (struct model_place){channel, y, x});
 }

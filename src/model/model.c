@@ -425,8 +425,15 @@ bool model_layer_is_selectable(const struct model *model, int layer)
            (model->n_spiking > 0 ? kind->is_spiking : strcmp(kind->name, "relu") == 0);
 }
 
+bool model_is_on_device(const struct model *model)
+{
+    return model->kernels->memory != NULL;
+}
+
 int model_image_batch(const struct model *model)
 {
+    if (model->kernels->memory != NULL)
+        return model->kernels->image_batch;
     return model->n_spiking > 0 ? 1 : model->kernels->image_batch;
 }
 

@@ -65,7 +65,6 @@ wrong_job "timesteps 0" 's/timesteps: 2/timesteps: 0/' 'wrong.yaml:5: .*expected
 wrong_job "trials 0" 's/count: 2/count: 0/' 'wrong.yaml:17: .*expected 1 to'
 wrong_job "unknown key to set" '' "unknown key 'cuont'.*did you mean 'count'" --set trials.cuont=3
 wrong_job "wrong value to set" '' "'batch'.*expected 1 to" --set batch=0
-wrong_job "a census on a GPU" '' "isa: a census does not run on a GPU" --set isa=cuda
 wrong_job "an unknown isa" '' "isa.*'fast'.*valid: .*reference" --set isa=fast
 wrong_job "empty results" 's/^results.*/results: ""/' "wrong.yaml:1: 'results' is empty"
 wrong_job "no results" '/^results/d' "'results' is missing"

@@ -7,13 +7,12 @@ int cuda_n_devices(void)
     return 0;
 }
 
-enum status cuda_open(int device, enum cuda_precision precision, char *name, size_t capacity,
+enum status cuda_open(int number, enum cuda_precision precision, struct cuda_device *device,
                       const struct kernels **kernels, struct error *error)
 {
-    (void)device;
+    (void)number;
     (void)precision;
-    (void)name;
-    (void)capacity;
+    (void)device;
     (void)kernels;
     return error_set(error, STATUS_BAD_INPUT,
                      "this meicensus was built without CUDA: build it where nvcc is, or choose another isa");

@@ -6,7 +6,7 @@
 const struct kernels kernels_cuda = {
     .name = "cuda",
     .memory = &cuda_memory,
-    .image_batch = 1,
+    .image_batch = KERNELS_LARGEST_BATCH,
     .convolution_weight_size = columns_weight_size,
     .arrange_convolution = columns_copy_weight,
     .convolution_scratch = cuda_convolution_scratch,

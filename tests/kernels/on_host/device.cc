@@ -6,8 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <cblas.h>
-
 #include "cuda_device.h"
 #include "cuda_kernels.h"
 
@@ -17,11 +15,13 @@ namespace
 {
 
 const size_t CAPACITY = (size_t)1 << 34, ALIGNMENT = 4096;
+const int BATCH = 12;
 
 struct {
     unsigned char *memory;
     size_t used, limit, n_pieces;
     const char *fault;
+    struct kernels kernels;
 } device;
 
 void protect(int protection)
@@ -99,28 +99,34 @@ const struct kernel_memory cuda_memory = {allocate, release, copy, copy, check};
 
 int cuda_n_devices(void)
 {
-    return 1;
+    return 2;
 }
 
-enum status cuda_open(int number, enum cuda_precision precision, char *name, size_t capacity,
+enum status cuda_open(int number, enum cuda_precision precision, struct cuda_device *chosen,
                       const struct kernels **kernels, struct error *error)
 {
     (void)precision;
-    if (number != 0)
-        return error_set(error, STATUS_BAD_INPUT, "CUDA: device %d of 1 cannot be used", number);
-    snprintf(name, capacity, "host");
-    *kernels = &kernels_cuda;
+    if (number < 0 || number >= cuda_n_devices())
+        return error_set(error, STATUS_BAD_INPUT, "CUDA: device %d of %d cannot be used", number,
+                         cuda_n_devices());
+    snprintf(chosen->name, sizeof chosen->name, "host");
+    snprintf(chosen->capability, sizeof chosen->capability, "0.%d", number);
+    device.kernels = kernels_cuda;
+    device.kernels.image_batch = BATCH;
+    *kernels = &device.kernels;
     return STATUS_OK;
 }
 
-/* ---- what kernels leave to a library ---- */
+/* ---- what kernels leave to a library: here, each sum on its own, in order ---- */
 
 void cuda_product(int n_rows, size_t n_columns, int n_terms, const float *weight, const float *columns,
                   float *out, size_t out_stride)
 {
     device_open();
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n_rows, (int)n_columns, n_terms, 1.0f, weight,
-                n_terms, columns, (int)n_columns, 1.0f, out, (int)out_stride);
+    for (size_t row = 0; row < (size_t)n_rows; row++, out += out_stride)
+        for (size_t k = 0; k < (size_t)n_terms; k++)
+            for (size_t i = 0; i < n_columns; i++)
+                out[i] += weight[row * (size_t)n_terms + k] * columns[k * n_columns + i];
     device_close();
 }
 

@@ -105,18 +105,19 @@ static cublasComputeType_t compute_of(enum cuda_precision precision)
                                     : CUBLAS_COMPUTE_32F;
 }
 
-enum status cuda_open(int device, enum cuda_precision precision, char *name, size_t capacity,
+enum status cuda_open(int number, enum cuda_precision precision, struct cuda_device *device,
                       const struct kernels **kernels, struct error *error)
 {
     struct session *session = cuda_session();
     struct cudaDeviceProp properties;
-    cudaError_t result = cudaSetDevice(device);
+    cudaError_t result = cudaSetDevice(number);
     if (result == cudaSuccess)
-        result = cudaGetDeviceProperties(&properties, device);
+        result = cudaGetDeviceProperties(&properties, number);
     if (result != cudaSuccess)
-        return error_set(error, STATUS_BAD_INPUT, "CUDA: device %d of %d cannot be used: %s", device,
+        return error_set(error, STATUS_BAD_INPUT, "CUDA: device %d of %d cannot be used: %s", number,
                          cuda_n_devices(), cudaGetErrorString(result));
-    snprintf(name, capacity, "%s", properties.name);
+    snprintf(device->name, sizeof device->name, "%.63s", properties.name);
+    snprintf(device->capability, sizeof device->capability, "%d.%d", properties.major, properties.minor);
     session->compute = compute_of(precision);
     *kernels = &kernels_cuda;
     if (session->handle != NULL)

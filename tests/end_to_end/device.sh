@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A census on a device, which is the host's memory here: the program with the CUDA kernels compiled for the host
+# (tests/kernels/on_host/), which has two of them. Results do not depend on ranks, as its products do not on batches.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+MEICENSUS=${MEICENSUS_ON_HOST:-build/tests/meicensus_on_host}
+. tests/end_to_end/common/census.sh
+
+cat >"$folder/job.yaml" <<END
+results: $folder/none
+seed: 5
+batch: 3
+trace: true
+isa: cuda
+subjects:
+  spiking: {model: weights/mnist_cnn.yaml, timesteps: 4}
+generators:
+  vq_vae: {model: weights/mnist_vq_vae.yaml}
+methods:
+  tt_b: {}
+  random: {}
+  neurons: {method: random}
+  classes: {method: tt_b}
+  low: {method: random}
+searches:
+  - {methods: [tt_b, random], layers: all, sample: 2, budget: 60, replicates: 2}
+  - {methods: [neurons], unit: neuron, sample: 3, budget: 30}
+  - {methods: [classes], unit: class, select: [3, 7], budget: 40, distinct: 0.5, replicates: 2}
+  - {methods: [low], layers: all, select: [0], budget: 30, minimise: true}
+trials: {count: 3, noise: membrane}
+END
+
+for ranks in 1 2 4; do
+    run_and_gather "ranks$ranks" "$ranks"
+    report "$ranks ranks search" $?
+done
+for ranks in 2 4; do
+    same "$folder/ranks1/results.h5" "$folder/ranks$ranks/results.h5"
+    report "1 and $ranks ranks find the same" $?
+done
+
+"$program" verify "$folder/ranks1/results.h5" --recompute 40 >"$log" 2>&1 && says 'largest difference of an activation .*, 0.00 spikes'
+report "the reference kernels find the same activations" $?
+
+h5dump -g /provenance/incarnations "$folder/ranks4/results.h5" >"$log" 2>&1
+says '(0): "0.0", "0.1", "0.0"' && says '(0): "cuda", "cuda", "cuda"' && says '(0): "host", ' && says '(0): 12, 12, 12'
+report "the workers' devices take turns, and are told" $?
+
+run_job noisy 1 --set 'searches=[{methods: [random], layers: all, select: [1], budget: 12, noise: {kind: membrane, scale: 0.1}, recheck: {candidates: 2, presentations: 3}}]'
+report "noise is that of single images" $?
+
+run_job resumed 1 --set 'searches.0.budget=30' && census 1 run "$folder/job.yaml" --set "results=$folder/resumed" --extend &&
+    census 1 gather "$folder/resumed" && same "$folder/ranks1/results.h5" "$folder/resumed/results.h5"
+report "extended is as searched at once" $?
+
+exit $failed
