@@ -73,7 +73,8 @@ TESTS := $(patsubst tests/modules/%.c,$(BUILD)/tests/%,$(TEST_SOURCES))
 TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels) $(addprefix $(BUILD)/tests/meicensus_,without_cuda on_host)
 
 SHELL_SCRIPTS := $(wildcard .ci/run .setup/*.sh jobs/*.sh slurm/*.sh slurm/*.sbatch tests/*.sh tests/*/*.sh)
-C_FILES       := $(wildcard include/*.h src/*.c src/*/*.[ch] src/*/*/*.[ch] analysis/*.[ch] jobs/*/*.[ch] tests/*/*.[ch])
+C_FILES       := $(wildcard include/*.h src/*.c src/*/*.[ch] src/*/*/*.[ch] analysis/*.[ch] jobs/*/*.[ch] tests/*/*.[ch]) \
+                 $(wildcard src/kernels/cuda/*.cu src/kernels/cuda/device/*.* tests/kernels/on_host/*.*)
 
 .PHONY: all help demo check check-python check-slurm check-browser bench bench-readme format format-check sanitize lint install-packages \
         clean tests libraries always

@@ -52,7 +52,7 @@ struct NearestRow {
     }
 };
 
-}
+} // namespace
 
 void cuda_embedding(int n_rows, int n_channels, int time, int n_pixels, const float *table,
                     const float *index, float *out)
@@ -61,8 +61,8 @@ void cuda_embedding(int n_rows, int n_channels, int time, int n_pixels, const fl
     parallel::for_each(work.n_channels * work.time * work.pixels, work);
 }
 
-void cuda_nearest_row(int n_rows, int n_channels, int time, int n_pixels, const float *table,
-                      const float *in, float *index)
+void cuda_nearest_row(int n_rows, int n_channels, int time, int n_pixels, const float *table, const float *in,
+                      float *index)
 {
     const size_t n_values = (size_t)time * (size_t)n_pixels;
     parallel::for_each(n_values, NearestRow{n_rows, n_channels, n_values, table, in, index});

@@ -42,7 +42,10 @@ struct SpreadBias {
     const float *bias;
     float *out;
 
-    ON_DEVICE void operator()(size_t i) const { out[i] = bias == NULL ? 0.0f : bias[i / positions]; }
+    ON_DEVICE void operator()(size_t i) const
+    {
+        out[i] = bias == NULL ? 0.0f : bias[i / positions];
+    }
 };
 
 /** columns [term][frame][output pixel]: what a tap sees of a channel. */
@@ -60,13 +63,14 @@ struct Gather {
         const int x = pixel % shape.out_width * shape.stride + tap % shape.kernel_width - shape.pad_left;
         const bool inside = y >= 0 && y < shape.in_height && x >= 0 && x < shape.in_width;
         const size_t frame = term / taps * (size_t)shape.time + i / pixels % n_frames;
-        columns[i] = inside ? in[(frame * (size_t)shape.in_height + (size_t)y) * (size_t)shape.in_width +
-                                 (size_t)x]
-                            : 0.0f;
+        columns[i] =
+            inside ? in[(frame * (size_t)shape.in_height + (size_t)y) * (size_t)shape.in_width + (size_t)x]
+                   : 0.0f;
     }
 };
 
-/** A transposed convolution's products [output x tap][frame][input pixel], where they reach an output value. */
+/** A transposed convolution's products [output x tap][frame][input pixel], where they reach an output value.
+ */
 struct Collect {
     struct convolution_shape shape;
     size_t first_frame, n_frames, pixels; /**< pixels of the output */
@@ -80,9 +84,9 @@ struct Collect {
         const bool reaches = y >= 0 && x >= 0 && y % shape.stride == 0 && x % shape.stride == 0 &&
                              in_y < shape.in_height && in_x < shape.in_width;
         const size_t in_pixels = (size_t)shape.in_height * (size_t)shape.in_width;
-        return reaches ? products[(row * n_frames + frame) * in_pixels +
-                                  (size_t)(in_y * shape.in_width + in_x)]
-                       : 0.0f;
+        return reaches
+                   ? products[(row * n_frames + frame) * in_pixels + (size_t)(in_y * shape.in_width + in_x)]
+                   : 0.0f;
     }
 
     ON_DEVICE void operator()(size_t i) const
@@ -92,9 +96,9 @@ struct Collect {
         const int y = (int)pixel / shape.out_width, x = (int)pixel % shape.out_width;
         float sum = bias == NULL ? 0.0f : bias[output];
         for (int tap = 0; tap < (int)taps; tap++)
-            sum += product_at(output * taps + (size_t)tap, frame,
-                              y + shape.pad_top - tap / shape.kernel_width,
-                              x + shape.pad_left - tap % shape.kernel_width);
+            sum +=
+                product_at(output * taps + (size_t)tap, frame, y + shape.pad_top - tap / shape.kernel_width,
+                           x + shape.pad_left - tap % shape.kernel_width);
         out[(output * (size_t)shape.time + first_frame + frame) * pixels + pixel] = sum;
     }
 };
@@ -106,7 +110,7 @@ bool is_pointwise(const struct convolution_shape *s)
            out_frame(s) == in_frame(s);
 }
 
-}
+} // namespace
 
 /* ---- convolutions ---- */
 
@@ -172,7 +176,7 @@ struct TakeFrames {
     }
 };
 
-}
+} // namespace
 
 void cuda_transposed_convolution(const struct convolution_shape *s, const float *weight, const float *bias,
                                  const float *in, float *out, float *scratch)

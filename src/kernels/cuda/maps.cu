@@ -10,21 +10,30 @@ struct Fill {
     float value;
     float *out;
 
-    ON_DEVICE void operator()(size_t i) const { out[i] = value; }
+    ON_DEVICE void operator()(size_t i) const
+    {
+        out[i] = value;
+    }
 };
 
 struct Relu {
     const float *in;
     float *out;
 
-    ON_DEVICE void operator()(size_t i) const { out[i] = in[i] > 0.0f ? in[i] : 0.0f; }
+    ON_DEVICE void operator()(size_t i) const
+    {
+        out[i] = in[i] > 0.0f ? in[i] : 0.0f;
+    }
 };
 
 struct Tanh {
     const float *in;
     float *out;
 
-    ON_DEVICE void operator()(size_t i) const { out[i] = tanhf(in[i]); }
+    ON_DEVICE void operator()(size_t i) const
+    {
+        out[i] = tanhf(in[i]);
+    }
 };
 
 struct ScaleShift {
@@ -32,7 +41,10 @@ struct ScaleShift {
     const float *scale, *shift, *in;
     float *out;
 
-    ON_DEVICE void operator()(size_t i) const { out[i] = scale[i / pixels] * in[i] + shift[i / pixels]; }
+    ON_DEVICE void operator()(size_t i) const
+    {
+        out[i] = scale[i / pixels] * in[i] + shift[i / pixels];
+    }
 };
 
 /** A map of which each step is read, or, static, the only one. */
@@ -82,7 +94,7 @@ struct SwapTime {
     }
 };
 
-}
+} // namespace
 
 void cuda_fill(size_t n, float value, float *out)
 {

@@ -6,7 +6,8 @@
 namespace
 {
 
-/** The membrane after the current has charged it: the operations of reference/elementwise.c, in their order. */
+/** The membrane after the current has charged it: the operations of reference/elementwise.c, in their order.
+ */
 ON_DEVICE inline float charge(const struct neuron &n, float v, float x)
 {
     if (n.kind == NEURON_LEAKY) {
@@ -46,12 +47,12 @@ struct Spike {
     }
 };
 
-}
+} // namespace
 
 void cuda_spike(const struct neuron *neuron, int n_channels, int time, int current_time, int n_pixels,
                 const float *current, const float *noise, float *membrane, float *spikes)
 {
-    const Spike work = {*neuron, (size_t)time, (size_t)current_time, (size_t)n_pixels, current, noise,
+    const Spike work = {*neuron,  (size_t)time, (size_t)current_time, (size_t)n_pixels, current, noise,
                         membrane, spikes};
     parallel::for_each((size_t)n_channels * (size_t)n_pixels, work);
 }

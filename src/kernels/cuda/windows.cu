@@ -73,7 +73,10 @@ struct Upsample {
     const float *in;
     float *out;
 
-    ON_DEVICE static float blend(float near, float far) { return 0.75f * near + 0.25f * far; }
+    ON_DEVICE static float blend(float near, float far)
+    {
+        return 0.75f * near + 0.25f * far;
+    }
 
     /** The neighbour that output 2 i or 2 i + 1 takes part of. */
     ON_DEVICE static int neighbour(int output, int n)
@@ -94,7 +97,7 @@ struct Upsample {
     }
 };
 
-}
+} // namespace
 
 static size_t n_outputs(const struct pool_shape *s)
 {

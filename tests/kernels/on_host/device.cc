@@ -68,7 +68,7 @@ enum status check(struct error *error)
     return fault == NULL ? STATUS_OK : error_set(error, STATUS_INTERNAL, "CUDA: %s", fault);
 }
 
-}
+} // namespace
 
 void device_fail(const char *fault)
 {
@@ -130,8 +130,7 @@ void cuda_product(int n_rows, size_t n_columns, int n_terms, const float *weight
     device_close();
 }
 
-void cuda_sums(int n_sums, const size_t *first, size_t n_values, size_t stride, const float *in,
-               double *sums)
+void cuda_sums(int n_sums, const size_t *first, size_t n_values, size_t stride, const float *in, double *sums)
 {
     device_open();
     for (int i = 0; i < n_sums; i++) {

@@ -22,6 +22,6 @@ template <typename Work> void for_each(size_t n, const Work &work)
     device_close();
 }
 
-}
+} // namespace parallel
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * How the kernels of src/kernels/cuda/ are run: here on a CUDA device, in the order of the calls. A kernel is a
- * structure with what it works on, and an operator that does one item of the work without regard to others.
+ * How the kernels of src/kernels/cuda/ are run: here on a CUDA device, in the order of the calls. A kernel is
+ * a structure with what it works on, and an operator that does one item of the work without regard to others.
  * tests/kernels/on_host/parallel.h runs the same kernels on the host.
  */
 #ifndef MEICENSUS_CUDA_PARALLEL_H
@@ -33,6 +33,6 @@ template <typename Work> void for_each(size_t n, const Work &work)
         run<<<(unsigned)(blocks < MOST_BLOCKS ? blocks : MOST_BLOCKS), (unsigned)THREADS>>>(n, work);
 }
 
-}
+} // namespace parallel
 
 #endif

@@ -9,10 +9,10 @@ void cuda_product(int n_rows, size_t n_columns, int n_terms, const float *weight
 {
     const struct session *session = cuda_session();
     const float one = 1.0f;
-    cuda_note_cublas(session->cublas.multiply(session->handle, CUBLAS_OP_N, CUBLAS_OP_N, (int)n_columns, n_rows,
-                                              n_terms, &one, columns, CUDA_R_32F, (int)n_columns, weight,
-                                              CUDA_R_32F, n_terms, &one, out, CUDA_R_32F, (int)out_stride,
-                                              session->compute, CUBLAS_GEMM_DEFAULT),
+    cuda_note_cublas(session->cublas.multiply(session->handle, CUBLAS_OP_N, CUBLAS_OP_N, (int)n_columns,
+                                              n_rows, n_terms, &one, columns, CUDA_R_32F, (int)n_columns,
+                                              weight, CUDA_R_32F, n_terms, &one, out, CUDA_R_32F,
+                                              (int)out_stride, session->compute, CUBLAS_GEMM_DEFAULT),
                      "cublasGemmEx");
 }
 
@@ -34,7 +34,7 @@ struct Sum {
     }
 };
 
-}
+} // namespace
 
 void cuda_sums(int n_sums, const size_t *first, size_t n_values, size_t stride, const float *in, double *sums)
 {

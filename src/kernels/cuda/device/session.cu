@@ -56,8 +56,9 @@ static enum status allocate(size_t n_bytes, void **memory, struct error *error)
         return STATUS_OK;
     cudaGetLastError(); /* asked for here, so not a fault of what comes later */
     cudaMemGetInfo(&n_free, &n_all);
-    return error_set(error, STATUS_INTERNAL, "CUDA: no room for %zu MiB on the device: %s (%zu of %zu MiB free)",
-                     n_bytes >> 20, cudaGetErrorString(result), n_free >> 20, n_all >> 20);
+    return error_set(error, STATUS_INTERNAL,
+                     "CUDA: no room for %zu MiB on the device: %s (%zu of %zu MiB free)", n_bytes >> 20,
+                     cudaGetErrorString(result), n_free >> 20, n_all >> 20);
 }
 
 static void release(void *memory)
