@@ -585,7 +585,8 @@ static enum status finish_all(struct lockstep *lockstep, struct error *error)
                             active->scores, lockstep->watch, active->record, &active->finished, &fault);
         TRY(judge(lockstep, active, status, &fault, error));
     }
-    return STATUS_OK;
+    /* what a device did wrong meanwhile spoils all of it */
+    return model_check(lockstep->plan->subjects[lockstep->group->subject].model, error);
 }
 
 /** Room for what all runs ask together. */

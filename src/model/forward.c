@@ -480,7 +480,7 @@ void model_forward_made(struct model_run *run, int last_layer)
 
 enum status model_check(const struct model *model, struct error *error)
 {
-    return model->kernels->memory == NULL ? STATUS_OK : model->kernels->memory->check(error);
+    return model_is_on_device(model) ? model->kernels->memory->check(error) : STATUS_OK;
 }
 
 void model_measure_layers(struct model_run *run, double *seconds)

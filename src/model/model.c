@@ -427,12 +427,12 @@ bool model_layer_is_selectable(const struct model *model, int layer)
 
 bool model_is_on_device(const struct model *model)
 {
-    return model->kernels->memory != NULL;
+    return model->kernels != NULL && model->kernels->memory != NULL; /* a program has no kernels */
 }
 
 int model_image_batch(const struct model *model)
 {
-    if (model->kernels->memory != NULL)
+    if (model_is_on_device(model))
         return model->kernels->image_batch;
     return model->n_spiking > 0 ? 1 : model->kernels->image_batch;
 }
