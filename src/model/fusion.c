@@ -5,6 +5,7 @@
 
 #include "memory.h"
 #include "model_private.h"
+#include "placement.h"
 
 int fusion_source(const struct model *model, int layer)
 {
@@ -70,6 +71,6 @@ enum status fusions_find(struct model *model, struct error *error)
 void fusions_free(struct model *model)
 {
     for (int i = 0; model->fusions != NULL && i < model->n_layers; i++)
-        free(model->fusions[i].weight);
+        placement_free(model->kernels, model->fusions[i].weight);
     free(model->fusions);
 }

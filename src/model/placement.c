@@ -49,3 +49,15 @@ enum status placement_copy(const struct kernels *kernels, size_t n, const float 
     placement_write(kernels, n, values, *copy);
     return STATUS_OK;
 }
+
+enum status placement_move(const struct kernels *kernels, size_t n, float *values, float **placed,
+                           struct error *error)
+{
+    if (kernels->memory == NULL) {
+        *placed = values;
+        return STATUS_OK;
+    }
+    const enum status status = placement_copy(kernels, n, values, placed, error);
+    free(values);
+    return status;
+}

@@ -19,4 +19,9 @@ void placement_read(const struct kernels *kernels, size_t n, const float *from, 
 enum status placement_copy(const struct kernels *kernels, size_t n, const float *values, float **copy,
                            struct error *error);
 
+/** Values of the host's move there: *placed is given back as above, and `values` is nobody's any more,
+ * whatever the status. */
+enum status placement_move(const struct kernels *kernels, size_t n, float *values, float **placed,
+                           struct error *error);
+
 #endif

@@ -20,6 +20,10 @@ size_t cuda_transposed_scratch(const struct convolution_shape *shape);
 void cuda_transposed_convolution(const struct convolution_shape *shape, const float *weight,
                                  const float *bias, const float *in, float *out, float *scratch);
 
+bool cuda_generator_fits(const struct generator_convolution *call);
+size_t cuda_generator_scratch(const struct generator_convolution *call);
+void cuda_generator_convolution(const struct generator_convolution *call, float *out, float *scratch);
+
 void cuda_spike(const struct neuron *neuron, int n_channels, int time, int current_time, int n_pixels,
                 const float *current, const float *noise, float *membrane, float *spikes);
 void cuda_relu(size_t n, const float *in, float *out);

@@ -3,6 +3,24 @@
 
 #include "../columns.h"
 
+static size_t generator_weight_size(const struct generator_convolution *call)
+{
+    return columns_weight_size(call->shape);
+}
+
+static void arrange_generator(const struct generator_convolution *call, const float *weight, float *arranged)
+{
+    columns_copy_weight(call->shape, weight, arranged);
+}
+
+static const struct generator_kernels generators = {
+    .fits = cuda_generator_fits,
+    .weight_size = generator_weight_size,
+    .arrange = arrange_generator,
+    .scratch = cuda_generator_scratch,
+    .convolution = cuda_generator_convolution,
+};
+
 const struct kernels kernels_cuda = {
     .name = "cuda",
     .memory = &cuda_memory,
@@ -29,4 +47,5 @@ const struct kernels kernels_cuda = {
     .swap_time = cuda_swap_time,
     .fill = cuda_fill,
     .sums = cuda_sums,
+    .generators = &generators,
 };

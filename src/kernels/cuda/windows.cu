@@ -2,6 +2,7 @@
 /* Pooling and upsampling: an output value from its few inputs. */
 #include "cuda_kernels.h"
 #include "parallel.h"
+#include "upsampling.h"
 
 namespace
 {
@@ -67,33 +68,15 @@ struct AveragePool {
     }
 };
 
-/** Bilinear, as reference/elementwise.c: rows are blended first. */
 struct Upsample {
     int height, width;
     const float *in;
     float *out;
 
-    ON_DEVICE static float blend(float near, float far)
-    {
-        return 0.75f * near + 0.25f * far;
-    }
-
-    /** The neighbour that output 2 i or 2 i + 1 takes part of. */
-    ON_DEVICE static int neighbour(int output, int n)
-    {
-        const int beside = output % 2 == 0 ? output / 2 - 1 : output / 2 + 1;
-        return smaller(larger(beside, 0), n - 1);
-    }
-
     ON_DEVICE void operator()(size_t i) const
     {
-        const size_t out_width = 2 * (size_t)width, out_frame = 2 * (size_t)height * out_width;
-        const int y = (int)(i % out_frame / out_width), x = (int)(i % out_width);
-        const float *plane = in + i / out_frame * ((size_t)height * (size_t)width);
-        const float *near = plane + (size_t)(y / 2) * (size_t)width;
-        const float *far = plane + (size_t)neighbour(y, height) * (size_t)width;
-        const int here = x / 2, beside = neighbour(x, width);
-        out[i] = blend(blend(near[here], far[here]), blend(near[beside], far[beside]));
+        const Corners c = corners_of(height, width, i);
+        out[i] = blend_corners(in[c.near_near], in[c.far_near], in[c.near_far], in[c.far_far]);
     }
 };
 

@@ -4,6 +4,7 @@
  * behind it. In a subject such layers are units, whose outputs are wanted.
  */
 #include "../model_private.h"
+#include "../placement.h"
 #include "memory.h"
 
 /* Of fusion->layers, and of fusion->inputs: what the convolution reads, and what is added to its output. */
@@ -126,9 +127,11 @@ static enum status arrange(const struct model *model, struct fusion *fusion, str
     const struct convolution_shape shape = shape_of(model, fusion, 1);
     const struct generator_convolution call = make_call(model, fusion, &shape);
     const struct layer *convolution = &model->layers[fusion->layers[CONVOLUTION]];
-    TRY(MEMORY_ALLOCATE(fusion->weight, model->kernels->generators->weight_size(&call), error));
-    model->kernels->generators->arrange(&call, convolution->weight, fusion->weight);
-    return STATUS_OK;
+    const size_t n = model->kernels->generators->weight_size(&call);
+    float *arranged = NULL;
+    TRY(MEMORY_ALLOCATE(arranged, n, error));
+    model->kernels->generators->arrange(&call, convolution->weight, arranged);
+    return placement_move(model->kernels, n, arranged, &fusion->weight, error);
 }
 
 static size_t scratch(const struct model *model, int index, int n_frames)
