@@ -256,7 +256,7 @@ check-python:  ## tests against the published Python packages
 
 check-slurm:  ## array job, requeue, cancel and gather on a real Slurm on this machine
 	@.setup/install_packages.sh build slurm
-	@$(MAKE) --no-print-directory $(parallel) all
+	@$(MAKE) --no-print-directory $(parallel) all $(BUILD)/tests/meicensus_on_host
 	@tests/slurm/check_slurm.sh
 
 check-browser:  ## the atlas in a real browser (Chromium)

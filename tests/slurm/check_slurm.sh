@@ -112,5 +112,17 @@ check "one mpirun: gather" mpirun -n 3 build/meicensus gather "$dir/single"
 check "both results are equal bit for bit" \
     h5diff --exclude-path /provenance "$dir/array/results.h5" "$dir/single/results.h5"
 
+# The script for GPUs, with two on a node that are the host's (tests/kernels/on_host/): a tree with that program.
+mkdir -p "$dir/tree/build"
+ln -s "$PWD"/{slurm,.setup,weights} "$dir/tree/"
+ln -s "$PWD/build/tests/meicensus_on_host" "$dir/tree/build/meicensus"
+sed -e "s|^results: .*|results: $dir/gpu|" -e 's/select: .*}/select: [0-3], budget: 40}/' "$dir/single.yaml" >"$dir/gpu.yaml"
+gpu=$(cd "$dir/tree" && submit --ntasks=3 --gpus-per-node=2 --array=0 slurm/census-gpu.sbatch "$dir/gpu.yaml")
+check "GPUs: the queue ends" wait_for queue_empty
+check "GPUs: completed" has_field "${gpu}_0" JobState COMPLETED
+check "GPUs: gather" build/meicensus gather "$dir/gpu"
+on_devices() { h5dump -g /provenance/incarnations "$1" >"$dir/incarnations" && grep -q '"0.0", "0.1"' "$dir/incarnations"; }
+check "GPUs: a worker on each" on_devices "$dir/gpu/results.h5"
+
 [ $failed -eq 0 ] || tail -n 30 "$dir"/output.*
 counts

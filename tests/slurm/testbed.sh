@@ -185,7 +185,8 @@ JobCompType=jobcomp/filetxt
 JobCompLoc=$dir/log/jobcomp.log
 MailProg=/bin/true
 
-NodeName=$names NodeAddr=127.0.0.1 Port=$ports CPUs=$cpus_per_node State=UNKNOWN
+GresTypes=gpu
+NodeName=$names NodeAddr=127.0.0.1 Port=$ports CPUs=$cpus_per_node Gres=gpu:2 State=UNKNOWN
 PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=10
 END
 }
@@ -196,6 +197,7 @@ write_files() {
     configuration "$1" "$2" >"$dir/daemons.conf"
     # The commands are told of a short MinJobAge: sbatch --wait then looks every 2 s instead of up to 32 s.
     sed 's/^MinJobAge=.*/MinJobAge=4/; /^CommunicationParameters=/d' "$dir/daemons.conf" >"$dir/slurm.conf"
+    printf 'Name=gpu File=%s\n' /dev/null /dev/zero >"$dir/gres.conf" # GPUs in name only
     # Names that the daemons and their jobs see.
     {
         cat /etc/hosts
