@@ -3,6 +3,8 @@
 #ifndef MEICENSUS_BACKEND_H
 #define MEICENSUS_BACKEND_H
 
+#include <stdbool.h>
+
 #include "cuda_device.h"
 #include "kernels.h"
 #include "status.h"
@@ -30,6 +32,9 @@ enum status backend_open_worker(const char *kernels_name, int worker, struct bac
 /** The same for a process that shows no images and so needs no device: kernels of the processor in its place.
  */
 enum status backend_open_host(const char *kernels_name, struct backend *backend, struct error *error);
+
+/** Are these the kernels of a device? NULL: no. */
+bool backend_is_device(const char *kernels_name);
 
 /** The core that OpenBLAS runs for, e.g. "SkylakeX"; it may have been chosen by OPENBLAS_CORETYPE. "cublas"
  * on a device, "none" for kernels that use neither. */

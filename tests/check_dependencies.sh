@@ -62,6 +62,7 @@ included_file() {
     local path=${1%/*}/$2
     [ -e "$path" ] || path=include/$2
     [ -e "$path" ] || path=${1%/vector/*}/avx512/$2 # each set of instructions has its own of the same name
+    [ -e "$path" ] || path=${1%/*}/device/$2 # or each way to run kernels
     [ -e "$path" ] || return
     while [[ $path =~ ^(.*/)?[^/.]+/\.\./(.*)$ ]]; do
         path=${BASH_REMATCH[1]}${BASH_REMATCH[2]}

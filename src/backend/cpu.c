@@ -123,7 +123,12 @@ enum status backend_open(const char *kernels_name, struct backend *backend, stru
     return backend_open_worker(kernels_name, 0, backend, error);
 }
 
+bool backend_is_device(const char *kernels_name)
+{
+    return find_device_set(kernels_name) != NULL;
+}
+
 enum status backend_open_host(const char *kernels_name, struct backend *backend, struct error *error)
 {
-    return backend_open(find_device_set(kernels_name) == NULL ? kernels_name : NULL, backend, error);
+    return backend_open(backend_is_device(kernels_name) ? NULL : kernels_name, backend, error);
 }

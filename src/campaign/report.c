@@ -137,9 +137,9 @@ static enum status print_plan(const struct plan *plan, struct error *error)
         add_run(plan, &plan->runs[r], &speeds[plan->runs[r].group], &shards[plan_shard_of(plan, r)]);
         add_run(plan, &plan->runs[r], &speeds[plan->runs[r].group], &total);
     }
-    printf("estimated for one worker on this machine, from one measured query of each group; at most, as "
-           "searches may "
-           "stop early:\n");
+    printf("estimated for one worker on this machine, from one measured query of each group%s; at most, as "
+           "searches may stop early:\n",
+           backend_is_device(plan->job->kernels) ? " on its processor, not on a GPU" : "");
     for (int64_t i = 0; plan->job->shards > 1 && i < plan->job->shards; i++) {
         char name[32];
         snprintf(name, sizeof name, "shard %lld", (long long)i);

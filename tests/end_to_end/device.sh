@@ -24,7 +24,7 @@ methods:
   classes: {method: tt_b}
   low: {method: random}
 searches:
-  - {methods: [tt_b, random], layers: all, sample: 2, budget: 60, replicates: 2}
+  - {methods: [tt_b, random], layers: all, sample: 2, budget: 40, replicates: 2}
   - {methods: [neurons], unit: neuron, sample: 3, budget: 30}
   - {methods: [classes], unit: class, select: [3, 7], budget: 40, distinct: 0.5, replicates: 2}
   - {methods: [low], layers: all, select: [0], budget: 30, minimise: true}
@@ -53,5 +53,8 @@ report "noise is that of single images" $?
 run_job resumed 1 --set 'searches.0.budget=30' && census 1 run "$folder/job.yaml" --set "results=$folder/resumed" --extend &&
     census 1 gather "$folder/resumed" && same "$folder/ranks1/results.h5" "$folder/resumed/results.h5"
 report "extended is as searched at once" $?
+
+"$program" plan "$folder/job.yaml" >"$log" 2>&1 && says 'of each group on its processor, not on a GPU'
+report "a plan says whose times it tells" $?
 
 exit $failed
