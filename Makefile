@@ -70,7 +70,9 @@ CUDA_ON_HOST := $(CUDA_SOURCES:%.cu=$(OBJECT_DIR)/tests/on_host/%.o) $(OBJECT_DI
                 $(OBJECT_DIR)/tests/kernels/on_host/device.o
 
 TESTS := $(patsubst tests/modules/%.c,$(BUILD)/tests/%,$(TEST_SOURCES))
-TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels) $(addprefix $(BUILD)/tests/meicensus_,without_cuda on_host)
+TESTS += $(if $(KERNEL_TESTS),$(BUILD)/tests/check_kernels)
+# What tests of whole censuses run beside the program itself.
+TEST_PROGRAMS := $(addprefix $(BUILD)/tests/meicensus_,without_cuda on_host)
 
 SHELL_SCRIPTS := $(wildcard .ci/run .setup/*.sh jobs/*.sh slurm/*.sh slurm/*.sbatch tests/*.sh tests/*/*.sh)
 C_FILES       := $(wildcard include/*.h src/*.c src/*/*.[ch] src/*/*/*.[ch] analysis/*.[ch] jobs/*/*.[ch] tests/*/*.[ch]) \
@@ -135,7 +137,7 @@ $(BUILD)/tests/bench_search: $(OBJECT_DIR)/tests/bench/bench_search.o $(LIBRARY_
 $(BUILD)/tests/score_unit: $(OBJECT_DIR)/tests/fidelity/score_unit.o $(LIBRARY_ARCHIVE)
 	$(link)
 
-tests: $(TESTS)
+tests: $(TESTS) $(TEST_PROGRAMS)
 
 define link
 @mkdir -p $(@D)
