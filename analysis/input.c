@@ -56,7 +56,7 @@ static hsize_t size_of(const struct record_sizes *sizes, enum record_size size)
         [EXTENT_HEIGHT] = sizes->height,
         [EXTENT_WIDTH] = sizes->width,
         [EXTENT_HISTORY] = sizes->history,
-        [EXTENT_BUDGET] = sizes->budget,
+        [EXTENT_TRACE] = sizes->trace,
         [EXTENT_TRIALS] = sizes->trials,
         [EXTENT_CLASSES] = sizes->classes,
         [EXTENT_CANDIDATES] = sizes->candidates,

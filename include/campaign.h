@@ -74,11 +74,27 @@ struct job_start {
     const char *codes;    /**< file as of `meicensus encode`; NULL: none */
 };
 
+/** Who searches: each unit alone, or all of them together with every image that any of them asked for. */
+enum job_mode { MODE_INDEPENDENT, MODE_SHARED };
+
+/** How units that share their images do so. */
+struct job_shared {
+    long long random; /**< uniform random codes that are shown first */
+    long long round;  /**< images between two exchanges */
+    long long elite;  /**< best codes that are known of each unit */
+    int spending;     /**< who gets the next children: index into spending_names (shared/spending.h) */
+};
+
 /** One entry of `searches`; list nodes are resolved by the plan. */
 struct job_search {
     const struct node *subjects, *generators, *methods, *layers, *select;
     int unit; /**< enum unit_kind */
-    long long sample, budget, replicates;
+    int mode; /**< enum job_mode */
+    const struct node *shared_node;
+    struct job_shared shared;
+    long long sample;
+    long long budget; /**< queries of a run; shared: of all of them together */
+    long long replicates;
     long long first_budget; /**< that methods plan with: the budget, unless the campaign was extended */
     bool minimise;
     const struct node *start_node; /**< NULL: not said */
@@ -143,6 +159,7 @@ struct plan_group {
     int subject, generator, method; /**< indices into the job's lists */
     int search;                     /**< the first of the job's searches that asks for it */
     bool minimise;
+    bool is_shared; /**< its runs belong to pools */
     bool
         is_chained; /**< a replicate depends on those before it: the replicates of a unit are done together */
     int replicates;
@@ -157,8 +174,19 @@ struct plan_group {
 
 struct run {
     int32_t group, replicate;
+    int32_t pool; /**< -1: it is searched alone */
     int64_t unit; /**< row of the subject's unit table */
     uint64_t key;
+};
+
+/** Runs that share their images: all of one generator, method and replicate, of whatever subject. */
+struct plan_pool {
+    int generator, method;
+    int32_t replicate;
+    int search;    /**< of the first of its groups */
+    uint64_t key;  /**< Philox key of what no single run draws */
+    int64_t n_runs;
+    int64_t *runs; /**< [n_runs] numbers of the plan, rising */
 };
 
 struct plan {
@@ -170,6 +198,8 @@ struct plan {
     int64_t n_runs;
     struct run *runs; /**< sorted: group, unit, replicate */
     int64_t *by_key;  /**< run numbers by rising key */
+    int n_pools;
+    struct plan_pool *pools;
 };
 
 /**
@@ -196,8 +226,11 @@ void plan_stop_programs(struct plan *plan);
 /** Number of the run with that key, or -1. */
 int64_t plan_find(const struct plan *plan, uint64_t key);
 
-/** The shard of a run. */
+/** The shard of a run; all runs of a pool are in one. */
 int plan_shard_of(const struct plan *plan, int64_t run);
+
+/** The pool with that key, or -1. */
+int plan_find_pool(const struct plan *plan, uint64_t key);
 
 /** Does the run depend on the one before it, as a later replicate of its chain? */
 bool plan_run_follows(const struct plan *plan, int64_t run);
@@ -211,6 +244,10 @@ int64_t plan_shard_runs(const struct plan *plan, int shard);
 /** "spiking_resnet18/vq_vae/tt_b/layer4.1.sn2/7": a run for messages. */
 enum { RUN_NAME_CAPACITY = 320 };
 void plan_run_name(const struct plan *plan, int64_t run, char name[RUN_NAME_CAPACITY]);
+
+/** "spiking_resnet18/layer4.1.sn2/7" */
+void plan_unit_name(const struct plan *plan, int subject, const struct unit *unit,
+                    char name[RUN_NAME_CAPACITY]);
 
 /** Index among the selectable layers of the subject (0 = first); -1 for class outputs. */
 int plan_layer_index(const struct model *model, int layer);

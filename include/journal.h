@@ -12,6 +12,7 @@
  *            finished:    struct record_sizes, record buffer (record.h)
  *            unfinished:  struct journal_progress, float32 score of every query told, padding
  *            values:      int64 how many, so many float32, padding
+ *            round:       struct journal_round, int32 asked, float32 scores, each padded, news
  *   footer   u64 XXH3-64 of the payload, u64 commit word
  *
  * The header has its own checksum, so that a damaged length is never taken for a torn tail.
@@ -59,7 +60,28 @@ struct journal_progress {
     uint64_t codes_hash; /**< rolling hash of the codes asked up to there */
 };
 
-enum journal_kind { JOURNAL_INCARNATION = 1, JOURNAL_FINISHED, JOURNAL_UNFINISHED, JOURNAL_VALUES };
+/** What one image did to one unit of a census whose units share their images. */
+struct journal_news {
+    int64_t image; /**< of the census, from 0; -1: only that the unit was active at all */
+    int32_t unit;  /**< by its place in the census */
+    float score;
+};
+
+/** A round of such a census; arrays follow it in a frame. */
+struct journal_round {
+    int64_t number; /**< from 0 */
+    int64_t first;  /**< the census' number of its first image */
+    int64_t n_asked, n_images, n_news;
+    uint64_t codes_hash; /**< rolling, of the codes of all rounds so far */
+};
+
+enum journal_kind {
+    JOURNAL_INCARNATION = 1,
+    JOURNAL_FINISHED,
+    JOURNAL_UNFINISHED,
+    JOURNAL_VALUES,
+    JOURNAL_ROUND
+};
 
 /* ---- writing ---- */
 
@@ -90,6 +112,14 @@ enum status journal_append_unfinished(struct journal *journal, uint64_t key,
 enum status journal_append_values(struct journal *journal, uint64_t key, const float *values,
                                   int64_t n_values, struct error *error);
 
+/**
+ * Append a round under the key of its census. Durability and faults as above. asked [n_asked]: units whose
+ * searches were asked; scores [n_images]: of each image for the unit that it was bred for; news [n_news].
+ */
+enum status journal_append_round(struct journal *journal, uint64_t key, const struct journal_round *round,
+                                 const int32_t *asked, const float *scores, const struct journal_news *news,
+                                 struct error *error);
+
 /** Path of the file; belongs to the journal. */
 const char *journal_path(const struct journal *journal);
 
@@ -101,8 +131,8 @@ enum status journal_close(struct journal *journal, struct error *error);
 /** An intact frame of a run, or of plain numbers. All pointers lead into the mapped file and live until
  * journal_folder_close. */
 struct journal_frame {
-    enum journal_kind kind; /**< JOURNAL_FINISHED, JOURNAL_UNFINISHED or JOURNAL_VALUES */
-    uint64_t key;           /**< Philox key of the run; values: the caller's */
+    enum journal_kind kind; /**< any but JOURNAL_INCARNATION */
+    uint64_t key;           /**< Philox key of the run or census; values: the caller's */
     const char *path;       /**< of the journal */
     size_t file;            /**< number of the journal in the folder, by sorted name */
     uint64_t offset;        /**< of the frame in the file */
@@ -118,6 +148,11 @@ struct journal_frame {
 
     int64_t n_values;
     const float *values; /**< values: [n_values] */
+
+    const struct journal_round *round; /**< round */
+    const int32_t *asked;              /**< round: [round->n_asked] */
+    const float *round_scores;         /**< round: [round->n_images] */
+    const struct journal_news *news;   /**< round: [round->n_news] */
 };
 
 /** Called for every intact frame of a run; any status but STATUS_OK ends the scan and is returned. */
@@ -125,7 +160,7 @@ typedef enum status journal_visit(void *context, const struct journal_frame *fra
 
 struct journal_counts {
     size_t n_files;
-    size_t n_finished, n_unfinished, n_values; /**< intact frames */
+    size_t n_finished, n_unfinished, n_values, n_rounds; /**< intact frames */
     size_t n_torn;                             /**< files whose last frame was not written to its end */
     size_t n_damaged;                          /**< damaged places */
 };

@@ -21,6 +21,7 @@ struct record_sizes {
     int64_t channels, height, width;
     int64_t history; /**< points of the convergence history */
     int64_t budget;  /**< queries */
+    int64_t trace;   /**< queries whose scores are kept: the budget; 0 where units share their images */
     int64_t trials;
     int64_t classes;
     int64_t candidates; /**< codes that are presented again before the winner is named; 0: none */
@@ -46,7 +47,7 @@ enum record_size {
     EXTENT_HEIGHT,
     EXTENT_WIDTH,
     EXTENT_HISTORY,
-    EXTENT_BUDGET,
+    EXTENT_TRACE,
     EXTENT_TRIALS,
     EXTENT_CLASSES,
     EXTENT_CANDIDATES
@@ -97,7 +98,12 @@ enum record_place {
          "started cold")                                                                                     \
     ITEM(FIELD_EVALUATIONS, "evaluations", RECORD_INT64, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE,              \
          PLACE_CENSUS, "queries", "images shown",                                                            \
-         "queries less those whose code had been asked before in the run")                                   \
+         "queries less those whose code had been asked before in the run; mode shared: images of the "       \
+         "census that were bred for this unit")                                                              \
+    ITEM(FIELD_BRED_FOR, "bred_for", RECORD_TEXT, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS, "1",  \
+         "whom the winner was bred for",                                                                     \
+         "mode shared: the unit whose search asked for the image (subject/layer/channel), 'random' or "      \
+         "'start'; empty where every unit is searched alone")                                                \
     ITEM(FIELD_BEST_QUERY, "best_query", RECORD_INT64, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS,  \
          "queries", "number of the winning query",                                                           \
          "1-based number of the first query that reached the best score; 0 if the run is missing or failed") \
@@ -151,7 +157,7 @@ enum record_place {
          "1", "hash of all codes asked", "rolling XXH3-64 over the codes in the order asked")                \
     ITEM(FIELD_MESSAGE, "message", RECORD_TEXT, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS, "1",    \
          "why the run failed", "empty unless status is 2")                                                   \
-    ITEM(FIELD_TRACE, "trace", RECORD_FLOAT32, EXTENT_BUDGET, EXTENT_NONE, EXTENT_NONE, PLACE_TRACE, "1",    \
+    ITEM(FIELD_TRACE, "trace", RECORD_FLOAT32, EXTENT_TRACE, EXTENT_NONE, EXTENT_NONE, PLACE_TRACE, "1",    \
          "score of every query", "in the order asked; NaN after the search stopped")                         \
     ITEM(FIELD_SECONDS_SEARCH, "seconds_search", RECORD_FLOAT64, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE,      \
          PLACE_PROVENANCE, "s", "time of the search",                                                        \

@@ -45,8 +45,9 @@ enum status dispatch_make(const struct plan *plan, int shard, const struct ledge
     qsort(list, n, sizeof *list, pending_compare);
     for (size_t i = 0; i < n; i++) {
         dispatch->pending[i] = list[i].run;
-        dispatch->n_queries += plan->groups[plan->runs[list[i].run].group].layout.sizes.budget -
-                               ledger->entries[list[i].run].progress.n_told;
+        if (plan->runs[list[i].run].pool < 0)
+            dispatch->n_queries += plan->groups[plan->runs[list[i].run].group].layout.sizes.budget -
+                                   ledger->entries[list[i].run].progress.n_told;
     }
     dispatch->n_pending = (int64_t)n;
     free(list);

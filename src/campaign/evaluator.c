@@ -174,7 +174,34 @@ const float *evaluator_image(struct evaluator *evaluator, const int32_t *code)
     return find_image(evaluator, code);
 }
 
+void evaluator_share_images(struct evaluator *evaluator, const struct evaluator *maker)
+{
+    const int output = model_output_layer(maker->generator);
+    int time;
+    evaluator->n_images = maker->n_images;
+    memcpy(evaluator->codes, maker->codes,
+           sizeof *maker->codes * (size_t)maker->n_images * maker->n_dimensions);
+    take_images(evaluator, model_output(maker->generator_run, output, &time));
+}
+
 /* ---- activations ---- */
+
+void evaluator_show(struct evaluator *evaluator, int image, int64_t n_units, const struct unit *const *units,
+                    float *activations)
+{
+    int deepest = 0;
+    for (int64_t i = 0; i < n_units; i++)
+        deepest = units[i]->layer > deepest ? units[i]->layer : deepest;
+    model_forward(evaluator->subject_run, evaluator->images + (size_t)image * evaluator->n_values, deepest,
+                  NULL);
+    for (int64_t i = 0; i < n_units; i++)
+        activations[i] = unit_activation(evaluator->subject_run, units[i]);
+}
+
+enum status evaluator_check(const struct evaluator *evaluator, struct error *error)
+{
+    return model_check(evaluator->subject, error);
+}
 
 float evaluator_activation(struct evaluator *evaluator, const struct unit *unit, const float *image)
 {

@@ -20,6 +20,17 @@ int evaluator_batch(const struct evaluator *evaluator);
 void evaluator_make_images(struct evaluator *evaluator, int n_codes, const int32_t *const *codes);
 bool evaluator_has_image(const struct evaluator *evaluator, const int32_t *code);
 
+/** The images that `maker`, of the same generator, made last are this evaluator's, too: in the space of its
+ * own subject. */
+void evaluator_share_images(struct evaluator *evaluator, const struct evaluator *maker);
+
+/** Show one of the images that were made last, as deep as n_units units need it: activations [n_units]. */
+void evaluator_show(struct evaluator *evaluator, int image, int64_t n_units, const struct unit *const *units,
+                    float *activations);
+
+/** Did the device that the subject works on, if it does, fail since this was asked last? */
+enum status evaluator_check(const struct evaluator *evaluator, struct error *error);
+
 /**
  * The image of a code [d], as the subject gets it: [channel][height][width] float32, normalised; valid until
  * images are made again. The generator's map to RGB and the subject's from it cancel where they are equal.

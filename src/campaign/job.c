@@ -6,6 +6,7 @@
 #include "campaign.h"
 #include "keys.h"
 #include "memory.h"
+#include "shared/spending.h"
 #include "trials.h"
 
 /* ---- key tables ---- */
@@ -133,6 +134,7 @@ static const struct key stop_keys[] = {
     {0}};
 
 static const char *const unit_kinds[] = {"channel", "neuron", "class", NULL};
+static const char *const modes[] = {"independent", "shared", NULL};
 
 #define SEARCH_KEY(name, type, low, high, fallback, unit, choices, text)                                     \
     {                                                                                                        \
@@ -140,6 +142,9 @@ static const char *const unit_kinds[] = {"channel", "neuron", "class", NULL};
     }
 
 static const struct key search_keys[] = {
+    {"mode", KEY_CHOICE, offsetof(struct job_search, mode), 0, 0, "independent", "", modes,
+     "independent: each unit is searched alone; shared: every image is shown to all units, and each learns "
+     "from those that were bred for others"},
     SEARCH_KEY(subjects, KEY_NODE, 0, 0, "", "", NULL, "names; all if absent"),
     SEARCH_KEY(generators, KEY_NODE, 0, 0, "", "", NULL, "names; all if absent"),
     SEARCH_KEY(methods, KEY_NODE, 0, 0, "", "", NULL, "names; all if absent"),
@@ -150,7 +155,8 @@ static const struct key search_keys[] = {
                "channels or classes: [0, 3, 5-9]; neurons: [[channel, y, x], ...]; all if absent"),
     SEARCH_KEY(sample, KEY_INTEGER, 0, 9007199254740991, "0", "units", NULL,
                "take only so many of the selected units of each layer, evenly spread; 0: all"),
-    SEARCH_KEY(budget, KEY_INTEGER, 1, 1000000000, NULL, "queries", NULL, "images a search may show"),
+    SEARCH_KEY(budget, KEY_INTEGER, 1, 1000000000, NULL, "queries", NULL,
+               "images a search may show; mode shared: all units together"),
     SEARCH_KEY(replicates, KEY_INTEGER, 1, 100000, "1", "1", NULL, "independent searches of each unit"),
     SEARCH_KEY(
         distinct, KEY_REAL, 0, 1e6, "0", "1", NULL,
@@ -165,6 +171,25 @@ static const struct key search_keys[] = {
      "noise in every query of the search; none if absent"},
     {"recheck", KEY_NODE, offsetof(struct job_search, recheck_node), 0, 0, "", "", NULL,
      "present the best codes again before the winner is named; not if absent"},
+    {"shared", KEY_NODE, offsetof(struct job_search, shared_node), 0, 0, "", "", NULL,
+     "how units share their images, with 'mode: shared'"},
+    {0}};
+
+#define SHARED_KEY(name, type, low, high, fallback, unit, choices, text)                                     \
+    {                                                                                                        \
+#name, type, offsetof(struct job_shared, name), low, high, fallback, unit, choices, text             \
+    }
+
+static const struct key shared_keys[] = {
+    SHARED_KEY(random, KEY_INTEGER, 1, 1000000000, "1000", "images", NULL,
+               "of uniform random codes, which all units begin with, after the codes of 'start'"),
+    SHARED_KEY(round, KEY_INTEGER, 1, 1000000, "500", "images", NULL,
+               "between two exchanges of what was found; results depend on it, but not on ranks"),
+    SHARED_KEY(elite, KEY_INTEGER, 1, 1000, "8", "codes", NULL,
+               "best ones that are known of every unit, whoever they were bred for"),
+    SHARED_KEY(spending, KEY_CHOICE, 0, 0, "pauses", "", spending_names,
+               "which units get children: in turn; with pauses that double while nothing is gained; as a "
+               "bandit chooses (Thompson sampling of gains)"),
     {0}};
 
 /** carry_over is none of them: a query must not depend on the one before. */
@@ -381,6 +406,15 @@ static enum status read_noise(struct job_search *search, const char *section, st
     return keys_read(recheck_keys, search->recheck_node, name, &search->recheck, error);
 }
 
+static enum status read_shared(struct job_search *search, const char *section, struct error *error)
+{
+    char name[96];
+    snprintf(name, sizeof name, "%s.shared", section);
+    if (search->shared_node != NULL && search->mode != MODE_SHARED)
+        return node_error(search->shared_node, error, "'%s' means nothing without 'mode: shared'", name);
+    return keys_read(shared_keys, search->shared_node, name, &search->shared, error);
+}
+
 static enum status read_searches(struct job *job, const struct node *node, struct error *error)
 {
     char section[64];
@@ -393,6 +427,7 @@ static enum status read_searches(struct job *job, const struct node *node, struc
         job->searches[i].first_budget = job->searches[i].budget;
         TRY(read_start(job->searches[i].start_node, section, &job->searches[i].start, error));
         TRY(read_noise(&job->searches[i], section, error));
+        TRY(read_shared(&job->searches[i], section, error));
         job->n_searches++;
     }
     return STATUS_OK;
@@ -651,6 +686,8 @@ static void document_searches(FILE *out)
     keys_document(noise_keys, 6, out);
     fprintf(out, "    # present the best codes again before the winner is named\n    recheck:\n");
     keys_document(recheck_keys, 6, out);
+    fprintf(out, "    # how units share their images, with mode: shared\n    shared:\n");
+    keys_document(shared_keys, 6, out);
 }
 
 void job_document(FILE *out)

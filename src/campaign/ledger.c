@@ -44,10 +44,11 @@ static enum status check_frame(const struct reading *reading, const struct journ
         return error_set(error, STATUS_MISMATCH,
                          "%s: a journal of another job or code version lies in this campaign's folder",
                          frame->path);
-    *run = plan_find(reading->plan, frame->key);
+    *run = frame->kind == JOURNAL_ROUND ? plan_find_pool(reading->plan, frame->key)
+                                        : plan_find(reading->plan, frame->key);
     if (*run < 0)
         return error_set(error, STATUS_DAMAGED,
-                         "%s: a record at byte %llu belongs to no run of this campaign", frame->path,
+                         "%s: a frame at byte %llu belongs to no run of this campaign", frame->path,
                          (unsigned long long)frame->offset);
     return STATUS_OK;
 }
@@ -151,6 +152,7 @@ static enum status read_earlier_layout(const struct record_layout *layout, const
     if (grown.budget <= layout->sizes.budget && grown.trials <= layout->sizes.trials &&
         frame->record_bytes == earlier->n_bytes) {
         grown.budget = layout->sizes.budget;
+        grown.trace = layout->sizes.trace;
         grown.history = layout->sizes.history;
         grown.trials = layout->sizes.trials;
         as_now.record_bytes = layout->n_bytes;
@@ -182,11 +184,14 @@ static bool is_final(const struct record_layout *earlier, const void *record)
 static enum status take_earlier(const struct reading *reading, const struct journal_frame *frame, int64_t run,
                                 struct error *error)
 {
-    const struct record_layout *layout = &reading->plan->groups[reading->plan->runs[run].group].layout;
+    const struct plan_group *group = &reading->plan->groups[reading->plan->runs[run].group];
+    const struct record_layout *layout = &group->layout;
     struct record_layout earlier;
     TRY(read_earlier_layout(layout, frame, &earlier, error));
     if (memcmp(frame->sizes, &layout->sizes, sizeof layout->sizes) == 0)
         return take_record(reading, frame, frame->record, run, error);
+    if (group->is_shared) /* its rounds are kept, and made more */
+        return STATUS_OK;
     if (frame->sizes->trials == layout->sizes.trials && is_final(&earlier, frame->record))
         return keep_refitted(reading, frame, &earlier, run, error);
     const struct journal_progress progress = {
@@ -218,6 +223,79 @@ static bool is_outdated(const struct reading *reading, const struct journal_fram
             memcmp(frame->sizes, &layout->sizes, sizeof layout->sizes) != 0);
 }
 
+/* ---- rounds ---- */
+
+static enum status take_round(const struct reading *reading, const struct journal_frame *frame, int pool,
+                              struct error *error)
+{
+    struct ledger *ledger = reading->ledger;
+    TRY(memory_grow((void **)&ledger->rounds, &ledger->round_capacity, ledger->n_rounds,
+                    sizeof *ledger->rounds, error));
+    ledger->rounds[ledger->n_rounds++] = (struct ledger_round){pool, *frame};
+    return STATUS_OK;
+}
+
+static int compare_rounds(const void *a, const void *b)
+{
+    const struct ledger_round *v = a, *w = b;
+    const int64_t m = v->frame.round->number, n = w->frame.round->number;
+    if (v->pool != w->pool)
+        return v->pool < w->pool ? -1 : 1;
+    if (m != n)
+        return m < n ? -1 : 1;
+    const int by_date = strcmp(v->frame.incarnation->date, w->frame.incarnation->date);
+    return by_date != 0 ? by_date : (v->frame.file > w->frame.file) - (v->frame.file < w->frame.file);
+}
+
+static bool same_round(const struct journal_frame *a, const struct journal_frame *b)
+{
+    const struct journal_round *round = a->round;
+    return memcmp(round, b->round, sizeof *round) == 0 &&
+           memcmp(a->asked, b->asked, (size_t)round->n_asked * sizeof *a->asked) == 0 &&
+           memcmp(a->round_scores, b->round_scores, (size_t)round->n_images * sizeof *a->round_scores) == 0 &&
+           memcmp(a->news, b->news, (size_t)round->n_news * sizeof *a->news) == 0;
+}
+
+/** Rounds of one number must be equal where identities are. */
+static enum status compare_all_rounds(const struct ledger *ledger, struct error *error)
+{
+    for (size_t i = 1; i < ledger->n_rounds; i++) {
+        const struct ledger_round *a = &ledger->rounds[i - 1], *b = &ledger->rounds[i];
+        if (a->pool == b->pool && a->frame.round->number == b->frame.round->number &&
+            journal_identity_equal(&a->frame.incarnation->identity, &b->frame.incarnation->identity) &&
+            !same_round(&a->frame, &b->frame))
+            return error_set(error, STATUS_DAMAGED,
+                             "round %lld of a shared census has two different results of equal identity, in "
+                             "%s and %s: one of the machines computes wrongly; move one of the journals away",
+                             (long long)a->frame.round->number, a->frame.path, b->frame.path);
+    }
+    return STATUS_OK;
+}
+
+const struct journal_frame *ledger_find_round(const struct ledger *ledger, int pool, int64_t number,
+                                              const struct journal_identity *identity)
+{
+    size_t low = 0, high = ledger->n_rounds;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const struct ledger_round *round = &ledger->rounds[middle];
+        if (round->pool < pool || (round->pool == pool && round->frame.round->number < number))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < ledger->n_rounds; low++) {
+        const struct ledger_round *round = &ledger->rounds[low];
+        if (round->pool != pool || round->frame.round->number != number)
+            break;
+        if (journal_identity_equal(&round->frame.incarnation->identity, identity))
+            return &round->frame;
+    }
+    return NULL;
+}
+
+/* ---- all frames ---- */
+
 static enum status visit(void *context, const struct journal_frame *frame, struct error *error)
 {
     const struct reading *reading = context;
@@ -225,6 +303,8 @@ static enum status visit(void *context, const struct journal_frame *frame, struc
     if (frame->incarnation->job_digest[0] == '\0')
         return STATUS_OK; /* its first frame is damaged: the scan says so */
     TRY(check_frame(reading, frame, &run, error));
+    if (frame->kind == JOURNAL_ROUND)
+        return take_round(reading, frame, (int)run, error);
     if (is_outdated(reading, frame, run))
         return STATUS_OK;
     if (frame->kind == JOURNAL_FINISHED)
@@ -258,8 +338,10 @@ enum status ledger_open(const struct plan *plan, const char *folder, int shard,
     TRY(MEMORY_ALLOCATE(ledger->entries, (size_t)plan->n_runs, error));
     TRY(journal_folder_open(path, read, &ledger->journals, error));
     TRY(journal_folder_scan(ledger->journals, visit, (void *)&reading, &ledger->counts, error));
+    if (ledger->n_rounds > 0)
+        qsort(ledger->rounds, ledger->n_rounds, sizeof *ledger->rounds, compare_rounds);
     count_finished(plan, ledger);
-    return STATUS_OK;
+    return compare_all_rounds(ledger, error);
 }
 
 bool ledger_is_done(const struct plan *plan, const struct ledger *ledger, int64_t run)
@@ -281,6 +363,7 @@ void ledger_close(struct ledger *ledger)
     for (size_t i = 0; i < ledger->n_refitted; i++)
         free(ledger->refitted[i]);
     free(ledger->refitted);
+    free(ledger->rounds);
     free(ledger->entries);
     free(ledger->duplicates);
     *ledger = (struct ledger){0};

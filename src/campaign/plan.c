@@ -7,6 +7,7 @@
 #include "campaign.h"
 #include "hash.h"
 #include "memory.h"
+#include "pools.h"
 #include "start.h"
 #include "trials.h"
 #include "units.h"
@@ -187,6 +188,7 @@ static enum status make_group(struct plan *plan, const struct job_search *search
         return node_error(search->node, error,
                           "subject '%s' is a program, whose noise is its own: leave 'noise' out",
                           job->subjects[subject].name);
+    TRY(pools_check_search(job, search, subject, method, error));
     TRY(check_image_size(job, plan, subject, generator, error));
     TRY(check_points(job, latent, generator, method, error));
     TRY(check_budget(search, &job->methods[method], latent, error));
@@ -197,6 +199,7 @@ static enum status make_group(struct plan *plan, const struct job_search *search
                                        .width = image.width,
                                        .history = record_history_queries(search->budget, queries),
                                        .budget = search->budget,
+                                       .trace = search->mode == MODE_SHARED ? 0 : search->budget,
                                        .trials = trials_count(&job->trials),
                                        .classes = model_n_classes(plan->subjects[subject].model),
                                        .candidates = search->recheck.candidates};
@@ -205,6 +208,7 @@ static enum status make_group(struct plan *plan, const struct job_search *search
                                  .method = method,
                                  .search = (int)(search - job->searches),
                                  .minimise = search->minimise,
+                                 .is_shared = search->mode == MODE_SHARED,
                                  .is_chained = search->distinct > 0 && search->replicates > 1,
                                  .replicates = (int)search->replicates};
     if (group->is_chained && search->replicates > LONGEST_CHAIN)
@@ -233,7 +237,8 @@ static bool agrees(const struct plan_group *group, const struct job_search *firs
            first->noise.noise == search->noise.noise && first->noise.scale == search->noise.scale &&
            first->recheck.candidates == search->recheck.candidates &&
            first->recheck.presentations == search->recheck.presentations &&
-           first->distinct == search->distinct;
+           first->distinct == search->distinct && first->mode == search->mode &&
+           pools_are_alike(first, search);
 }
 
 /** The group of a combination; entries that share one must agree in all but units. */
@@ -249,7 +254,7 @@ static enum status use_group(struct plan *plan, const struct job_search *search,
         return STATUS_OK;
     return node_error(search->node, error,
                       "%s/%s/%s is searched above with another budget, number of replicates, direction, "
-                      "distinctness, start or noise; give the "
+                      "distinctness, start, noise or mode; give the "
                       "method a second name in 'methods' (name: {method: %s})",
                       plan->job->subjects[subject].name, plan->job->generators[generator].name,
                       plan->job->methods[method].name, plan->job->methods[method].method->name);
@@ -392,7 +397,8 @@ static enum status make_runs(struct plan *plan, struct error *error)
     for (int g = 0; g < plan->n_groups; g++)
         for (int64_t u = 0; u < plan->groups[g].n_units; u++)
             for (int k = 0; k < plan->groups[g].replicates; k++, r++) {
-                plan->runs[r] = (struct run){.group = g, .replicate = k, .unit = plan->groups[g].units[u]};
+                plan->runs[r] =
+                    (struct run){.group = g, .replicate = k, .pool = -1, .unit = plan->groups[g].units[u]};
                 plan->runs[r].key = run_key(plan, &plan->runs[r]);
             }
     return STATUS_OK;
@@ -456,7 +462,8 @@ static enum status lay_out(struct plan *plan, struct wish_list *wishes, struct e
         TRY(fill_group(plan, wishes->items[first].group, wishes->items + first, last - first, error));
     }
     TRY(make_runs(plan, error));
-    return index_keys(plan, error);
+    TRY(index_keys(plan, error));
+    return pools_make(plan, error);
 }
 
 static enum status make(struct plan *plan, const struct backend *backend, struct error *error)
@@ -523,6 +530,7 @@ void plan_free(struct plan *plan)
     free(plan->groups);
     free(plan->runs);
     free(plan->by_key);
+    pools_free(plan);
     free(plan);
 }
 
@@ -545,7 +553,10 @@ int64_t plan_find(const struct plan *plan, uint64_t key)
 int plan_shard_of(const struct plan *plan, int64_t run)
 {
     const struct run *r = &plan->runs[run];
-    return (int)((plan->groups[r->group].is_chained ? r->group + r->unit : run) % plan->job->shards);
+    const int64_t place = r->pool >= 0                          ? r->pool
+                          : plan->groups[r->group].is_chained ? r->group + r->unit
+                                                                : run;
+    return (int)(place % plan->job->shards);
 }
 
 bool plan_run_follows(const struct plan *plan, int64_t run)
@@ -584,6 +595,17 @@ void plan_run_name(const struct plan *plan, int64_t index, char name[RUN_NAME_CA
         length += snprintf(name + length, (size_t)(RUN_NAME_CAPACITY - length), ",%d,%d", unit->y, unit->x);
     if (group->replicates > 1 && length < RUN_NAME_CAPACITY)
         snprintf(name + length, (size_t)(RUN_NAME_CAPACITY - length), " replicate %d", run->replicate);
+}
+
+void plan_unit_name(const struct plan *plan, int subject, const struct unit *unit,
+                    char name[RUN_NAME_CAPACITY])
+{
+    const struct model *model = plan->subjects[subject].model;
+    const int length = snprintf(
+        name, RUN_NAME_CAPACITY, "%s/%s/%d", plan->job->subjects[subject].name,
+        unit->kind == UNIT_CLASS ? "class" : model_layer_name(model, unit->layer), unit->channel);
+    if (unit->kind == UNIT_NEURON && length < RUN_NAME_CAPACITY)
+        snprintf(name + length, (size_t)(RUN_NAME_CAPACITY - length), ",%d,%d", unit->y, unit->x);
 }
 
 int plan_layer_index(const struct model *model, int layer)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "ranks.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
 #include "hash.h"
+#include "memory.h"
 
 /** Variables by which launchers tell a process how many there are. */
 static const char *const size_variables[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE",
@@ -68,16 +70,23 @@ void ranks_end(void)
 }
 
 /** MPI's own waiting would burn a core, and others may work for hours before they come here. */
-static void wait_asleep(MPI_Request *request)
+static void wait_looking(MPI_Request *request, void (*look)(void *context), void *context)
 {
     int done = 0;
     double pause = 1e-4;
     MPI_Test(request, &done, MPI_STATUS_IGNORE);
     while (!done) {
+        if (look != NULL)
+            look(context);
         clock_sleep(pause);
         pause = pause < 5e-3 ? pause * 2 : pause;
         MPI_Test(request, &done, MPI_STATUS_IGNORE);
     }
+}
+
+static void wait_asleep(MPI_Request *request)
+{
+    wait_looking(request, NULL, NULL);
 }
 
 static void broadcast(const struct ranks *ranks, void *buffer, size_t n_bytes, int from)
@@ -108,6 +117,61 @@ enum status ranks_agree(const struct ranks *ranks, enum status status, struct er
 void ranks_share(const struct ranks *ranks, void *buffer, size_t n_bytes)
 {
     broadcast(ranks, buffer, n_bytes, 0);
+}
+
+/** Where the bytes of each rank begin, and how many there are in all. */
+static size_t lay_out(const struct ranks *ranks, const int *counts, int *places)
+{
+    size_t n = 0;
+    for (int rank = 0; rank < ranks->n_ranks; rank++) {
+        places[rank] = n <= INT_MAX ? (int)n : 0;
+        n += (size_t)counts[rank];
+    }
+    return n;
+}
+
+static enum status make_room(struct ranks_bytes *all, size_t n, struct error *error)
+{
+    all->n = n;
+    if (n > INT_MAX)
+        return error_set(error, STATUS_INTERNAL, "%zu bytes are too many for one exchange among ranks", n);
+    if (n <= all->capacity)
+        return STATUS_OK;
+    free(all->bytes);
+    all->bytes = NULL;
+    all->capacity = 0;
+    TRY(MEMORY_ALLOCATE(all->bytes, n, error));
+    all->capacity = n;
+    return STATUS_OK;
+}
+
+enum status ranks_collect(const struct ranks *ranks, const void *mine, size_t n_bytes,
+                          struct ranks_bytes *all, struct error *error)
+{
+    const int count = n_bytes > INT_MAX ? INT_MAX : (int)n_bytes;
+    int *counts = NULL, *places = NULL;
+    MPI_Request request;
+    enum status status = MEMORY_ALLOCATE(counts, (size_t)ranks->n_ranks, error);
+    if (status == STATUS_OK)
+        status = MEMORY_ALLOCATE(places, (size_t)ranks->n_ranks, error);
+    TRY_CLEANUP(ranks_agree(ranks, status, error));
+    MPI_Iallgather(&count, 1, MPI_INT, counts, 1, MPI_INT, ranks->comm, &request);
+    wait_asleep(&request);
+    status = make_room(all, lay_out(ranks, counts, places), error);
+    TRY_CLEANUP(ranks_agree(ranks, status, error));
+    MPI_Iallgatherv(mine, count, MPI_BYTE, all->bytes, counts, places, MPI_BYTE, ranks->comm, &request);
+    wait_asleep(&request);
+cleanup:
+    free(counts);
+    free(places);
+    return status;
+}
+
+void ranks_meet(const struct ranks *ranks, void (*look)(void *context), void *context)
+{
+    MPI_Request request;
+    MPI_Ibarrier(ranks->comm, &request);
+    wait_looking(&request, look, context);
 }
 
 bool ranks_hold_same(const struct ranks *ranks, const char *text)

@@ -39,6 +39,19 @@ enum status ranks_agree(const struct ranks *ranks, enum status status, struct er
 /** What rank 0 has in `buffer` replaces what the others have. Collective. */
 void ranks_share(const struct ranks *ranks, void *buffer, size_t n_bytes);
 
+/** Bytes of all ranks, in the order of their numbers; zero-initialise, free `bytes`. */
+struct ranks_bytes {
+    unsigned char *bytes;
+    size_t n, capacity;
+};
+
+/** Give n_bytes to all, and get those of all. At most 2^31 - 1 bytes together. Collective. */
+enum status ranks_collect(const struct ranks *ranks, const void *mine, size_t n_bytes,
+                          struct ranks_bytes *all, struct error *error);
+
+/** Wait until all ranks have come here; `look`, unless NULL, is called now and then meanwhile. Collective. */
+void ranks_meet(const struct ranks *ranks, void (*look)(void *context), void *context);
+
 /** Is the text of this rank that of rank 0? Collective. */
 bool ranks_hold_same(const struct ranks *ranks, const char *text);
 

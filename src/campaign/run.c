@@ -16,6 +16,7 @@
 #include "natural.h"
 #include "progress.h"
 #include "ranks.h"
+#include "shared/census.h"
 #include "signals.h"
 #include "worker.h"
 
@@ -33,7 +34,9 @@ struct execution {
     struct folder_facts facts;
     int shard;
     bool extend;
-    int lock; /**< rank 0 only; -1 otherwise */
+    int lock;                    /**< rank 0 only; -1 otherwise */
+    struct shared_state *shared; /**< [pool of the plan] */
+    struct progress progress;    /**< rank 0 */
 };
 
 /* ---- watching the loop ---- */
@@ -177,26 +180,76 @@ static void count_before(const struct plan *plan, int shard, const struct ledger
     progress->n_runs = plan_shard_runs(plan, shard);
 }
 
-static enum status lead(const struct execution *execution, struct worker *worker, struct ledger *ledger,
-                        enum ending *ending, struct error *error)
+static enum status lead(struct execution *execution, struct worker *worker, struct ledger *ledger,
+                        struct dispatch *dispatch, enum ending *ending, struct error *error)
 {
-    static const char *const states[] = {"done", "stopped", "failed"};
-    struct dispatch dispatch;
-    struct progress progress;
-    TRY(dispatch_make(execution->plan, execution->shard, ledger, &dispatch, error));
-    progress_start(&progress, execution->job->results, execution->shard);
-    count_before(execution->plan, execution->shard, ledger, &progress);
-    progress.n_queries_wanted = dispatch.n_queries;
+    struct progress *progress = &execution->progress;
     enum status status = worker == NULL
-                             ? master_serve(&execution->ranks, &dispatch, ledger, &progress, ending, error)
-                             : work_alone(execution, worker, &dispatch, ledger, &progress, ending, error);
+                             ? master_serve(&execution->ranks, dispatch, ledger, progress, ending, error)
+                             : work_alone(execution, worker, dispatch, ledger, progress, ending, error);
     if (status != STATUS_OK)
         *ending = ENDING_FAULT;
-    else if (*ending == ENDING_STOPPED && progress.n_finished == progress.n_runs)
+    else if (*ending == ENDING_STOPPED && progress->n_finished == progress->n_runs)
         *ending = ENDING_DONE;
-    progress_show(&progress, states[*ending], true);
-    free(dispatch.pending);
     return status;
+}
+
+/* ---- units that share their images ---- */
+
+/** Rank 0: is there something left to do for this pool in this shard? */
+static bool is_wanted(const struct execution *execution, const struct ledger *ledger, int pool)
+{
+    const struct plan_pool *p = &execution->plan->pools[pool];
+    if (plan_shard_of(execution->plan, p->runs[0]) != execution->shard)
+        return false;
+    for (int64_t i = 0; i < p->n_runs; i++)
+        if (ledger->entries[p->runs[i]].record == NULL)
+            return true;
+    return false;
+}
+
+/** All rounds of the shard's pools; what remains are the records of their units. Collective. */
+static enum status share_images(struct execution *execution, struct worker *worker,
+                                const struct ledger *ledger, struct error *error)
+{
+    const bool leads = execution->ranks.rank == 0;
+    const struct shared_place place = {&execution->ranks, worker, leads ? ledger : NULL,
+                                       leads ? &execution->progress : NULL};
+    for (int pool = 0; pool < execution->plan->n_pools; pool++) {
+        bool wanted = leads && is_wanted(execution, ledger, pool);
+        ranks_share(&execution->ranks, &wanted, sizeof wanted);
+        if (!wanted)
+            continue;
+        enum status status = shared_state_create(execution->plan, &execution->plan->pools[pool],
+                                                 &execution->shared[pool], error);
+        TRY(ranks_agree(&execution->ranks, status, error));
+        TRY(shared_census_do(&place, &execution->shared[pool], error));
+        if (leads)
+            shared_census_report(&execution->shared[pool]);
+    }
+    return STATUS_OK;
+}
+
+static int64_t shared_queries(const struct execution *execution, const struct ledger *ledger)
+{
+    int64_t n = 0;
+    for (int pool = 0; pool < execution->plan->n_pools; pool++)
+        if (is_wanted(execution, ledger, pool))
+            n += execution->job->searches[execution->plan->pools[pool].search].budget;
+    return n;
+}
+
+/* ---- all of it ---- */
+
+/** Rank 0: what is to be done, before anybody begins. */
+static enum status start_progress(struct execution *execution, const struct ledger *ledger,
+                                  struct dispatch *dispatch, struct error *error)
+{
+    TRY(dispatch_make(execution->plan, execution->shard, ledger, dispatch, error));
+    progress_start(&execution->progress, execution->job->results, execution->shard);
+    count_before(execution->plan, execution->shard, ledger, &execution->progress);
+    execution->progress.n_queries_wanted = dispatch->n_queries + shared_queries(execution, ledger);
+    return STATUS_OK;
 }
 
 /** Rank 0 takes the shard and reads its journals before anybody works. */
@@ -224,18 +277,26 @@ static enum status run_shard(struct execution *execution, struct error *error)
 {
     const bool leads = execution->ranks.rank == 0,
                works = execution->ranks.rank > 0 || execution->ranks.n_ranks == 1;
+    static const char *const states[] = {"done", "stopped", "failed"};
     struct ledger ledger = {0};
     struct worker worker = {0};
+    struct dispatch dispatch = {0};
     enum ending ending = ENDING_DONE;
     enum status status = leads ? prepare_lead(execution, &ledger, error) : STATUS_OK;
     TRY_CLEANUP(ranks_agree(&execution->ranks, status, error));
     share_facts(execution);
-    if (works)
+    status = leads ? start_progress(execution, &ledger, &dispatch, error) : STATUS_OK;
+    if (works && status == STATUS_OK)
         status = worker_open(execution->plan, &execution->backend, execution->job->results, execution->shard,
                              execution->ranks.rank, execution->facts.digest, &worker, error);
+    worker.shared = execution->shared;
     TRY_CLEANUP(ranks_agree(&execution->ranks, status, error));
+    status = share_images(execution, works ? &worker : NULL, &ledger, error);
+    if (status != STATUS_OK)
+        ending = status == STATUS_STOPPED ? ENDING_STOPPED : ENDING_FAULT;
+    TRY_CLEANUP(status);
     if (leads)
-        status = lead(execution, works ? &worker : NULL, &ledger, &ending, error);
+        status = lead(execution, works ? &worker : NULL, &ledger, &dispatch, &ending, error);
     if (leads && status != STATUS_OK && !works)
         ranks_abort(&execution->ranks, error); /* the workers wait for batches */
     if (!leads)
@@ -245,6 +306,9 @@ static enum status run_shard(struct execution *execution, struct error *error)
             error_set(error, STATUS_STOPPED, "stopped by a signal; start the same command again to continue");
     status = ranks_agree(&execution->ranks, status, error);
 cleanup:
+    if (dispatch.plan != NULL)
+        progress_show(&execution->progress, states[ending], true);
+    free(dispatch.pending);
     if (works && worker.plan != NULL) {
         struct error ignored = {0};
         worker_close(&worker, &ignored); /* every frame is durable already */
@@ -283,6 +347,7 @@ static enum status prepare_rank(struct execution *execution, const struct run_op
     TRY(open_backend(execution, error));
     TRY(plan_make(execution->job, &execution->backend, &execution->plan, error));
     TRY(plan_load_starts(execution->plan, &execution->backend, error));
+    TRY(MEMORY_ALLOCATE(execution->shared, (size_t)execution->plan->n_pools, error));
     if (execution->ranks.rank == 0) /* gather reads them; it must not be the first to refuse them */
         TRY(natural_check(execution->plan, NULL, error));
     return folder_facts_make(execution->plan, &execution->facts, error);
@@ -315,6 +380,9 @@ enum status campaign_run(const struct run_options *options, struct error *error)
         plan_stop_programs(execution.plan); /* a master shows no images */
     if (status == STATUS_OK)
         status = run_shard(&execution, error);
+    for (int i = 0; execution.shared != NULL && i < execution.plan->n_pools; i++)
+        shared_state_free(&execution.shared[i]);
+    free(execution.shared);
     folder_facts_free(&execution.facts);
     plan_free(execution.plan);
     job_free(execution.job);

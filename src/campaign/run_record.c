@@ -64,12 +64,11 @@ static void put_summary(const struct draft *draft, const struct run_outcome *out
 
 static void put_scores(const struct draft *draft, int64_t n_scores, const float *scores, bool minimise)
 {
-    const int64_t budget = draft->layout->sizes.budget;
     float *trace = record_at(draft->layout, draft->record, FIELD_TRACE);
     float *history = record_at(draft->layout, draft->record, FIELD_HISTORY);
     int64_t queries[RECORD_HISTORY_MAX];
-    const int n_history = record_history_queries(budget, queries);
-    for (int64_t q = 0; q < budget; q++)
+    const int n_history = record_history_queries(draft->layout->sizes.budget, queries);
+    for (int64_t q = 0; q < draft->layout->sizes.trace; q++)
         trace[q] = q < n_scores ? scores[q] : NAN;
     float best = NAN;
     int64_t q = 0;
@@ -192,7 +191,13 @@ enum status run_record_fill(const struct plan *plan, struct evaluator *evaluator
     TRY_CLEANUP(MEMORY_ALLOCATE(scratch, n_values * (size_t)model_timesteps(subject->model), error));
     memcpy(image, evaluator_image(evaluator, outcome->best_code), sizeof *image * n_values);
     put_summary(&draft, outcome, run->key, model_layer_is_spiking(subject->model, unit->layer));
-    put_scores(&draft, outcome->queries, scores, group->minimise);
+    if (outcome->history == NULL)
+        put_scores(&draft, outcome->queries, scores, group->minimise);
+    else
+        memcpy(record_at(draft.layout, record, FIELD_HISTORY), outcome->history,
+               (size_t)sizes->history * sizeof *outcome->history);
+    if (outcome->bred_for != NULL)
+        strncpy(record_at(draft.layout, record, FIELD_BRED_FOR), outcome->bred_for, RECORD_TEXT_BYTES - 1);
     if (group->layout.sizes.candidates > 0)
         put_candidates(&draft, outcome, plan->job->searches[group->search].recheck.presentations);
     put_image(&draft, subject->model, image);

@@ -23,10 +23,13 @@ struct run_outcome {
     float *candidate_means;       /**< [candidates.n] in the recheck; NULL: there was none */
     int recommended;              /**< candidate; -1 without a recheck */
     float closeness;              /**< of the MEI to those of earlier replicates */
+    const float *history;         /**< [history]; NULL: it follows from the scores */
+    const char *bred_for;         /**< whom the winner was bred for; NULL: for its own unit, alone */
 };
 
 /**
- * Fill `record` (layout of the run's group) from the outcome and the scores of all queries.
+ * Fill `record` (layout of the run's group) from the outcome and the scores of all queries (NULL: none are
+ * kept).
  * *finished stays false when the watch asks to leave before the last trial; STATUS_STOPPED, where a program
  * was waited for.
  */

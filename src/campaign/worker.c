@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "folder.h"
 #include "memory.h"
+#include "shared/finish.h"
 
 void worker_identity(const struct backend *backend, struct journal_identity *identity)
 {
@@ -46,13 +47,12 @@ enum status worker_open(const struct plan *plan, const struct backend *backend, 
     return journal_create(path, shard, &worker->incarnation, &worker->journal, error);
 }
 
-static enum status get_evaluator(struct worker *worker, const struct plan_group *group,
-                                 struct evaluator **evaluator, struct error *error)
+enum status worker_evaluator(struct worker *worker, int subject, int generator, struct evaluator **evaluator,
+                             struct error *error)
 {
-    struct evaluator **slot =
-        &worker->evaluators[group->subject * worker->plan->job->n_generators + group->generator];
+    struct evaluator **slot = &worker->evaluators[subject * worker->plan->job->n_generators + generator];
     if (*slot == NULL)
-        TRY(evaluator_create(worker->plan, group->subject, group->generator, slot, error));
+        TRY(evaluator_create(worker->plan, subject, generator, slot, error));
     *evaluator = *slot;
     return STATUS_OK;
 }
@@ -75,6 +75,27 @@ static enum status keep_run(struct worker *worker, const struct record_layout *l
                : journal_append_unfinished(worker->journal, key, &progress, result->scores, error);
 }
 
+/** Records of units that shared their images: they have been searched already. */
+static enum status finish_shared(struct worker *worker, const struct plan_group *group,
+                                 struct evaluator *evaluator, const int64_t *runs, int n_runs,
+                                 const struct lockstep_watch *watch, struct batch_report *report,
+                                 struct error *error)
+{
+    struct lockstep_result result = {0};
+    enum status status = memory_allocate(&result.record, 1, group->layout.n_bytes, "record", error);
+    for (int i = 0; i < n_runs && status == STATUS_OK; i++) {
+        const struct run *run = &worker->plan->runs[runs[i]];
+        memset(result.record, 0, group->layout.n_bytes);
+        result.finished = false;
+        status = shared_finish(&worker->shared[run->pool], runs[i], evaluator, watch, result.record,
+                               &result.finished, error);
+        if (status == STATUS_OK)
+            status = keep_run(worker, &group->layout, run->key, &result, report, error);
+    }
+    free(result.record);
+    return status == STATUS_OK ? evaluator_check(evaluator, error) : status;
+}
+
 enum status worker_do(struct worker *worker, const int64_t *runs, int n_runs, const struct replay *replays,
                       const struct lockstep_watch *watch, struct batch_report *report, struct error *error)
 {
@@ -83,7 +104,9 @@ enum status worker_do(struct worker *worker, const int64_t *runs, int n_runs, co
     struct evaluator *evaluator;
     struct lockstep *lockstep;
     *report = (struct batch_report){0};
-    TRY(get_evaluator(worker, group, &evaluator, error));
+    TRY(worker_evaluator(worker, group->subject, group->generator, &evaluator, error));
+    if (group->is_shared)
+        return finish_shared(worker, group, evaluator, runs, n_runs, watch, report, error);
     TRY(lockstep_run(plan, evaluator, runs, n_runs, replays, watch, &lockstep, error));
     enum status status = STATUS_OK;
     for (int i = 0; i < n_runs && status == STATUS_OK; i++) {

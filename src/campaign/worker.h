@@ -6,6 +6,7 @@
 #include "campaign.h"
 #include "journal.h"
 #include "lockstep.h"
+#include "shared/state.h"
 
 /** What a batch came to. */
 struct batch_report {
@@ -16,6 +17,7 @@ struct batch_report {
 struct worker {
     const struct plan *plan;
     struct evaluator **evaluators; /**< [subject][generator], made when first needed */
+    const struct shared_state *shared; /**< [pool of the plan], of those that are done; else empty */
     struct journal *journal;
     struct journal_incarnation incarnation;
 };
@@ -30,6 +32,10 @@ void worker_incarnation(const struct backend *backend, int rank, const char *dig
 /** Opens the worker's journal. The caller ends it with worker_close, also after a failure. */
 enum status worker_open(const struct plan *plan, const struct backend *backend, const char *folder, int shard,
                         int rank, const char *digest, struct worker *worker, struct error *error);
+
+/** The evaluator of a pair, made when first asked for; it belongs to the worker. */
+enum status worker_evaluator(struct worker *worker, int subject, int generator, struct evaluator **evaluator,
+                             struct error *error);
 
 /**
  * Do a batch; when STATUS_OK is returned everything reported is durable. replays [n_runs].

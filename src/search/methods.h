@@ -18,6 +18,7 @@ extern const struct search_method search_de;
 extern const struct search_method search_noisy_bandit;
 extern const struct search_method search_spsa;
 extern const struct search_method search_portfolio;
+extern const struct search_method search_elite_ga;
 extern const struct search_method search_xdream_ga;
 extern const struct search_method search_fdgd;
 extern const struct search_method search_nes;

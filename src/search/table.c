@@ -22,6 +22,7 @@ const struct search_method *const search_methods[] = {
     &search_spsa,
     &search_portfolio,
     &search_one_plus_one,
+    &search_elite_ga,
     &search_xdream_ga,
     &search_fdgd,
     &search_nes,

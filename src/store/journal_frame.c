@@ -83,3 +83,24 @@ size_t frame_find(const unsigned char *file, size_t n_bytes, size_t offset)
     }
     return n_bytes;
 }
+
+static size_t whole_words(size_t n_bytes)
+{
+    return (n_bytes + FRAME_ALIGNMENT - 1) / FRAME_ALIGNMENT * FRAME_ALIGNMENT;
+}
+
+struct round_places round_places(const struct journal_round *round)
+{
+    struct round_places places = {0};
+    places.scores = whole_words((size_t)round->n_asked * sizeof(int32_t));
+    places.news = places.scores + whole_words((size_t)round->n_images * sizeof(float));
+    places.n_bytes = places.news + (size_t)round->n_news * sizeof(struct journal_news);
+    return places;
+}
+
+bool round_is_possible(const struct journal_round *round, size_t n_bytes)
+{
+    const int64_t most = (int64_t)(n_bytes / sizeof(int32_t));
+    return round->number >= 0 && round->first >= 0 && round->n_asked >= 0 && round->n_asked <= most &&
+           round->n_images >= 0 && round->n_images <= most && round->n_news >= 0 && round->n_news <= most;
+}

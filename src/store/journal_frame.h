@@ -3,10 +3,13 @@
 #ifndef MEICENSUS_JOURNAL_FRAME_H
 #define MEICENSUS_JOURNAL_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FRAME_VERSION = 1, FRAME_ALIGNMENT = 8 };
+#include "journal.h"
+
+enum { FRAME_VERSION = 2, FRAME_ALIGNMENT = 8 };
 
 struct frame_header {
     uint64_t magic;
@@ -43,5 +46,15 @@ enum frame_state frame_check(const unsigned char *file, size_t n_bytes, size_t o
 
 /** First offset at or after `offset` with an intact header, or n_bytes. */
 size_t frame_find(const unsigned char *file, size_t n_bytes, size_t offset);
+
+/** Where the arrays of a round begin, in bytes after struct journal_round. */
+struct round_places {
+    size_t asked, scores, news, n_bytes;
+};
+
+struct round_places round_places(const struct journal_round *round);
+
+/** Could a round with these numbers stand in so many bytes? */
+bool round_is_possible(const struct journal_round *round, size_t n_bytes);
 
 #endif

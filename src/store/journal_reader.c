@@ -212,6 +212,20 @@ static bool parse_values(const unsigned char *payload, size_t payload_bytes, str
     return frame->n_values >= 0 && (uint64_t)frame->n_values <= room;
 }
 
+static bool parse_round(const unsigned char *payload, size_t payload_bytes, struct journal_frame *frame)
+{
+    const struct journal_round *round = (const struct journal_round *)(const void *)payload;
+    if (payload_bytes < sizeof *round || !round_is_possible(round, payload_bytes - sizeof *round))
+        return false;
+    const struct round_places places = round_places(round);
+    const unsigned char *body = payload + sizeof *round;
+    frame->round = round;
+    frame->asked = (const int32_t *)(const void *)(body + places.asked);
+    frame->round_scores = (const float *)(const void *)(body + places.scores);
+    frame->news = (const struct journal_news *)(const void *)(body + places.news);
+    return places.n_bytes == payload_bytes - sizeof *round;
+}
+
 /* A frame whose checksums are right but whose content is none of ours counts as damaged. */
 static bool parse_run(const struct journal_map *map, size_t file, const struct frame_header *header,
                       const unsigned char *payload, struct journal_frame *frame)
@@ -226,6 +240,8 @@ static bool parse_run(const struct journal_map *map, size_t file, const struct f
         return parse_finished(payload, header->payload_bytes, frame);
     if (header->kind == JOURNAL_VALUES)
         return parse_values(payload, header->payload_bytes, frame);
+    if (header->kind == JOURNAL_ROUND)
+        return parse_round(payload, header->payload_bytes, frame);
     return header->kind == JOURNAL_UNFINISHED && parse_unfinished(payload, header->payload_bytes, frame);
 }
 
@@ -243,6 +259,8 @@ static enum status deliver(struct scan *scan, const struct frame_header *header,
         scan->counts->n_finished++;
     else if (frame.kind == JOURNAL_UNFINISHED)
         scan->counts->n_unfinished++;
+    else if (frame.kind == JOURNAL_ROUND)
+        scan->counts->n_rounds++;
     else
         scan->counts->n_values++;
     return scan->visit(scan->context, &frame, error);

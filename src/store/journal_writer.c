@@ -162,6 +162,23 @@ enum status journal_append_values(struct journal *journal, uint64_t key, const f
                         (struct iovec){(void *)(uintptr_t)values, (size_t)n_values * sizeof *values}, error);
 }
 
+enum status journal_append_round(struct journal *journal, uint64_t key, const struct journal_round *round,
+                                 const int32_t *asked, const float *scores, const struct journal_news *news,
+                                 struct error *error)
+{
+    struct journal_round head = *round;
+    const struct round_places places = round_places(round);
+    unsigned char *body = NULL;
+    TRY(MEMORY_ALLOCATE(body, places.n_bytes, error));
+    memcpy(body + places.asked, asked, (size_t)round->n_asked * sizeof *asked);
+    memcpy(body + places.scores, scores, (size_t)round->n_images * sizeof *scores);
+    memcpy(body + places.news, news, (size_t)round->n_news * sizeof *news);
+    enum status status = append_parts(journal, JOURNAL_ROUND, key, (struct iovec){&head, sizeof head},
+                                      (struct iovec){body, places.n_bytes}, error);
+    free(body);
+    return status;
+}
+
 const char *journal_path(const struct journal *journal)
 {
     return journal->path;

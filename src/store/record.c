@@ -45,8 +45,8 @@ int64_t record_size_value(const struct record_sizes *sizes, enum record_size siz
         return sizes->width;
     case EXTENT_HISTORY:
         return sizes->history;
-    case EXTENT_BUDGET:
-        return sizes->budget;
+    case EXTENT_TRACE:
+        return sizes->trace;
     case EXTENT_TRIALS:
         return sizes->trials;
     case EXTENT_CLASSES:

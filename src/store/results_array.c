@@ -21,7 +21,7 @@ static const struct results_scale extent_scales[] = {
     [EXTENT_WIDTH] = {"x", "pixels", "image column", "number of the image column, from 0 at the left"},
     [EXTENT_HISTORY] = {RESULTS_HISTORY_QUERIES, "queries", "queries used",
                         "queries after which history was sampled"},
-    [EXTENT_BUDGET] = {"query", "queries", "query", "1-based number of the query"},
+    [EXTENT_TRACE] = {"query", "queries", "query", "1-based number of the query"},
     [EXTENT_TRIALS] = {"trial", "1", "trial", "number of the presentation of the MEI, from 0"},
     [EXTENT_CLASSES] = {RESULTS_CLASS_NAME, "1", "class name", "name of the class output"},
     [EXTENT_CANDIDATES] = {"candidate", "1", "candidate",

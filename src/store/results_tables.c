@@ -260,13 +260,13 @@ static enum status write_extent_scale(const struct target *target, const struct 
                                       const char *path, enum record_size extent)
 {
     const int64_t n = record_size_value(&group->sizes, extent);
-    if (n == 0 || (extent == EXTENT_BUDGET && !group->include_trace))
+    if (n == 0 || (extent == EXTENT_TRACE && !group->include_trace))
         return STATUS_OK;
     if (extent == EXTENT_HISTORY)
         return write_history_scale(target, group, path);
     if (extent == EXTENT_CLASSES)
         return write_class_scale(target, group, path);
-    return write_counting_scale(target, path, results_scale_of(extent), extent == EXTENT_BUDGET ? 1 : 0,
+    return write_counting_scale(target, path, results_scale_of(extent), extent == EXTENT_TRACE ? 1 : 0,
                                 (size_t)n);
 }
 

@@ -166,10 +166,11 @@ static enum status read_group_sizes(const struct check *check, const char *path,
         *extents[i].size = (int64_t)scale_length(check->file, path, results_scale_of(extents[i].extent));
     group->n_units = scale_length(check->file, path, &results_scale_unit);
     group->n_replicates = scale_length(check->file, path, &results_scale_replicate);
-    group->include_trace = scale_length(check->file, path, results_scale_of(EXTENT_BUDGET)) > 0;
+    group->include_trace = scale_length(check->file, path, results_scale_of(EXTENT_TRACE)) > 0;
     hid_t object = H5Gopen2(check->file, path, H5P_DEFAULT);
     bool done = get_number(object, "budget", &sizes->budget);
     H5Gclose(object);
+    sizes->trace = group->include_trace ? sizes->budget : 0;
     return done && group->n_units > 0 && group->n_replicates > 0 && sizes->budget >= 0
                ? STATUS_OK
                : damaged(check, path, "budget, unit or replicate is missing");
