@@ -13,6 +13,8 @@
  *       class_name       [class] text
  *       trials/...       repeated presentations
  *       attributes       subject, generator, method (texts), settings (YAML of the method's settings),
+ *                        mode ("independent"; "shared": all units saw all images, and budget, queries,
+ *                        best_query and history count those of all units together),
  *                        budget (int64), minimise (uint8), timesteps (int32), noise (name),
  *                        noise_scale (float64), search_noise (name), search_noise_scale (float64),
  *                        recheck_presentations (int64), distinct (float64),

@@ -41,6 +41,7 @@ struct results_subject {
 struct results_group {
     const char *subject, *generator, *method;
     const char *settings; /**< YAML of the method's settings */
+    const char *mode;     /**< "independent" or "shared" */
     struct record_sizes sizes;
     int64_t first_budget; /**< queries that the method planned with */
     bool include_trace;

@@ -142,6 +142,7 @@ static enum status describe_group(struct gathering *gathering, int index, struct
         .generator = job->generators[planned->generator].name,
         .method = job->methods[planned->method].name,
         .sizes = planned->layout.sizes,
+        .mode = planned->is_shared ? "shared" : "independent",
         .first_budget = search->first_budget,
         .include_trace = job->trace,
         .n_units = (size_t)planned->n_units,

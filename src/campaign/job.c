@@ -613,6 +613,20 @@ static void echo_subjects(const struct job *job, bool all, FILE *out)
     }
 }
 
+/** How images are shared with every default, as results depend on it. */
+static void echo_search(const struct job_search *search, FILE *out)
+{
+    struct key keys[sizeof search_keys / sizeof *search_keys] = {{0}};
+    for (size_t i = 0; strcmp(search_keys[i].name, "shared") != 0; i++)
+        keys[i] = search_keys[i];
+    fprintf(out, "  -\n");
+    keys_echo(keys, search, 4, out);
+    if (search->mode != MODE_SHARED)
+        return;
+    fprintf(out, "    shared:\n");
+    keys_echo(shared_keys, &search->shared, 6, out);
+}
+
 void job_echo(const struct job *job, bool all, FILE *out)
 {
     echo_top(job, all, out);
@@ -628,10 +642,8 @@ void job_echo(const struct job *job, bool all, FILE *out)
         keys_echo(job->methods[i].method->keys, job->methods[i].settings, 4, out);
     }
     fprintf(out, "searches:\n");
-    for (int i = 0; i < job->n_searches; i++) {
-        fprintf(out, "  -\n");
-        keys_echo(search_keys, &job->searches[i], 4, out);
-    }
+    for (int i = 0; i < job->n_searches; i++)
+        echo_search(&job->searches[i], out);
     echo_trials(job, out);
     echo_stop(job, out);
 }

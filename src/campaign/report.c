@@ -64,16 +64,37 @@ struct amount {
     double queries, seconds, journal_bytes;
 };
 
-static void add_run(const struct plan *plan, const struct run *run, const struct pair_speed *speed,
-                    struct amount *amount)
+/** What a forward pass to a unit costs, as a share of one through the whole subject. */
+static double depth_of(const struct plan *plan, const struct plan_group *group, int64_t unit)
+{
+    const struct plan_subject *subject = &plan->subjects[group->subject];
+    return model_description(subject->model) != NULL
+               ? 1
+               : model_layer_cost(subject->model, subject->units[unit].layer) /
+                     model_layer_cost(subject->model, model_output_layer(subject->model));
+}
+
+/** A unit's part of a census whose images all units share: made once, and shown as deep as the group's units
+ * lie. */
+static void add_shared_run(const struct plan *plan, const struct run *run, const struct pair_speed *speed,
+                           struct amount *amount)
 {
     const struct plan_group *group = &plan->groups[run->group];
-    const struct plan_subject *subject = &plan->subjects[group->subject];
-    const int layer = subject->units[run->unit].layer;
-    const double share = model_description(subject->model) != NULL
-                             ? 1
-                             : model_layer_cost(subject->model, layer) /
-                                   model_layer_cost(subject->model, model_output_layer(subject->model));
+    const double images = (double)group->layout.sizes.budget;
+    const double queries = images / (double)plan->pools[run->pool].n_runs;
+    const double depth = depth_of(plan, group, group->units[group->n_units - 1]);
+    amount->runs++;
+    amount->queries += queries;
+    amount->seconds += queries * speed->generator + images / (double)group->n_units * depth * speed->subject +
+                       (double)(group->layout.sizes.trials + 1) * speed->subject;
+    amount->journal_bytes += (double)group->layout.n_bytes + 200 + queries * sizeof(float);
+}
+
+static void add_lone_run(const struct plan *plan, const struct run *run, const struct pair_speed *speed,
+                         struct amount *amount)
+{
+    const struct plan_group *group = &plan->groups[run->group];
+    const double share = depth_of(plan, group, run->unit);
     const double queries = (double)group->layout.sizes.budget;
     const struct job_search *search = &plan->job->searches[group->search];
     const double rechecks = (double)(search->recheck.candidates * search->recheck.presentations);
@@ -83,6 +104,15 @@ static void add_run(const struct plan *plan, const struct run *run, const struct
                        rechecks * share * speed->subject +
                        (double)(group->layout.sizes.trials + 1) * speed->subject;
     amount->journal_bytes += (double)group->layout.n_bytes + 200;
+}
+
+static void add_run(const struct plan *plan, const struct run *run, const struct pair_speed *speed,
+                    struct amount *amount)
+{
+    if (run->pool >= 0)
+        add_shared_run(plan, run, speed, amount);
+    else
+        add_lone_run(plan, run, speed, amount);
 }
 
 static void print_amount(const char *name, const struct amount *amount)
@@ -108,10 +138,11 @@ static void print_groups(const struct plan *plan)
     for (int i = 0; i < plan->n_groups; i++) {
         const struct plan_group *group = &plan->groups[i];
         const struct latent_space *latent = model_latent(plan->generators[group->generator]);
-        printf("%s/%s/%s: %lld units x %d replicates, budget %lld%s%s",
+        printf("%s/%s/%s: %lld units x %d replicates, budget %lld%s%s%s",
                plan->job->subjects[group->subject].name, plan->job->generators[group->generator].name,
                plan->job->methods[group->method].name, (long long)group->n_units, group->replicates,
-               (long long)group->layout.sizes.budget, group->minimise ? ", minimised" : "",
+               (long long)group->layout.sizes.budget, group->is_shared ? " of all units together" : "",
+               group->minimise ? ", minimised" : "",
                latent->kind == LATENT_CODEBOOK ? "; codebook indices are treated as ordered numbers" : "");
         print_start(group);
     }

@@ -25,7 +25,8 @@ static enum status list_methods(const struct arguments *arguments, struct error 
     (void)arguments;
     (void)error;
     for (const struct search_method *const *method = search_methods; *method != NULL; method++) {
-        printf("%s: # %s\n", (*method)->name, (*method)->summary);
+        printf("%s: # %s%s\n", (*method)->name, (*method)->summary,
+               (*method)->inform == NULL ? "" : "; can start from codes, and share images");
         keys_document((*method)->keys, 2, stdout);
     }
     return STATUS_OK;

@@ -418,7 +418,7 @@ static void journal_earlier(const struct books *books, int64_t run, int64_t budg
     struct record_sizes sizes = run_layout(books->fixture.plan, run)->sizes;
     struct record_layout layout;
     int64_t queries[RECORD_HISTORY_MAX];
-    sizes.budget = budget;
+    sizes.budget = sizes.trace = budget;
     sizes.trials = trials;
     sizes.history = record_history_queries(budget, queries);
     require(record_layout_make(&sizes, &layout, &error), &error);

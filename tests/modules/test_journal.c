@@ -27,6 +27,7 @@ static const struct record_sizes sizes = {.dimensions = 2,
                                           .width = 1,
                                           .history = 2,
                                           .budget = 2,
+                                          .trace = 2,
                                           .trials = 1,
                                           .classes = 2};
 static const uint64_t keys[N_RECORDS] = {11, 0xffffffffffffffffULL, 13};
@@ -369,7 +370,7 @@ static void whole_frames_of_others_are_refused(void **state)
     write_bytes(fixture, fixture->n_bytes, NULL, 0);
     assert_int_equal(scan(fixture, &delivery, &counts, &status), 1);
     assert_int_equal(status, STATUS_MISMATCH);
-    assert_non_null(strstr(fixture->error.message, "journal format 2"));
+    assert_non_null(strstr(fixture->error.message, "journal format 3"));
 
     header[8]--;
     checksum = hash_bytes(header, HEADER_BYTES - 8);

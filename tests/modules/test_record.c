@@ -18,6 +18,7 @@ static const struct record_sizes example = {.dimensions = 128,
                                             .width = 32,
                                             .history = 220,
                                             .budget = 12001,
+                                            .trace = 12001,
                                             .trials = 7,
                                             .classes = 10};
 
@@ -65,13 +66,13 @@ static void impossible_sizes_are_refused(void **state)
     assert_int_equal(record_layout_make(&sizes, &layout, &error), STATUS_INTERNAL);
     assert_non_null(strstr(error.message, "trials/activation"));
     sizes = example;
-    sizes.budget = INT64_MAX;
+    sizes.trace = INT64_MAX;
     assert_int_equal(record_layout_make(&sizes, &layout, &error), STATUS_INTERNAL);
     sizes = example;
     sizes.height = sizes.width = (int64_t)1 << 32;
     assert_int_equal(record_layout_make(&sizes, &layout, &error), STATUS_INTERNAL);
     sizes = example;
-    sizes.budget = (int64_t)1 << 39;
+    sizes.trace = (int64_t)1 << 39;
     assert_int_equal(record_layout_make(&sizes, &layout, &error), STATUS_INTERNAL);
     assert_int_equal(layout.n_bytes, 77);
 }

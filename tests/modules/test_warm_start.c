@@ -126,7 +126,8 @@ static void test_scores_that_are_no_numbers_tell_nothing(void **state)
     (void)state;
     int32_t told[N_TOLD][N_DIMENSIONS];
     float scores[N_TOLD];
-    static const char *const names[] = {"fdgd", "nes", "cma_cholesky", "tt", "tt_b", "xdream_ga", NULL};
+    static const char *const names[] = {"fdgd", "nes",       "cma_cholesky", "tt",
+                                        "tt_b", "xdream_ga", "elite_ga",     NULL};
     make_told(6, told, scores);
     for (int i = 0; i < N_TOLD; i++)
         scores[i] = NAN;

@@ -13,7 +13,7 @@ struct spending_wish {
     int32_t unit;
 };
 
-/* a unit that gains nothing waits twice as long each time, so many sweeps at most */
+/* a unit that gains nothing waits twice as long each time, so many turns of each other unit at most */
 static const int longest_pause = 16;
 
 /* what a turn weighs after one more */
@@ -102,12 +102,6 @@ static int compare_wishes(const void *a, const void *b)
     return (v->unit > w->unit) - (v->unit < w->unit);
 }
 
-static int compare_units(const void *a, const void *b)
-{
-    const int32_t v = *(const int32_t *)a, w = *(const int32_t *)b;
-    return (v > w) - (v < w);
-}
-
 int spending_choose(struct spending *spending, int64_t round, int most, int32_t *asked)
 {
     size_t n = 0;
@@ -117,18 +111,17 @@ int spending_choose(struct spending *spending, int64_t round, int most, int32_t 
                 (struct spending_wish){rules[spending->rule].wish(spending, round, unit), unit};
     qsort(spending->wishes, n, sizeof *spending->wishes, compare_wishes);
     const int n_asked = n < (size_t)most ? (int)n : most;
-    spending->sweep = (int64_t)(n + (size_t)most - 1) / most;
+    spending->n_live = (int64_t)n;
     for (int i = 0; i < n_asked; i++)
         asked[i] = spending->wishes[i].unit;
-    qsort(asked, (size_t)n_asked, sizeof *asked, compare_units);
     return n_asked;
 }
 
-void spending_note(struct spending *spending, int64_t round, int32_t unit, bool has_gained)
+void spending_note(struct spending *spending, int32_t unit, bool has_gained)
 {
     struct spending_unit *u = &spending->units[unit];
     u->gains = memory * u->gains + (has_gained ? 1.0f : 0.0f);
     u->tries = memory * u->tries + 1.0f;
     rules[spending->rule].rest(u, has_gained);
-    u->due = round + 1 + (u->pause - 1) * spending->sweep;
+    u->due = ++spending->n_turns + (u->pause - 1) * spending->n_live;
 }

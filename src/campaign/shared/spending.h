@@ -14,8 +14,8 @@ extern const char *const spending_names[];
 /** What a rule knows of a unit. */
 struct spending_unit {
     bool is_done;       /**< it gets nothing more */
-    int pause;          /**< before its next turn, in times that all units could have had one; 1 or more */
-    int64_t due;        /**< round in which it may have its next turn */
+    int pause;          /**< before its next turn, in turns of each unit that is not done; 1 or more */
+    int64_t due;        /**< number of the turn from which it may have its next; the lowest comes first */
     float gains, tries; /**< turns that made its best better, turns; older ones weigh less */
 };
 
@@ -23,7 +23,8 @@ struct spending {
     int rule;
     uint64_t key; /**< Philox key of the census */
     int64_t n_units;
-    int64_t sweep;                /**< rounds in which all units that are not done could have a turn */
+    int64_t n_turns;              /**< noted so far */
+    int64_t n_live;               /**< units that were not done when it was last chosen among them */
     struct spending_unit *units;  /**< [n_units] */
     struct spending_wish *wishes; /**< [n_units], to sort */
 };
@@ -34,12 +35,12 @@ enum status spending_create(struct spending *spending, int rule, uint64_t key, i
 void spending_free(struct spending *spending);
 
 /**
- * Choose up to `most` units that are not done for round `round`, each once: asked, in rising order; returns
- * how many. A function of key, round and what was noted so far.
+ * Choose up to `most` units that are not done for round `round`, each once: asked, who comes first first;
+ * returns how many. A function of key, round and what was noted so far.
  */
 int spending_choose(struct spending *spending, int64_t round, int most, int32_t *asked);
 
-/** A unit had its turn in that round: did its best become better by it? */
-void spending_note(struct spending *spending, int64_t round, int32_t unit, bool has_gained);
+/** A unit had its turn: did its best become better by it? */
+void spending_note(struct spending *spending, int32_t unit, bool has_gained);
 
 #endif

@@ -268,7 +268,7 @@ static enum status judge_units(struct shared_state *state, const struct shared_r
         struct shared_unit *unit = &state->units[round->asked[i]];
         unit->evaluations += state->batch;
         unit->in_vain += state->batch;
-        spending_note(&state->spending, round->number, round->asked[i],
+        spending_note(&state->spending, round->asked[i],
                       own_gained(state, round->asked[i], round->first));
     }
     for (int64_t i = 0; i < state->pool->n_runs; i++) {
