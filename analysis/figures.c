@@ -16,6 +16,8 @@ const struct figure figures[] = {
     {"perplexity", "Relative class perplexity of the MEIs in repeated presentations",
      "one finished run with trials", figure_perplexity},
     {"convergence", "Best activation against queries", "one finished run", figure_convergence},
+    {"passes", "Best activation against forward passes, shared images beside independent searches",
+     "a unit that was searched alone and with shared images", figure_passes},
     {"distance", "Distances between the latent codes of the MEIs of a unit",
      "finished runs of a unit by two methods, or two replicates", figure_distance},
     {"comparison", "Method against method and generator against generator, paired by unit",

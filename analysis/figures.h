@@ -28,8 +28,8 @@ extern const int n_figures;
 extern const struct figure figure_of_all;
 
 figure_function figure_summary, figure_units, figure_activation, figure_relative, figure_replicates,
-    figure_entropy, figure_perplexity, figure_convergence, figure_distance, figure_comparison, figure_sheets,
-    figure_subjects;
+    figure_entropy, figure_perplexity, figure_convergence, figure_passes, figure_distance, figure_comparison,
+    figure_sheets, figure_subjects;
 
 /* ---- What several figures need ------------------------------------------------------------------------ */
 

@@ -245,7 +245,8 @@ cleanup:
 static enum status read_attributes(struct group *group, struct error *error)
 {
     int64_t minimise = 0;
-    char kind[NAME_CAPACITY];
+    char kind[NAME_CAPACITY], mode[NAME_CAPACITY];
+    TRY(hdf5_read_text(group->id, group->where, "mode", mode, sizeof mode, error));
     TRY(hdf5_read_number(group->id, group->where, "minimise", &minimise, error));
     TRY(hdf5_read_number(group->id, group->where, "latent_points", &group->latent_points, error));
     TRY(hdf5_read_text(group->id, group->where, "noise", group->noise, sizeof group->noise, error));
@@ -254,6 +255,7 @@ static enum status read_attributes(struct group *group, struct error *error)
         return error_set(error, STATUS_BAD_INPUT, "%s: latent_kind is '%s', expected grid or codebook",
                          group->where, kind);
     group->minimise = minimise != 0;
+    group->is_shared = strcmp(mode, "shared") == 0;
     group->codebook = strcmp(kind, "codebook") == 0;
     return STATUS_OK;
 }

@@ -54,6 +54,7 @@ struct group {
     size_t n_rows, n_replicates;
     struct record_sizes sizes; /**< budget is not known here: it sizes `trace` only */
     bool minimise, codebook;
+    bool is_shared; /**< its units shared their images: queries are those of all of them */
     int64_t latent_points;
     char noise[NAME_CAPACITY];
     int32_t *unit;        /**< [row] place in subject->units */

@@ -183,8 +183,8 @@ struct run {
 struct plan_pool {
     int generator, method;
     int32_t replicate;
-    int search;    /**< of the first of its groups */
-    uint64_t key;  /**< Philox key of what no single run draws */
+    int search;   /**< of the first of its groups */
+    uint64_t key; /**< Philox key of what no single run draws */
     int64_t n_runs;
     int64_t *runs; /**< [n_runs] numbers of the plan, rising */
 };

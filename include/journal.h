@@ -161,8 +161,8 @@ typedef enum status journal_visit(void *context, const struct journal_frame *fra
 struct journal_counts {
     size_t n_files;
     size_t n_finished, n_unfinished, n_values, n_rounds; /**< intact frames */
-    size_t n_torn;                             /**< files whose last frame was not written to its end */
-    size_t n_damaged;                          /**< damaged places */
+    size_t n_torn;    /**< files whose last frame was not written to its end */
+    size_t n_damaged; /**< damaged places */
 };
 
 /** The journals of a folder, mapped read-only. */

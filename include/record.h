@@ -157,7 +157,7 @@ enum record_place {
          "1", "hash of all codes asked", "rolling XXH3-64 over the codes in the order asked")                \
     ITEM(FIELD_MESSAGE, "message", RECORD_TEXT, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS, "1",    \
          "why the run failed", "empty unless status is 2")                                                   \
-    ITEM(FIELD_TRACE, "trace", RECORD_FLOAT32, EXTENT_TRACE, EXTENT_NONE, EXTENT_NONE, PLACE_TRACE, "1",    \
+    ITEM(FIELD_TRACE, "trace", RECORD_FLOAT32, EXTENT_TRACE, EXTENT_NONE, EXTENT_NONE, PLACE_TRACE, "1",     \
          "score of every query", "in the order asked; NaN after the search stopped")                         \
     ITEM(FIELD_SECONDS_SEARCH, "seconds_search", RECORD_FLOAT64, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE,      \
          PLACE_PROVENANCE, "s", "time of the search",                                                        \

@@ -47,9 +47,8 @@ static enum status check_frame(const struct reading *reading, const struct journ
     *run = frame->kind == JOURNAL_ROUND ? plan_find_pool(reading->plan, frame->key)
                                         : plan_find(reading->plan, frame->key);
     if (*run < 0)
-        return error_set(error, STATUS_DAMAGED,
-                         "%s: a frame at byte %llu belongs to no run of this campaign", frame->path,
-                         (unsigned long long)frame->offset);
+        return error_set(error, STATUS_DAMAGED, "%s: a frame at byte %llu belongs to no run of this campaign",
+                         frame->path, (unsigned long long)frame->offset);
     return STATUS_OK;
 }
 

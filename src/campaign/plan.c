@@ -553,9 +553,9 @@ int64_t plan_find(const struct plan *plan, uint64_t key)
 int plan_shard_of(const struct plan *plan, int64_t run)
 {
     const struct run *r = &plan->runs[run];
-    const int64_t place = r->pool >= 0                          ? r->pool
+    const int64_t place = r->pool >= 0                        ? r->pool
                           : plan->groups[r->group].is_chained ? r->group + r->unit
-                                                                : run;
+                                                              : run;
     return (int)(place % plan->job->shards);
 }
 
@@ -601,9 +601,9 @@ void plan_unit_name(const struct plan *plan, int subject, const struct unit *uni
                     char name[RUN_NAME_CAPACITY])
 {
     const struct model *model = plan->subjects[subject].model;
-    const int length = snprintf(
-        name, RUN_NAME_CAPACITY, "%s/%s/%d", plan->job->subjects[subject].name,
-        unit->kind == UNIT_CLASS ? "class" : model_layer_name(model, unit->layer), unit->channel);
+    const int length =
+        snprintf(name, RUN_NAME_CAPACITY, "%s/%s/%d", plan->job->subjects[subject].name,
+                 unit->kind == UNIT_CLASS ? "class" : model_layer_name(model, unit->layer), unit->channel);
     if (unit->kind == UNIT_NEURON && length < RUN_NAME_CAPACITY)
         snprintf(name + length, (size_t)(RUN_NAME_CAPACITY - length), ",%d,%d", unit->y, unit->x);
 }

@@ -36,10 +36,11 @@ enum status pools_check_search(const struct job *job, const struct job_search *s
         return node_error(search->node, error, "'mode: shared' cannot be had for subject '%s': %s",
                           job->subjects[subject].name, why);
     if (named->method->inform == NULL)
-        return node_error(search->node, error,
-                          "method '%s' (%s) cannot learn from codes that it did not ask, which 'mode: shared' "
-                          "is about (`meicensus list methods` marks those that can)",
-                          named->name, named->method->name);
+        return node_error(
+            search->node, error,
+            "method '%s' (%s) cannot learn from codes that it did not ask, which 'mode: shared' "
+            "is about (`meicensus list methods` marks those that can)",
+            named->name, named->method->name);
     if (search->budget >= search->shared.random + search->shared.round)
         return STATUS_OK;
     return node_error(search->node, error,
@@ -62,9 +63,9 @@ bool pools_are_alike(const struct job_search *a, const struct job_search *b)
 static uint64_t pool_key(const struct job *job, const struct plan_pool *pool)
 {
     char text[512];
-    const int length = snprintf(text, sizeof text, "%lld/shared/%s/%s/%d", job->seed,
-                                job->generators[pool->generator].name, job->methods[pool->method].name,
-                                pool->replicate);
+    const int length =
+        snprintf(text, sizeof text, "%lld/shared/%s/%s/%d", job->seed, job->generators[pool->generator].name,
+                 job->methods[pool->method].name, pool->replicate);
     return hash_bytes(text, (size_t)length);
 }
 
@@ -85,11 +86,12 @@ static enum status check_agreement(const struct plan *plan, const struct plan_po
     const struct job_search *search = &job->searches[group->search];
     if (pools_are_alike(&job->searches[pool->search], search))
         return STATUS_OK;
-    return node_error(search->node, error,
-                      "units that share their images (%s/%s) need one budget and one 'shared'; give the method "
-                      "a second name in 'methods' (name: {method: %s}), and they do not share them",
-                      job->generators[group->generator].name, job->methods[group->method].name,
-                      job->methods[group->method].method->name);
+    return node_error(
+        search->node, error,
+        "units that share their images (%s/%s) need one budget and one 'shared'; give the method "
+        "a second name in 'methods' (name: {method: %s}), and they do not share them",
+        job->generators[group->generator].name, job->methods[group->method].name,
+        job->methods[group->method].method->name);
 }
 
 static enum status join_pool(struct plan *plan, int64_t run, struct error *error)

@@ -16,7 +16,7 @@ struct batch_report {
 
 struct worker {
     const struct plan *plan;
-    struct evaluator **evaluators; /**< [subject][generator], made when first needed */
+    struct evaluator **evaluators;     /**< [subject][generator], made when first needed */
     const struct shared_state *shared; /**< [pool of the plan], of those that are done; else empty */
     struct journal *journal;
     struct journal_incarnation incarnation;

@@ -6,10 +6,10 @@
  * The `elite` best codes are kept, each once. As long as fewer are known, uniform random codes are asked. A
  * child takes each index from the first of two parents with probability 1/2, else from the second; or, with
  * probability `blocks`, all from the first but for one run of neighbouring indices, which keeps together what
- * lies side by side in an image. Parents are ranks floor(n u^2), u uniform, so the best are chosen more often.
- * Then every index is moved with probability `mutations` / d, by N(0, mutation_size^2) latent units on a grid,
- * at least one point, and to any row of a codebook; at least one index of a child that is one of the elite
- * is moved.
+ * lies side by side in an image. Parents are ranks floor(n u^2), u uniform, so the best are chosen more
+ * often. Then every index is moved with probability `mutations` / d, by N(0, mutation_size^2) latent units on
+ * a grid, at least one point, and to any row of a codebook; at least one index of a child that is one of the
+ * elite is moved.
  *
  * Source: steady-state genetic algorithms (Whitley 1989, GENITOR) with uniform and two-point crossover.
  */
@@ -48,7 +48,7 @@ static const struct key elite_keys[] = {
     ELITE_KEY(batch, KEY_INTEGER, 1, 10000, "4", "queries", "children that are bred at once"),
     ELITE_KEY(elite, KEY_INTEGER, 2, 10000, "8", "queries", "best codes that are kept as parents"),
     ELITE_KEY(blocks, KEY_REAL, 0, 1, "0.5", "1", "share of children that take one block from a parent"),
-    ELITE_KEY(mutations, KEY_REAL, 0, 1e6, "2", "indices", "of a child that are moved, on average"),
+    ELITE_KEY(mutations, KEY_REAL, 0, 1e6, "1", "indices", "of a child that are moved, on average"),
     ELITE_KEY(mutation_size, KEY_REAL, 1e-9, 1e6, "1", "latent units",
               "standard deviation of a move on a grid"),
     {0},

@@ -328,8 +328,7 @@ static bool set_group_attributes(hid_t object, const struct results_group *group
     return hdf5_set_text(object, "subject", group->subject) &&
            hdf5_set_text(object, "generator", group->generator) &&
            hdf5_set_text(object, "method", group->method) &&
-           hdf5_set_text(object, "settings", group->settings) &&
-           hdf5_set_text(object, "mode", group->mode) &&
+           hdf5_set_text(object, "settings", group->settings) && hdf5_set_text(object, "mode", group->mode) &&
            hdf5_set_numbers(object, "budget", RECORD_INT64, 0, &group->sizes.budget) &&
            hdf5_set_numbers(object, "minimise", RECORD_UINT8, 0, &minimise) &&
            hdf5_set_text(object, "search_noise", group->search_noise) &&

@@ -179,7 +179,8 @@ static void test_all_done_is_the_end(void **state)
 
 static const char job_text[] =
     "results: none\n"
-    "subjects: {early: {model: weights/mnist_cnn.yaml, timesteps: 2}, late: {model: weights/mnist_cnn.yaml}}\n"
+    "subjects: {early: {model: weights/mnist_cnn.yaml, timesteps: 2}, late: {model: "
+    "weights/mnist_cnn.yaml}}\n"
     "generators: {vq_vae: {model: weights/mnist_vq_vae.yaml}}\n"
     "methods: {elite_ga: {}, low: {method: elite_ga}, alone: {method: random}}\n"
     "stop: {target: 90}\n"
@@ -229,11 +230,12 @@ static void show(const struct shared_state *state, struct shared_round *round, i
         round->scores[i] = made_up(round, i, round->asked[i / state->batch]);
     for (int worker = n_workers - 1; worker >= 0; worker--)
         for (int64_t unit = 0; unit < state->pool->n_runs; unit++)
-            for (int i = round->n_images * worker / n_workers; i < round->n_images * (worker + 1) / n_workers; i++)
-                require(shared_round_tell(round,
-                                          (struct journal_news){round->first + i, (int32_t)unit,
-                                                                made_up(round, i, unit)},
-                                          &error),
+            for (int i = round->n_images * worker / n_workers; i < round->n_images * (worker + 1) / n_workers;
+                 i++)
+                require(shared_round_tell(
+                            round,
+                            (struct journal_news){round->first + i, (int32_t)unit, made_up(round, i, unit)},
+                            &error),
                         &error);
 }
 
@@ -284,7 +286,8 @@ static void test_rounds_do_not_depend_on_workers(void **state)
     assert_int_equal(alone.n_rounds, 5);
     assert_int_equal(alone.n_gains, three.n_gains);
     for (size_t i = 0; i < alone.n_gains; i++)
-        assert_true(alone.gains[i].image == three.gains[i].image && alone.gains[i].score == three.gains[i].score);
+        assert_true(alone.gains[i].image == three.gains[i].image &&
+                    alone.gains[i].score == three.gains[i].score);
     int64_t evaluations = 0;
     for (int64_t unit = 0; unit < alone.pool->n_runs; unit++) {
         evaluations += alone.units[unit].evaluations;
@@ -314,9 +317,9 @@ static void test_news_that_count_remain(void **state)
     require(shared_state_take(&census, &round, &error), &error);
     assert_int_equal(round.n_news, census.pool->n_runs * 4);
     for (size_t i = 1; i < round.n_news; i++)
-        assert_true(round.news[i - 1].unit < round.news[i].unit ||
-                    (round.news[i - 1].unit == round.news[i].unit &&
-                     round.news[i - 1].image < round.news[i].image));
+        assert_true(
+            round.news[i - 1].unit < round.news[i].unit ||
+            (round.news[i - 1].unit == round.news[i].unit && round.news[i - 1].image < round.news[i].image));
     assert_int_equal(census.n_images, 20);
     shared_round_free(&round);
     shared_state_free(&census);
@@ -338,8 +341,9 @@ static void test_units_stop(void **state)
         shared_round_begin(&census, &round);
         for (int64_t unit = 0; unit < census.pool->n_runs; unit++)
             if (unit != 3)
-                require(shared_round_tell(&round, (struct journal_news){round.first, (int32_t)unit, 90}, &error),
-                        &error);
+                require(
+                    shared_round_tell(&round, (struct journal_news){round.first, (int32_t)unit, 90}, &error),
+                    &error);
         require(shared_state_take(&census, &round, &error), &error);
     }
     assert_int_equal(census.units[0].stop_reason, STOP_TARGET);
@@ -378,8 +382,10 @@ static void write_round(const char *folder, uint64_t key, const char *isa, const
 static void test_frames_are_found_again(void **state)
 {
     (void)state;
-    static const struct journal_news news[] = {{7, 1, 0.25f}, {-1, 2, 0}}, others[] = {{7, 1, 0.5f}, {-1, 2, 0}};
-    const struct journal_identity own = {.backend = "cpu", .isa = "avx512"}, other = {.backend = "cpu", .isa = "x"};
+    static const struct journal_news news[] = {{7, 1, 0.25f}, {-1, 2, 0}},
+                                     others[] = {{7, 1, 0.5f}, {-1, 2, 0}};
+    const struct journal_identity own = {.backend = "cpu", .isa = "avx512"},
+                                  other = {.backend = "cpu", .isa = "x"};
     struct folder_facts facts = {0};
     struct fixture fixture;
     struct ledger ledger;

@@ -18,8 +18,7 @@ static enum status seat_units(const struct shared_state *state, struct evaluator
         const int subject = state->units[first].subject;
         for (end = first; end < n_units && state->units[end].subject == subject;)
             end++;
-        *spectators =
-            (struct spectators){.evaluator = evaluators[subject], .first = first, .n = end - first};
+        *spectators = (struct spectators){.evaluator = evaluators[subject], .first = first, .n = end - first};
         TRY(MEMORY_ALLOCATE(spectators->units, (size_t)spectators->n, error));
         TRY(MEMORY_ALLOCATE(spectators->activations, (size_t)spectators->n, error));
         for (int64_t i = 0; i < spectators->n; i++)
@@ -69,8 +68,7 @@ static void take_activations(struct audience *audience, const struct spectators 
         if (unit == bred_for)
             round->scores[i] = score;
         if (score > state->elites.least[unit] && score > audience->found.least[unit])
-            elites_offer(&audience->found, unit,
-                         &(struct elite){score, bred_for, round->first + i},
+            elites_offer(&audience->found, unit, &(struct elite){score, bred_for, round->first + i},
                          round->codes + (size_t)i * (size_t)state->n_dimensions);
     }
 }
@@ -104,7 +102,8 @@ static enum status tell_unit(const struct audience *audience, struct shared_roun
     const struct shared_unit *known = &audience->state->units[unit];
     for (int rank = 0; rank < audience->found.n[unit]; rank++) {
         const struct elite *elite = elites_at(&audience->found, unit, rank);
-        TRY(shared_round_tell(round, (struct journal_news){elite->image, (int32_t)unit, elite->score}, error));
+        TRY(shared_round_tell(round, (struct journal_news){elite->image, (int32_t)unit, elite->score},
+                              error));
     }
     if (known->minimise && !known->is_active && audience->is_active[unit])
         return shared_round_tell(round, (struct journal_news){-1, (int32_t)unit, 0}, error);

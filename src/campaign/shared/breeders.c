@@ -83,8 +83,7 @@ enum status breeders_ask(struct breeders *breeders, const struct shared_round *r
             continue;
         if (breeders->searches[unit] == NULL)
             TRY(make_search(breeders, unit, error));
-        method_of(breeders)->method->ask(breeders->searches[unit],
-                                         breeders->bred + (size_t)n_asks++ * ask);
+        method_of(breeders)->method->ask(breeders->searches[unit], breeders->bred + (size_t)n_asks++ * ask);
     }
     breeders->n_bred = n_asks * breeders->state->batch;
     return STATUS_OK;

@@ -136,7 +136,8 @@ static enum status check_news(const struct sharing *sharing, const struct journa
     for (size_t i = 0; i < round->n_news; i++) {
         const struct journal_news *news = &round->news[i];
         if (news->unit < 0 || news->unit >= sharing->state->pool->n_runs || news->image < -1 ||
-            (news->image >= 0 && (news->image < round->first || news->image >= round->first + round->n_images)))
+            (news->image >= 0 &&
+             (news->image < round->first || news->image >= round->first + round->n_images)))
             return STATUS_DAMAGED;
     }
     return memcmp(frame->asked, round->asked, (size_t)round->n_asked * sizeof *round->asked) == 0
@@ -150,29 +151,25 @@ static enum status check_recorded(const struct sharing *sharing, const struct jo
 {
     const struct shared_round *round = &sharing->round;
     const struct shared_state *state = sharing->state;
-    const size_t n_bytes =
-        sizeof *round->codes * (size_t)round->n_images * (size_t)state->n_dimensions;
+    const size_t n_bytes = sizeof *round->codes * (size_t)round->n_images * (size_t)state->n_dimensions;
     if (frame == NULL)
         return STATUS_OK;
     if (head->first == round->first && head->n_asked == round->n_asked && head->n_images == round->n_images &&
         head->codes_hash == hash_continue(state->codes_hash, round->codes, n_bytes) &&
         check_news(sharing, frame) == STATUS_OK)
         return STATUS_OK;
-    return error_set(error, STATUS_DAMAGED,
-                     "%s: round %lld of a shared census at byte %llu cannot be repeated from the rounds before "
-                     "it; move the journal away to have the round done again",
-                     frame->path, (long long)head->number, (unsigned long long)frame->offset);
+    return error_set(
+        error, STATUS_DAMAGED,
+        "%s: round %lld of a shared census at byte %llu cannot be repeated from the rounds before "
+        "it; move the journal away to have the round done again",
+        frame->path, (long long)head->number, (unsigned long long)frame->offset);
 }
 
 static enum status keep(struct sharing *sharing, struct error *error)
 {
     const struct shared_round *round = &sharing->round;
-    const struct journal_round head = {round->number,
-                                       round->first,
-                                       round->n_asked,
-                                       round->n_images,
-                                       (int64_t)round->n_news,
-                                       sharing->state->codes_hash};
+    const struct journal_round head = {round->number,   round->first,           round->n_asked,
+                                       round->n_images, (int64_t)round->n_news, sharing->state->codes_hash};
     return journal_append_round(sharing->place->worker->journal, sharing->state->pool->key, &head,
                                 round->asked, round->scores, round->news, error);
 }
@@ -197,9 +194,10 @@ static enum status do_round(struct sharing *sharing, struct error *error)
     struct journal_round head;
     bool is_recorded;
     const struct journal_frame *frame =
-        ranks->rank != 0 ? NULL
-                         : ledger_find_round(sharing->place->ledger, (int)(sharing->state->pool - plan->pools),
-                                             round->number, &sharing->identity);
+        ranks->rank != 0
+            ? NULL
+            : ledger_find_round(sharing->place->ledger, (int)(sharing->state->pool - plan->pools),
+                                round->number, &sharing->identity);
     TRY(exchange_recorded(&sharing->exchange, frame, &is_recorded, &head, round, error));
     TRY(breed(sharing, error));
     TRY(ranks_agree(ranks, check_recorded(sharing, frame, &head, error), error));
@@ -236,9 +234,9 @@ void shared_census_report(const struct shared_state *state)
 {
     const struct job *job = state->plan->job;
     printf("%s/%s: %lld images in %lld rounds for %lld units, %.0f bytes exchanged a round\n",
-             job->generators[state->pool->generator].name, job->methods[state->pool->method].name,
-             (long long)state->n_images, (long long)state->n_rounds, (long long)state->pool->n_runs,
-             state->n_rounds > 0 ? (double)state->n_bytes / (double)state->n_rounds : 0);
+           job->generators[state->pool->generator].name, job->methods[state->pool->method].name,
+           (long long)state->n_images, (long long)state->n_rounds, (long long)state->pool->n_runs,
+           state->n_rounds > 0 ? (double)state->n_bytes / (double)state->n_rounds : 0);
 }
 
 enum status shared_census_do(const struct shared_place *place, struct shared_state *state,

@@ -23,7 +23,7 @@ struct elites {
     int *n;                 /**< [n_units] */
     struct elite *items;    /**< [n_units][most] */
     int32_t *codes;         /**< [n_units][most][n_dimensions] */
-    float *least;           /**< [n_units]: who has no higher score does not come in; -INFINITY: there is room */
+    float *least; /**< [n_units]: who has no higher score does not come in; -INFINITY: there is room */
 };
 
 /** Empty lists. Free with elites_free, also after an error. */

@@ -59,22 +59,23 @@ static enum status fill(const struct shared_state *state, const struct shared_un
     memcpy(code, elites_code(&state->elites, place, 0), n_bytes);
     fill_history(state, unit, history);
     name_breeder(state, best->bred_for, bred_for);
-    const struct run_outcome outcome = {.queries = state->n_images,
-                                        .evaluations = unit->evaluations,
-                                        .start_queries = state->n_start,
-                                        .best_query = best->image + 1,
-                                        .activation_searched = unit->minimise ? 0.0f - best->score : best->score,
-                                        .best_code = code,
-                                        .codes_hash = state->codes_hash,
-                                        .any_activity = unit->is_active,
-                                        .stop_reason = unit->stop_reason == STOP_NONE ? STOP_BUDGET
-                                                                                      : unit->stop_reason,
-                                        .seconds_search = state->seconds / (double)state->pool->n_runs,
-                                        .recommended = -1,
-                                        .history = history,
-                                        .bred_for = bred_for};
-    const enum status status = run_record_fill(state->plan, evaluator, &state->plan->runs[state->pool->runs[place]],
-                                               &outcome, NULL, watch, record, finished, error);
+    const struct run_outcome outcome = {
+        .queries = state->n_images,
+        .evaluations = unit->evaluations,
+        .start_queries = state->n_start,
+        .best_query = best->image + 1,
+        .activation_searched = unit->minimise ? 0.0f - best->score : best->score,
+        .best_code = code,
+        .codes_hash = state->codes_hash,
+        .any_activity = unit->is_active,
+        .stop_reason = unit->stop_reason == STOP_NONE ? STOP_BUDGET : unit->stop_reason,
+        .seconds_search = state->seconds / (double)state->pool->n_runs,
+        .recommended = -1,
+        .history = history,
+        .bred_for = bred_for};
+    const enum status status =
+        run_record_fill(state->plan, evaluator, &state->plan->runs[state->pool->runs[place]], &outcome, NULL,
+                        watch, record, finished, error);
     free(code);
     return status;
 }

@@ -35,8 +35,8 @@ static double draw_gamma(uint64_t key, int64_t round, int32_t unit, uint32_t whi
     for (uint32_t attempt = 0; attempt < 8; attempt++) {
         uint32_t words[4];
         double normal[2];
-        random_words(key,
-                     (struct random_counter){{3, (uint32_t)round, (uint32_t)unit, 2 * attempt + which}}, words);
+        random_words(key, (struct random_counter){{3, (uint32_t)round, (uint32_t)unit, 2 * attempt + which}},
+                     words);
         random_normal_pair(words[0], words[1], normal);
         const double v = pow(1 + c * normal[0], 3);
         if (1 + c * normal[0] > 0 &&

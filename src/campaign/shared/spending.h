@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** Rules by which the images of a round are spent on units. Adding one: one line in the table of spending.c. */
+/** Rules by which the images of a round are spent on units. Adding one: one line in the table of spending.c.
+ */
 #ifndef MEICENSUS_SHARED_SPENDING_H
 #define MEICENSUS_SHARED_SPENDING_H
 

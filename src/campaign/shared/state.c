@@ -268,8 +268,7 @@ static enum status judge_units(struct shared_state *state, const struct shared_r
         struct shared_unit *unit = &state->units[round->asked[i]];
         unit->evaluations += state->batch;
         unit->in_vain += state->batch;
-        spending_note(&state->spending, round->asked[i],
-                      own_gained(state, round->asked[i], round->first));
+        spending_note(&state->spending, round->asked[i], own_gained(state, round->asked[i], round->first));
     }
     for (int64_t i = 0; i < state->pool->n_runs; i++) {
         bool has_gained;
@@ -288,9 +287,9 @@ enum status shared_state_take(struct shared_state *state, struct shared_round *r
     offer_news(state, round);
     keep_what_counts(state, round);
     TRY(judge_units(state, round, error));
-    state->codes_hash = hash_continue(state->codes_hash, round->codes,
-                                      sizeof *round->codes * (size_t)round->n_images *
-                                          (size_t)state->n_dimensions);
+    state->codes_hash =
+        hash_continue(state->codes_hash, round->codes,
+                      sizeof *round->codes * (size_t)round->n_images * (size_t)state->n_dimensions);
     state->n_images += round->n_images;
     state->n_rounds++;
     return STATUS_OK;

@@ -15,14 +15,14 @@
 
 /** A round: which images are shown, what became of them. */
 struct shared_round {
-    int64_t number, first;  /**< of the round; of its first image */
-    int n_asked;            /**< 0: random codes, or codes of the start */
-    int32_t *asked;         /**< units whose searches are asked */
-    int n_images;           /**< 0: there is no further round */
-    int32_t *codes;         /**< [n_images][d]; a unit's lie side by side, in the order of `asked` */
-    float *scores;          /**< [n_images] of each for the unit that it was bred for; 0 where there is none */
-    struct journal_news *news; /**< grows: that may change something, signed scores; sorted by unit, image once
-                                  taken */
+    int64_t number, first; /**< of the round; of its first image */
+    int n_asked;           /**< 0: random codes, or codes of the start */
+    int32_t *asked;        /**< units whose searches are asked */
+    int n_images;          /**< 0: there is no further round */
+    int32_t *codes;        /**< [n_images][d]; a unit's lie side by side, in the order of `asked` */
+    float *scores;         /**< [n_images] of each for the unit that it was bred for; 0 where there is none */
+    struct journal_news *news; /**< grows: that may change something, signed scores; sorted by unit, image
+                                  once taken */
     size_t n_news, news_capacity;
 };
 
