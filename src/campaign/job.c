@@ -406,13 +406,23 @@ static enum status read_noise(struct job_search *search, const char *section, st
     return keys_read(recheck_keys, search->recheck_node, name, &search->recheck, error);
 }
 
+static bool is_same_sharing(const struct job_shared *a, const struct job_shared *b)
+{
+    return a->random == b->random && a->round == b->round && a->elite == b->elite &&
+           a->spending == b->spending;
+}
+
+/** Who says how images are shared wants them shared. */
 static enum status read_shared(struct job_search *search, const char *section, struct error *error)
 {
+    struct job_shared defaults;
     char name[96];
     snprintf(name, sizeof name, "%s.shared", section);
-    if (search->shared_node != NULL && search->mode != MODE_SHARED)
-        return node_error(search->shared_node, error, "'%s' means nothing without 'mode: shared'", name);
-    return keys_read(shared_keys, search->shared_node, name, &search->shared, error);
+    TRY(keys_read(shared_keys, NULL, name, &defaults, error));
+    TRY(keys_read(shared_keys, search->shared_node, name, &search->shared, error));
+    if (search->mode == MODE_SHARED || is_same_sharing(&search->shared, &defaults))
+        return STATUS_OK;
+    return node_error(search->shared_node, error, "'%s' means nothing without 'mode: shared'", name);
 }
 
 static enum status read_searches(struct job *job, const struct node *node, struct error *error)

@@ -177,6 +177,8 @@ refused "a program that says nothing" 4 'cat >.dev.null. did not answer within 0
     "$folder/moody.yaml" --set 'subjects.moody.command=cat >/dev/null' --set subjects.moody.timeout=0.5 --set subjects.moody.restarts=0
 refused "an echo" 3 'cat. answered with a frame of type 5, expected 6' mpirun -n 3 "$program" run "$folder/moody.yaml" \
     --set subjects.moody.command=cat
+refused "a program for all units at once" 3 "'mode: shared' cannot be had for subject 'moody': a program answers for one unit" \
+    "$program" plan "$folder/moody.yaml" --set searches.0.mode=shared
 refused "a program and a model file" 3 "subject 'moody': 'model' is for model files, 'command' for programs" \
     "$program" plan "$folder/moody.yaml" --set subjects.moody.model=weights/spiking_resnet18.yaml
 refused "natural references of a program" 3 "'natural' is for model files" "$program" plan "$folder/moody.yaml" \

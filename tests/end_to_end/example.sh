@@ -33,4 +33,5 @@ census_has() { build/meicensus plan "$1" | grep -q "$2"; }
 check 'jobs/demo.yaml has two units in each of 17 layers' census_has jobs/demo.yaml 'vq_vae/tt_b: 34 units'
 check 'jobs/census-channels.yaml has 3,904 channels' census_has jobs/census-channels.yaml 'vq_vae/tt_b: 3904 units'
 check 'jobs/census-neurons.yaml has 47,104 neurons' census_has jobs/census-neurons.yaml 'vq_vae/tt_b: 47104 units'
+check 'jobs/census-shared.yaml shows 240 images a channel' census_has jobs/census-shared.yaml 'budget 936960 of all units'
 exit $status

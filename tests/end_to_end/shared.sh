@@ -52,7 +52,7 @@ report "the reference kernels find the same activations" $?
 # values FIELD   the numbers or texts of a field of early/vq_vae/elite_ga, a line each
 values() {
     h5dump -y -A 0 -w 1 -d "/census/early/vq_vae/elite_ga/$1" "$folder/ranks1/results.h5" |
-        sed -n '/^   DATA {/,/^   }/p' | sed -e 1d -e '$d' -e 's/[ ,]//g' -e 's/\\000//g'
+        sed -n '/^   DATA {/,/^   }/p' | sed -e 1d -e '$d' -e 's/[ ,]//g' -e 's/\\000//g' -e '/^$/d'
 }
 
 # 50 random images, then as many rounds of 7 asks of 4 as 300 have room for
@@ -108,7 +108,6 @@ refused "noise" "'mode: shared' cannot be had for subject 'early': it knows no '
     --set 'searches.0.noise={kind: membrane}'
 refused "distinct replicates" "its replicates are independent" --set searches.0.distinct=1
 refused "a time" "give a budget instead of 'stop.seconds'" --set stop.seconds=5
-refused "a program" "a program answers for one unit at a time" --set 'subjects.early={command: build/tests/faulty}'
 refused "settings without the mode" "'searches\[5\].shared' means nothing without 'mode: shared'" \
     --set 'searches.5.shared={round: 5}'
 refused "an unknown rule" "unknown value 'greedy' in 'searches\[0\].shared.spending' (valid: turns, pauses, bandit)" --set searches.0.shared.spending=greedy
