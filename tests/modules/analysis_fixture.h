@@ -23,6 +23,7 @@ enum fixture_oddity {
     GAPS,     /* every seventh run is missing, every eleventh failed */
     KINDS,    /* the first layer's units are neurons, the last one's are classes */
     MINIMISE, /* activations are minimised */
+    SHARED,   /* the first method's units share their images */
     UNLIKE    /* generators searched units of their own, and layer 1 failed: fixture_searches */
 };
 
@@ -48,6 +49,7 @@ static const struct fixture_shape fixture_shapes[] = {
     {"bare", 2, 8, 1, 2, 1, 0, PLAIN, NO_NATURAL},
     {"minimise", 2, 12, 1, 2, 2, 5, MINIMISE, NATURAL_PIXELS},
     {"unlike", 5, 5, 2, 2, 2, 5, UNLIKE, NO_NATURAL},
+    {"modes", 2, 8, 1, 2, 1, 5, SHARED, NO_NATURAL},
 };
 
 struct fixture {
@@ -232,7 +234,9 @@ static struct results_group fixture_group(const struct fixture *fixture, int ind
                                   .generator = generators[generator],
                                   .method = methods[index % shape->n_methods],
                                   .settings = "{}\n",
-                                  .mode = "independent",
+                                  .mode = shape->oddity == SHARED && index % shape->n_methods == 0
+                                              ? "shared"
+                                              : "independent",
                                   .sizes = {.dimensions = 16,
                                             .channels = 3,
                                             .height = FIXTURE_SIDE,

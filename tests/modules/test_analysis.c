@@ -716,6 +716,19 @@ static void convergence_has_a_panel_a_searched_layer(void **state)
     free_analysis(analysis);
 }
 
+static void shared_images_are_divided_by_their_units(void **state)
+{
+    struct analysis *analysis = analyse("modes", figure_passes);
+    (void)state;
+    assert_count(analysis, "passes_sn_gan_light.gp", "set title '", 2);
+    assert_count(analysis, "passes_sn_gan_light.gp", "(n = 8)'", 2);
+    /* 200 images for 16 units; 200 queries alone: of each layer the last points */
+    assert_count(analysis, "passes.csv", ",12.5,8,", 2);
+    assert_count(analysis, "passes.csv", ",200,8,", 2);
+    assert_count(analysis, "passes.csv", ",0.0625,8,", 2);
+    free_analysis(analysis);
+}
+
 static void comparisons_have_the_units_of_both(void **state)
 {
     struct analysis *analysis = analyse("unlike", figure_comparison);
@@ -841,6 +854,7 @@ int main(int n_words, char **words)
         TEST(missing_datasets_are_named),
         TEST(panels_have_the_layers_and_units_of_their_groups),
         TEST(convergence_has_a_panel_a_searched_layer),
+        TEST(shared_images_are_divided_by_their_units),
         TEST(comparisons_have_the_units_of_both),
         TEST(many_methods_have_few_panels),
         TEST(labels_count_from_the_fewest_to_the_most),
