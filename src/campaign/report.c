@@ -239,6 +239,8 @@ static enum status print_status(const char *folder, const struct folder_facts *f
            (long long)ledger.n_finished, (long long)plan->n_runs, (long long)ledger.n_failed,
            (long long)ledger.n_silent, ledger.counts.n_files, ledger.counts.n_torn,
            (long long)ledger.n_duplicates);
+    if (plan->n_pools > 0)
+        printf("%zu rounds of shared images in the journals\n", ledger.counts.n_rounds);
 cleanup:
     ledger_close(&ledger);
     plan_free(plan);
