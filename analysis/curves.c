@@ -295,6 +295,19 @@ static enum status draw(struct figure_context *context, const struct curves *cur
     return plot_end(&plot, context, curves->caption, error);
 }
 
+/** Units of a layer in the table. */
+static void count_rows(const struct table *table, int generator, struct place *place)
+{
+    place->fewest = SIZE_MAX;
+    place->most = 0;
+    for (size_t row = 0; row < table_n_rows(table); row++) {
+        const union cell *cells = row_at(table, row);
+        if (cells[GENERATOR].integer == generator && cells[LAYER].integer == place->layer)
+            plot_count(place, (size_t)cells[N_UNITS].integer);
+    }
+    place->fewest = place->most == 0 ? 0 : place->fewest;
+}
+
 /** The plot of a generator. places: room for all layers. */
 static enum status draw_generator(struct figure_context *context, const struct curves *curves,
                                   const struct table *table, int generator, struct place *places,
@@ -304,9 +317,13 @@ static enum status draw_generator(struct figure_context *context, const struct c
     char file_name[FILE_NAME_CAPACITY], name[PLOT_NAME_CAPACITY];
     int n_places = 0;
     size_t n_units = 0;
-    for (int layer = 0; layer < subject->n_layers; layer++)
-        if (figures_place(subject, generator, ANY_METHOD, layer, figures_activation, &places[n_places]))
-            n_units += places[n_places++].most;
+    for (int layer = 0; layer < subject->n_layers; layer++) {
+        if (!figures_place(subject, generator, ANY_METHOD, layer, figures_activation, &places[n_places]))
+            continue;
+        if (curves->counts_rows)
+            count_rows(table, generator, &places[n_places]);
+        n_units += places[n_places++].most;
+    }
     output_file_name(subject->generators[generator], file_name);
     snprintf(name, sizeof name, "%s_%s", curves->name, file_name);
     return n_units > 0 ? draw(context, curves, table, name, generator, places, n_places, error)

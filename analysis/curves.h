@@ -13,6 +13,7 @@ struct curves {
     const char *x;       /**< its column X; numbers or integers */
     const char *x_label; /**< of the axis */
     const char *title, *caption;
+    bool counts_rows; /**< panels tell the units in the table, not all that have a value */
 };
 
 /** The first columns of a table of curves; behind them what CURVES_COLUMNS lists. */

@@ -8,8 +8,12 @@ static const struct column columns[] = {
     CURVES_KEYS, {"queries", COLUMN_INTEGER, "queries", "images the search had asked for"}, CURVES_QUANTILES};
 
 static const struct curves curves = {
-    "convergence", "queries", "queries", "best activation so far",
-    "best activation so far against queries: median and quantile bands over units, a panel a layer"};
+    .name = "convergence",
+    .x = "queries",
+    .x_label = "queries",
+    .title = "best activation so far",
+    .caption =
+        "best activation so far against queries: median and quantile bands over units, a panel a layer"};
 
 static bool every_unit(const struct subject *subject, const struct group *group, size_t row)
 {

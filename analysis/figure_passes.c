@@ -14,9 +14,14 @@ static const struct column columns[] = {
     CURVES_QUANTILES};
 
 static const struct curves curves = {
-    "passes", "passes", "forward passes a unit", "best activation so far, of units that all methods searched",
-    "best activation so far against forward passes of the subject a unit, shared images beside independent "
-    "searches: median and quantile bands over the units that all methods searched, a panel a layer"};
+    .name = "passes",
+    .x = "passes",
+    .x_label = "forward passes a unit",
+    .title = "best activation so far, of units that all methods searched",
+    .caption = "best activation so far against forward passes of the subject a unit, shared images beside "
+               "independent searches: median and quantile bands over the units that all methods searched, a "
+               "panel a layer",
+    .counts_rows = true};
 
 /** Both ways for one generator, in one direction? */
 static bool is_compared(const struct subject *subject, const struct group *group)
@@ -60,13 +65,18 @@ enum status figure_passes(struct figure_context *context, struct error *error)
     struct table table;
     enum status status = STATUS_OK;
     table_start(&table, curves.name, curves.caption, columns, sizeof columns / sizeof *columns);
+    bool compared = false;
     for (int i = 0; i < subject->n_groups; i++)
-        if (is_compared(subject, &subject->groups[i]))
+        if (is_compared(subject, &subject->groups[i])) {
+            compared = true;
             TRY_CLEANUP(curves_add_group(context, &subject->groups[i], is_common, add_passes, &table, error));
-    if (table_n_rows(&table) == 0)
+        }
+    if (!compared)
         goto cleanup;
     TRY_CLEANUP(output_table(context, &table, error));
-    status = curves_draw(context, &curves, &table, /*always=*/false, error);
+    status = table_n_rows(&table) > 0
+                 ? curves_draw(context, &curves, &table, /*always=*/false, error)
+                 : plot_message(context, curves.name, "no unit that all methods have searched", error);
 cleanup:
     table_free(&table);
     return status;

@@ -120,7 +120,8 @@ enum record_place {
          "RGB, clipped to [0, 1] and scaled to 0..255")                                                      \
     ITEM(FIELD_HISTORY, "history", RECORD_FLOAT32, EXTENT_HISTORY, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS,   \
          "1", "best activation so far",                                                                      \
-         "best activation after history_queries queries; constant after the search stopped")                 \
+         "best activation after history_queries queries; constant after the search stopped; mode shared: "   \
+         "as known at the end of the last round before, NaN in the first")                                   \
     ITEM(FIELD_TRIAL_ACTIVATION, "trials/activation", RECORD_FLOAT32, EXTENT_TRIALS, EXTENT_NONE,            \
          EXTENT_NONE, PLACE_CENSUS, "1", "activation in repeated presentations",                             \
          "activation of the unit in each presentation of the MEI under the noise named in the attributes "   \

@@ -22,13 +22,13 @@ static int64_t find_unit(const struct plan_pool *pool, int64_t run)
     return low;
 }
 
-/** The best after so many images, of those known at the ends of rounds; NAN before the first. */
+/** The best after so many images, as known at the ends of rounds; NAN before the first one ends. */
 static void fill_history(const struct shared_state *state, const struct shared_unit *unit, float *history)
 {
     int64_t queries[RECORD_HISTORY_MAX], gain = unit->last_gain;
     const float sign = unit->minimise ? -1.0f : 1.0f;
     for (int i = record_history_queries(state->search->budget, queries) - 1; i >= 0; i--) {
-        while (gain >= 0 && state->gains[gain].image >= queries[i])
+        while (gain >= 0 && state->gains[gain].known_after > queries[i])
             gain = state->gains[gain].before;
         history[i] = gain < 0 ? NAN : sign * state->gains[gain].score;
     }

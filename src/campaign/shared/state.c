@@ -221,17 +221,18 @@ static void keep_what_counts(const struct shared_state *state, struct shared_rou
     round->n_news = n;
 }
 
-static enum status note_gain(struct shared_state *state, int64_t index, int64_t first, bool *has_gained,
-                             struct error *error)
+static enum status note_gain(struct shared_state *state, int64_t index, const struct shared_round *round,
+                             bool *has_gained, struct error *error)
 {
     struct shared_unit *unit = &state->units[index];
     *has_gained = false;
-    if (state->elites.n[index] == 0 || elites_at(&state->elites, index, 0)->image < first)
+    if (state->elites.n[index] == 0 || elites_at(&state->elites, index, 0)->image < round->first)
         return STATUS_OK;
     const struct elite *best = elites_at(&state->elites, index, 0);
     TRY(memory_grow((void **)&state->gains, &state->gain_capacity, state->n_gains, sizeof *state->gains,
                     error));
-    state->gains[state->n_gains] = (struct shared_gain){best->image, unit->last_gain, best->score};
+    state->gains[state->n_gains] =
+        (struct shared_gain){round->first + round->n_images, unit->last_gain, best->score};
     unit->last_gain = (int64_t)state->n_gains++;
     unit->is_active = unit->is_active || (!unit->minimise && best->score > 0);
     *has_gained = true;
@@ -272,7 +273,7 @@ static enum status judge_units(struct shared_state *state, const struct shared_r
     }
     for (int64_t i = 0; i < state->pool->n_runs; i++) {
         bool has_gained;
-        TRY(note_gain(state, i, round->first, &has_gained, error));
+        TRY(note_gain(state, i, round, &has_gained, error));
         if (has_gained)
             state->units[i].in_vain = 0;
         if (state->units[i].stop_reason == STOP_NONE)

@@ -28,7 +28,8 @@ struct shared_round {
 
 /** The best of a unit became better. */
 struct shared_gain {
-    int64_t image, before; /**< before: place of the unit's gain before this; -1: the first */
+    int64_t known_after; /**< images: at the end of a round */
+    int64_t before;      /**< place of the unit's gain before this; -1: the first */
     float score;
 };
 
