@@ -239,6 +239,23 @@ static void show(const struct shared_state *state, struct shared_round *round, i
                         &error);
 }
 
+/** News of a census by hand that concern searches which are there: of others' children, of their own. */
+static int n_from_others, n_own;
+
+static void count_news(const struct shared_state *state, const struct shared_round *round,
+                       const struct breeders *breeders)
+{
+    for (size_t i = 0; i < round->n_news; i++) {
+        const int32_t unit = round->news[i].unit;
+        const bool is_own =
+            shared_round_bred_for(state, round, (int)(round->news[i].image - round->first)) == unit;
+        if (breeders[breeders_worker_of(&breeders[0], unit)].searches[unit] != NULL) {
+            n_own += is_own;
+            n_from_others += !is_own;
+        }
+    }
+}
+
 /** Do a whole census by hand, with the searches of n_workers; returns the hash of its codes. */
 static uint64_t do_census(const struct fixture *fixture, int n_workers, struct shared_state *state)
 {
@@ -264,6 +281,7 @@ static uint64_t do_census(const struct fixture *fixture, int n_workers, struct s
         }
         show(state, &round, n_workers);
         require(shared_state_take(state, &round, &error), &error);
+        count_news(state, &round, breeders);
         for (int w = 0; w < n_workers; w++)
             breeders_learn(&breeders[w], &round);
     }
@@ -358,6 +376,42 @@ static void test_units_stop(void **state)
     fixture_close(&fixture);
 }
 
+/** What the searches of a census learn: as elite_ga, which counts. */
+static int n_informed, n_told;
+
+static void count_inform(struct search *search, int n_codes, const int32_t *codes, const float *scores)
+{
+    n_informed += n_codes;
+    search_method_find("elite_ga")->inform(search, n_codes, codes, scores);
+}
+
+static void count_tell(struct search *search, const float *scores)
+{
+    n_told++;
+    search_method_find("elite_ga")->tell(search, scores);
+}
+
+/** A search is told of its own children, and informed of those of others alone. */
+static void test_searches_learn_from_others(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct shared_state census;
+    struct search_method counting = *search_method_find("elite_ga");
+    fixture_open(&fixture, job_text);
+    counting.inform = count_inform;
+    counting.tell = count_tell;
+    fixture.job->methods[0].method = &counting;
+    n_informed = n_told = n_from_others = n_own = 0;
+    do_census(&fixture, 2, &census);
+    assert_int_equal(n_told, 15);
+    /* Each of the 15 asks made a search of its own, with four codes to begin with. */
+    assert_true(n_from_others > 0 && n_own > 0);
+    assert_int_equal(n_informed, 15 * 4 + n_from_others);
+    shared_state_free(&census);
+    fixture_close(&fixture);
+}
+
 /* ---- frames ---- */
 
 static const char digest[] = "0123";
@@ -438,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_rounds_do_not_depend_on_workers),
         cmocka_unit_test(test_news_that_count_remain),
         cmocka_unit_test(test_units_stop),
+        cmocka_unit_test(test_searches_learn_from_others),
         cmocka_unit_test(test_frames_are_found_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
