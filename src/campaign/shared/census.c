@@ -201,8 +201,10 @@ static enum status do_round(struct sharing *sharing, struct error *error)
     TRY(exchange_recorded(&sharing->exchange, frame, &is_recorded, &head, round, error));
     TRY(breed(sharing, error));
     TRY(ranks_agree(ranks, check_recorded(sharing, frame, &head, error), error));
+    const double started = clock_seconds();
     if (!is_recorded)
         TRY(show(sharing, error));
+    sharing->state->seconds_shown += clock_seconds() - started;
     enum status status = shared_state_take(sharing->state, round, error);
     if (status == STATUS_OK && !is_recorded && sharing->worker == 0)
         status = keep(sharing, error);
@@ -233,10 +235,13 @@ static enum status do_rounds(struct sharing *sharing, struct error *error)
 void shared_census_report(const struct shared_state *state)
 {
     const struct job *job = state->plan->job;
-    printf("%s/%s: %lld images in %lld rounds for %lld units, %.0f bytes exchanged a round\n",
-           job->generators[state->pool->generator].name, job->methods[state->pool->method].name,
-           (long long)state->n_images, (long long)state->n_rounds, (long long)state->pool->n_runs,
-           state->n_rounds > 0 ? (double)state->n_bytes / (double)state->n_rounds : 0);
+    printf(
+        "%s/%s: %lld images in %lld rounds for %lld units, %.0f bytes exchanged a round; %.1f of %.1f s not "
+        "spent on showing images\n",
+        job->generators[state->pool->generator].name, job->methods[state->pool->method].name,
+        (long long)state->n_images, (long long)state->n_rounds, (long long)state->pool->n_runs,
+        state->n_rounds > 0 ? (double)state->n_bytes / (double)state->n_rounds : 0,
+        state->seconds - state->seconds_shown, state->seconds);
 }
 
 enum status shared_census_do(const struct shared_place *place, struct shared_state *state,

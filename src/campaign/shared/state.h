@@ -58,8 +58,8 @@ struct shared_state {
     uint64_t codes_hash;
     struct shared_gain *gains;
     size_t n_gains, gain_capacity;
-    double seconds;  /**< that the rounds of this start took */
-    int64_t n_bytes; /**< that this rank was told in them */
+    double seconds, seconds_shown; /**< that the rounds of this start took; of them to show images */
+    int64_t n_bytes;               /**< that this rank was told in them */
 };
 
 /** A census of which nothing is done yet. Free with shared_state_free, also after an error. */
