@@ -29,7 +29,7 @@ CXXFLAGS := $(filter-out -std=c11 -Wstrict-prototypes -Wmissing-prototypes,$(CFL
 INCLUDE := -Iinclude $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBRARIES) $(TEST_LIBRARY) 2>/dev/null))
 LINK    := $(filter-out -I%,$(shell pkg-config --libs $(LIBRARIES) 2>/dev/null))
 # The high-level HDF5 library has no pkg-config file; it lies beside the parallel library found above.
-LINK    := $(patsubst -lhdf5,-lhdf5_hl -lhdf5,$(LINK)) -lm $(if $(SANITIZE),tests/sanitizer/keep_libraries.c)
+LINK    := $(patsubst -lhdf5,-lhdf5_hl -lhdf5,$(LINK)) -lm -fopenmp $(if $(SANITIZE),tests/sanitizer/keep_libraries.c)
 
 # ---- Files ----------------------------------------------------------------------------------------------------
 OBJECT_DIR       := $(BUILD)/obj
@@ -104,7 +104,7 @@ $(BUILD)/tests/test_%: $(OBJECT_DIR)/tests/modules/test_%.o $(LIBRARY_ARCHIVE)
 $(BUILD)/tests/check_kernels: $(call objects,$(KERNEL_TESTS)) $(CUDA_ON_HOST) $(LIBRARY_ARCHIVE)
 	$(link) -lcmocka
 
-$(BUILD)/tests/test_device: $(CUDA_ON_HOST)
+$(BUILD)/tests/test_device $(BUILD)/tests/test_flights: $(CUDA_ON_HOST)
 
 # The whole program on a device that is the host.
 $(BUILD)/tests/meicensus_on_host: $(call objects,src/main.c) $(filter-out $(CUDA_OBJECTS),$(LIBRARY_OBJECTS)) $(CUDA_ON_HOST)
@@ -150,6 +150,9 @@ define compile
 $(call say,compile $<$(if $(1), ($(1))))
 $(QUIET)$(CC) $(CFLAGS) $(2) $(INCLUDE) -MMD -MP -c -o $@ $<
 endef
+
+# Threads ask, score and tell the runs that a device is shown together.
+$(OBJECT_DIR)/src/campaign/lockstep.o: CFLAGS += -fopenmp
 
 $(OBJECT_DIR)/%.o: %.c $(OBJECT_DIR)/flags | libraries
 	$(call compile)
@@ -199,7 +202,7 @@ $(ATLAS_PAGES): $(wildcard analysis/atlas/*) | libraries
 
 -include $(patsubst %.o,%.d,$(call objects,src/main.c analysis/main.c $(LIBRARY_SOURCES) $(ANALYSIS_SOURCES) \
                                    $(TEST_SOURCES) $(KERNEL_TESTS) $(MEASURE_SOURCES)) \
-                        $(foreach set,$(VECTOR_SETS),$(call vector_objects,$(set))) $(CUDA_ON_HOST))
+                        $(foreach set,$(VECTOR_SETS),$(call vector_objects,$(set))) $(CUDA_OBJECTS) $(CUDA_ON_HOST))
 
 # What a results file says about the program that made it. Written again only when something in it changed.
 REVISION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)

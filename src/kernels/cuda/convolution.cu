@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Convolutions as matrix products (im2col), so many frames at once as the scratch memory has room for. */
-#include "cuda_kernels.h"
+#include "convolution.h"
 #include "parallel.h"
+#include "product.h"
+
+#include <type_traits>
 
 namespace
 {
 
-/** Floats of columns, at most, unless a single frame needs more. */
-const size_t MOST_COLUMNS = (size_t)1 << 26;
+/** Bytes of scratch, at most, unless a single frame needs more. */
+const size_t MOST_BYTES = (size_t)1 << 28;
 
 size_t n_taps(const struct convolution_shape *s)
 {
@@ -29,10 +32,15 @@ size_t out_frame(const struct convolution_shape *s)
     return (size_t)s->out_height * (size_t)s->out_width;
 }
 
-/** Frames of so many floats that are worked on at once. */
-size_t frames_at_once(const struct convolution_shape *s, size_t frame_floats)
+size_t in_floats(size_t n_bytes)
 {
-    const size_t most = MOST_COLUMNS / frame_floats, time = (size_t)s->time;
+    return (n_bytes + sizeof(float) - 1) / sizeof(float);
+}
+
+/** Frames of so many bytes that are worked on at once. */
+size_t frames_at_once(const struct convolution_shape *s, size_t frame_bytes)
+{
+    const size_t most = MOST_BYTES / frame_bytes, time = (size_t)s->time;
     return most < 1 ? 1 : most < time ? most : time;
 }
 
@@ -44,16 +52,16 @@ struct SpreadBias {
 
     ON_DEVICE void operator()(size_t i) const
     {
-        out[i] = bias == NULL ? 0.0f : bias[i / positions];
+        out[i] = bias[i / positions];
     }
 };
 
 /** columns [term][frame][output pixel]: what a tap sees of a channel. */
-struct Gather {
+template <typename Value> struct Gather {
     struct convolution_shape shape;
     size_t n_frames, pixels;
     const float *in; /**< [channel][time][pixel], from the first frame on */
-    float *columns;
+    Value *columns;
 
     ON_DEVICE void operator()(size_t i) const
     {
@@ -63,9 +71,8 @@ struct Gather {
         const int x = pixel % shape.out_width * shape.stride + tap % shape.kernel_width - shape.pad_left;
         const bool inside = y >= 0 && y < shape.in_height && x >= 0 && x < shape.in_width;
         const size_t frame = term / taps * (size_t)shape.time + i / pixels % n_frames;
-        columns[i] =
-            inside ? in[(frame * (size_t)shape.in_height + (size_t)y) * (size_t)shape.in_width + (size_t)x]
-                   : 0.0f;
+        const size_t row = frame * (size_t)shape.in_height + (size_t)y;
+        store(inside ? in[row * (size_t)shape.in_width + (size_t)x] : 0.0f, columns + i);
     }
 };
 
@@ -103,94 +110,144 @@ struct Collect {
     }
 };
 
-/** One tap that sees the map as it is. */
-bool is_pointwise(const struct convolution_shape *s)
+/** The map is what is multiplied, as it is: one tap, and values of the same kind. */
+template <typename Value> bool is_map(const struct convolution_shape *s)
 {
-    return n_taps(s) == 1 && s->pad_top == 0 && s->pad_left == 0 && s->stride == 1 &&
-           out_frame(s) == in_frame(s);
+    return std::is_same<Value, float>::value && n_taps(s) == 1 && s->pad_top == 0 && s->pad_left == 0 &&
+           s->stride == 1 && out_frame(s) == in_frame(s);
 }
 
 } // namespace
 
 /* ---- convolutions ---- */
 
-size_t cuda_convolution_scratch(const struct convolution_shape *s)
+template <typename Value> size_t convolution_weight_size(const struct convolution_shape *s)
 {
-    const size_t frame = n_terms(s) * out_frame(s);
-    return is_pointwise(s) ? 0 : frames_at_once(s, frame) * frame;
+    return in_floats((size_t)s->out_channels * n_terms(s) * sizeof(Value));
 }
 
-void cuda_convolution(const struct convolution_shape *s, const float *weight, const float *bias,
-                      const float *in, float *out, float *scratch)
+/** Where the last float has room for more values, they are 0. */
+template <typename Value>
+void arrange_convolution(const struct convolution_shape *s, const float *weight, float *arranged)
+{
+    const size_t n = (size_t)s->out_channels * n_terms(s);
+    arranged[convolution_weight_size<Value>(s) - 1] = 0;
+    for (size_t i = 0; i < n; i++)
+        store(weight[i], reinterpret_cast<Value *>(arranged) + i);
+}
+
+template <typename Value> size_t convolution_scratch(const struct convolution_shape *s)
+{
+    const size_t frame = n_terms(s) * out_frame(s) * sizeof(Value);
+    return is_map<Value>(s) ? 0 : in_floats(frames_at_once(s, frame) * frame);
+}
+
+template <typename Value>
+void convolve(const struct convolution_shape *s, const float *weight, const float *bias, const float *in,
+              float *out, float *scratch)
 {
     const size_t pixels = out_frame(s), terms = n_terms(s), time = (size_t)s->time;
-    const size_t positions = time * pixels, outputs = (size_t)s->out_channels;
-    parallel::for_each(outputs * positions, SpreadBias{positions, bias, out});
-    if (is_pointwise(s)) {
-        cuda_product(s->out_channels, positions, (int)terms, weight, in, out, positions);
+    const size_t positions = time * pixels;
+    const Value *values = reinterpret_cast<const Value *>(weight);
+    Value *columns = reinterpret_cast<Value *>(scratch);
+    Product product = {s->out_channels, positions, (int)terms, out, positions, bias != NULL};
+    if (bias != NULL)
+        parallel::for_each((size_t)s->out_channels * positions, SpreadBias{positions, bias, out});
+    if (is_map<Value>(s)) {
+        multiply(product, values, reinterpret_cast<const Value *>(in));
         return;
     }
-    const size_t most = frames_at_once(s, terms * pixels);
+    const size_t most = frames_at_once(s, terms * pixels * sizeof(Value));
     for (size_t first = 0; first < time; first += most) {
-        const size_t n_frames = time - first < most ? time - first : most, n = n_frames * pixels;
-        parallel::for_each(terms * n, Gather{*s, n_frames, pixels, in + first * in_frame(s), scratch});
-        cuda_product(s->out_channels, n, (int)terms, weight, scratch, out + first * pixels, positions);
+        const size_t n_frames = time - first < most ? time - first : most;
+        product.n_columns = n_frames * pixels;
+        product.out = out + first * pixels;
+        parallel::for_each(terms * product.n_columns,
+                           Gather<Value>{*s, n_frames, pixels, in + first * in_frame(s), columns});
+        multiply(product, values, columns);
     }
 }
 
 /* ---- transposed convolutions ---- */
 
-void cuda_arrange_transposed(const struct convolution_shape *s, const float *weight, float *arranged)
-{
-    const size_t rows = (size_t)s->out_channels * n_taps(s), inputs = (size_t)s->in_channels;
-    for (size_t row = 0; row < rows; row++)
-        for (size_t c = 0; c < inputs; c++)
-            arranged[row * inputs + c] = weight[c * rows + row];
-}
-
-static size_t product_floats(const struct convolution_shape *s)
-{
-    return (size_t)s->out_channels * n_taps(s) * in_frame(s);
-}
-
-/** Products, and the inputs of the frames, which lie side by side there. */
-size_t cuda_transposed_scratch(const struct convolution_shape *s)
-{
-    const size_t frame = product_floats(s) + (size_t)s->in_channels * in_frame(s);
-    return frames_at_once(s, frame) * frame;
-}
-
 namespace
 {
 
 /** Some frames of all channels. */
-struct TakeFrames {
+template <typename Value> struct TakeFrames {
     size_t time, first, n_frames, pixels;
     const float *in;
-    float *out;
+    Value *out;
 
     ON_DEVICE void operator()(size_t i) const
     {
         const size_t channel = i / pixels / n_frames, frame = i / pixels % n_frames;
-        out[i] = in[(channel * time + first + frame) * pixels + i % pixels];
+        store(in[(channel * time + first + frame) * pixels + i % pixels], out + i);
     }
 };
 
-} // namespace
+/** Of a frame: its products, and its input, which lies beside that of other frames there. */
+template <typename Value> size_t transposed_bytes(const struct convolution_shape *s)
+{
+    const size_t rows = (size_t)s->out_channels * n_taps(s);
+    return in_frame(s) * (rows * sizeof(float) + (size_t)s->in_channels * sizeof(Value));
+}
 
-void cuda_transposed_convolution(const struct convolution_shape *s, const float *weight, const float *bias,
-                                 const float *in, float *out, float *scratch)
+template <typename Value> size_t transposed_scratch(const struct convolution_shape *s)
+{
+    const size_t frame = transposed_bytes<Value>(s);
+    return in_floats(frames_at_once(s, frame) * frame) + aligned_floats(1);
+}
+
+template <typename Value>
+void convolve_transposed(const struct convolution_shape *s, const float *weight, const float *bias,
+                         const float *in, float *out, float *scratch)
 {
     const size_t in_pixels = in_frame(s), pixels = out_frame(s), time = (size_t)s->time;
-    const size_t inputs = (size_t)s->in_channels, rows = (size_t)s->out_channels * n_taps(s);
-    const size_t most = frames_at_once(s, product_floats(s) + inputs * in_pixels);
+    const size_t rows = (size_t)s->out_channels * n_taps(s);
+    const size_t most = frames_at_once(s, transposed_bytes<Value>(s));
     for (size_t first = 0; first < time; first += most) {
         const size_t n_frames = time - first < most ? time - first : most, n = n_frames * in_pixels;
-        float *frames = scratch + rows * n;
-        parallel::for_each(inputs * n, TakeFrames{time, first, n_frames, in_pixels, in, frames});
-        cuda_fill(rows * n, 0.0f, scratch);
-        cuda_product((int)rows, n, s->in_channels, weight, frames, scratch, n);
+        Value *frames = reinterpret_cast<Value *>(scratch + aligned_floats(rows * n));
+        parallel::for_each((size_t)s->in_channels * n,
+                           TakeFrames<Value>{time, first, n_frames, in_pixels, in, frames});
+        multiply({(int)rows, n, s->in_channels, scratch, n, false}, reinterpret_cast<const Value *>(weight),
+                 frames);
         parallel::for_each((size_t)s->out_channels * n_frames * pixels,
                            Collect{*s, first, n_frames, pixels, scratch, bias, out});
     }
+}
+
+template <typename Value>
+void arrange_transposed(const struct convolution_shape *s, const float *weight, float *arranged)
+{
+    const size_t rows = (size_t)s->out_channels * n_taps(s), inputs = (size_t)s->in_channels;
+    arranged[convolution_weight_size<Value>(s) - 1] = 0;
+    for (size_t row = 0; row < rows; row++)
+        for (size_t c = 0; c < inputs; c++)
+            store(weight[c * rows + row], reinterpret_cast<Value *>(arranged) + row * inputs + c);
+}
+
+} // namespace
+
+/* ---- all of them ---- */
+
+template <typename Value> static void put_convolutions(struct kernels *kernels)
+{
+    kernels->convolution_weight_size = convolution_weight_size<Value>;
+    kernels->arrange_convolution = arrange_convolution<Value>;
+    kernels->convolution_scratch = convolution_scratch<Value>;
+    kernels->convolution = convolve<Value>;
+    kernels->transposed_weight_size = convolution_weight_size<Value>;
+    kernels->arrange_transposed = arrange_transposed<Value>;
+    kernels->transposed_convolution_scratch = transposed_scratch<Value>;
+    kernels->transposed_convolution = convolve_transposed<Value>;
+}
+
+void cuda_put_convolutions(bool in_bfloat16, struct kernels *kernels)
+{
+    if (in_bfloat16)
+        put_convolutions<bfloat16>(kernels);
+    else
+        put_convolutions<float>(kernels);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A generator's convolution with what is around it: what it reads is made once, what is behind it is done
  * where its output lies. */
-#include "cuda_kernels.h"
+#include "convolution.h"
 #include "parallel.h"
 #include "upsampling.h"
 
@@ -36,10 +36,11 @@ struct Head {
     }
 };
 
-/** max(out + added, 0), each part only where it is asked for. */
+/** max(out + bias + added, 0), each part only where it is asked for. */
 struct Tail {
     struct generator_convolution call;
     int height, width;
+    size_t positions; /**< of a channel */
     float *out;
 
     ON_DEVICE float added(size_t i) const
@@ -53,7 +54,8 @@ struct Tail {
 
     ON_DEVICE void operator()(size_t i) const
     {
-        const float value = call.adds ? out[i] + added(i) : out[i];
+        float value = call.bias != NULL ? out[i] + call.bias[i / positions] : out[i];
+        value = call.adds ? value + added(i) : value;
         out[i] = call.rectifies_output && !(value > 0.0f) ? 0.0f : value;
     }
 };
@@ -63,41 +65,67 @@ bool has_head(const struct generator_convolution *call)
     return call->scale != NULL || call->rectifies_input || call->upsamples;
 }
 
+bool has_tail(const struct generator_convolution *call)
+{
+    return call->adds || call->rectifies_output;
+}
+
 size_t n_inputs(const struct convolution_shape *s)
 {
     return (size_t)s->in_channels * (size_t)s->time * (size_t)s->in_height * (size_t)s->in_width;
 }
 
-size_t n_outputs(const struct convolution_shape *s)
-{
-    return (size_t)s->out_channels * (size_t)s->time * (size_t)s->out_height * (size_t)s->out_width;
-}
-
-} // namespace
-
-bool cuda_generator_fits(const struct generator_convolution *call)
+bool fits(const struct generator_convolution *call)
 {
     (void)call;
     return true;
 }
 
-/** What the convolution reads, and the convolution's own. */
-size_t cuda_generator_scratch(const struct generator_convolution *call)
+template <typename Value> size_t weight_size(const struct generator_convolution *call)
 {
-    return (has_head(call) ? n_inputs(call->shape) : 0) + cuda_convolution_scratch(call->shape);
+    return convolution_weight_size<Value>(call->shape);
 }
 
-void cuda_generator_convolution(const struct generator_convolution *call, float *out, float *scratch)
+template <typename Value>
+void arrange(const struct generator_convolution *call, const float *weight, float *arranged)
+{
+    arrange_convolution<Value>(call->shape, weight, arranged);
+}
+
+/** What the convolution reads, and the convolution's own. */
+template <typename Value> size_t scratch_size(const struct generator_convolution *call)
+{
+    return (has_head(call) ? aligned_floats(n_inputs(call->shape)) : 0) +
+           convolution_scratch<Value>(call->shape);
+}
+
+template <typename Value>
+void convolve_all(const struct generator_convolution *call, float *out, float *scratch)
 {
     const struct convolution_shape *s = call->shape;
-    const float *in = call->in;
+    const float *in = call->in, *bias = has_tail(call) ? NULL : call->bias;
     if (has_head(call)) {
         const size_t n = n_inputs(s);
         parallel::for_each(n, Head{*call, s->in_height, s->in_width, (size_t)s->time, scratch});
         in = scratch;
-        scratch += n;
+        scratch += aligned_floats(n);
     }
-    cuda_convolution(s, call->weight, call->bias, in, out, scratch);
-    if (call->adds || call->rectifies_output)
-        parallel::for_each(n_outputs(s), Tail{*call, s->out_height, s->out_width, out});
+    convolve<Value>(s, call->weight, bias, in, out, scratch);
+    if (!has_tail(call))
+        return;
+    const size_t positions = (size_t)s->time * (size_t)s->out_height * (size_t)s->out_width;
+    parallel::for_each((size_t)s->out_channels * positions,
+                       Tail{*call, s->out_height, s->out_width, positions, out});
+}
+
+const struct generator_kernels of_float32 = {fits, weight_size<float>, arrange<float>, scratch_size<float>,
+                                             convolve_all<float>};
+const struct generator_kernels of_bfloat16 = {fits, weight_size<bfloat16>, arrange<bfloat16>,
+                                              scratch_size<bfloat16>, convolve_all<bfloat16>};
+
+} // namespace
+
+const struct generator_kernels *cuda_generators(bool in_bfloat16)
+{
+    return in_bfloat16 ? &of_bfloat16 : &of_float32;
 }

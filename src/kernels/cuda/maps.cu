@@ -94,6 +94,21 @@ struct SwapTime {
     }
 };
 
+struct Sum {
+    const size_t *first;
+    size_t n_values, stride;
+    const float *in;
+    double *sums;
+
+    ON_DEVICE void operator()(size_t i) const
+    {
+        double sum = 0;
+        for (size_t j = 0; j < n_values; j++)
+            sum += (double)in[first[i] + j * stride];
+        sums[i] = sum;
+    }
+};
+
 } // namespace
 
 void cuda_fill(size_t n, float value, float *out)
@@ -134,4 +149,9 @@ void cuda_swap_time(int n_channels, int time, int n_pixels, const float *in, flo
 {
     const SwapTime work = {(size_t)time, (size_t)n_pixels, in, out};
     parallel::for_each((size_t)n_channels * work.time * work.pixels, work);
+}
+
+void cuda_sums(int n_sums, const size_t *first, size_t n_values, size_t stride, const float *in, double *sums)
+{
+    parallel::for_each((size_t)n_sums, Sum{first, n_values, stride, in, sums});
 }
