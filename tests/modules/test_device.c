@@ -203,11 +203,25 @@ static void tells_faults(void **state)
     unload(&pair);
 }
 
+/** Around multiples of numbers of all sizes, where a quotient changes. */
+static void divides(void **state)
+{
+    (void)state;
+    for (size_t divisor = 1; divisor < (size_t)1 << 33; divisor += divisor < 300 ? 1 : divisor / 7)
+        for (size_t i = 0; i < (size_t)1 << 33; i += i < 2000 ? 1 : i / 5) {
+            const size_t multiple = i / divisor * divisor;
+            assert_int_equal(device_quotient(i, divisor), i / divisor);
+            assert_int_equal(device_quotient(multiple, divisor), multiple / divisor);
+            if (multiple > 0)
+                assert_int_equal(device_quotient(multiple - 1, divisor), (multiple - 1) / divisor);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_generators), cmocka_unit_test(runs_subjects), cmocka_unit_test(has_noise),
-        cmocka_unit_test(memory_ends),     cmocka_unit_test(tells_faults),
+        cmocka_unit_test(memory_ends),     cmocka_unit_test(tells_faults),  cmocka_unit_test(divides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Convolutions as matrix products (im2col), so many frames at once as the scratch memory has room for. */
 #include "convolution.h"
+#include "divisor.h"
 #include "parallel.h"
 #include "product.h"
 
@@ -46,7 +47,7 @@ size_t frames_at_once(const struct convolution_shape *s, size_t frame_bytes)
 
 /** out[o][..] = bias[o]. */
 struct SpreadBias {
-    size_t positions;
+    Divisor positions;
     const float *bias;
     float *out;
 
@@ -59,16 +60,21 @@ struct SpreadBias {
 /** columns [term][frame][output pixel]: what a tap sees of a channel. */
 template <typename Value> struct Gather {
     struct convolution_shape shape;
-    size_t n_frames, pixels;
+    Divisor n_frames, pixels, taps, row_taps, row_pixels; /**< the last two: of a row */
     const float *in; /**< [channel][time][pixel], from the first frame on */
     Value *columns;
 
+    Gather(const struct convolution_shape *s, size_t frames, const float *map, Value *matrix)
+        : shape(*s), n_frames(frames), pixels(out_frame(s)), taps(n_taps(s)),
+          row_taps((size_t)s->kernel_width), row_pixels((size_t)s->out_width), in(map), columns(matrix)
+    {
+    }
+
     ON_DEVICE void operator()(size_t i) const
     {
-        const size_t taps = (size_t)(shape.kernel_height * shape.kernel_width), term = i / pixels / n_frames;
-        const int tap = (int)(term % taps), pixel = (int)(i % pixels);
-        const int y = pixel / shape.out_width * shape.stride + tap / shape.kernel_width - shape.pad_top;
-        const int x = pixel % shape.out_width * shape.stride + tap % shape.kernel_width - shape.pad_left;
+        const size_t term = i / pixels / n_frames, tap = term % taps, pixel = i % pixels;
+        const int y = (int)(pixel / row_pixels) * shape.stride + (int)(tap / row_taps) - shape.pad_top;
+        const int x = (int)(pixel % row_pixels) * shape.stride + (int)(tap % row_taps) - shape.pad_left;
         const bool inside = y >= 0 && y < shape.in_height && x >= 0 && x < shape.in_width;
         const size_t frame = term / taps * (size_t)shape.time + i / pixels % n_frames;
         const size_t row = frame * (size_t)shape.in_height + (size_t)y;
@@ -80,33 +86,45 @@ template <typename Value> struct Gather {
  */
 struct Collect {
     struct convolution_shape shape;
-    size_t first_frame, n_frames, pixels; /**< pixels of the output */
+    size_t first_frame, in_pixels;
+    Divisor n_frames, pixels, row_pixels, stride; /**< of the output */
     const float *products, *bias;
     float *out; /**< [output][time][pixel] */
 
-    /** y and x: of the input, times the stride. */
-    ON_DEVICE float product_at(size_t row, size_t frame, int y, int x) const
+    Collect(const struct convolution_shape *s, size_t first, size_t frames, const float *matrix,
+            const float *biases, float *map)
+        : shape(*s), first_frame(first), in_pixels(in_frame(s)), n_frames(frames), pixels(out_frame(s)),
+          row_pixels((size_t)s->out_width), stride((size_t)s->stride), products(matrix), bias(biases),
+          out(map)
     {
-        const int in_y = y / shape.stride, in_x = x / shape.stride;
-        const bool reaches = y >= 0 && x >= 0 && y % shape.stride == 0 && x % shape.stride == 0 &&
-                             in_y < shape.in_height && in_x < shape.in_width;
-        const size_t in_pixels = (size_t)shape.in_height * (size_t)shape.in_width;
-        return reaches
-                   ? products[(row * n_frames + frame) * in_pixels + (size_t)(in_y * shape.in_width + in_x)]
-                   : 0.0f;
+    }
+
+    /** Which row (or column) of n of the input reaches an output's through a tap; negative: none. `place` is
+     * the output's place less the tap's. */
+    ON_DEVICE int source_of(int place, int n) const
+    {
+        const size_t source = place < 0 ? 0 : (size_t)place / stride;
+        return place == (int)(source * (size_t)shape.stride) && (int)source < n ? (int)source : -1;
     }
 
     ON_DEVICE void operator()(size_t i) const
     {
         const size_t output = i / pixels / n_frames, frame = i / pixels % n_frames, pixel = i % pixels;
+        const int bottom = (int)(pixel / row_pixels) + shape.pad_top;
+        const int right = (int)(pixel % row_pixels) + shape.pad_left;
         const size_t taps = (size_t)(shape.kernel_height * shape.kernel_width);
-        const int y = (int)pixel / shape.out_width, x = (int)pixel % shape.out_width;
         float sum = bias == NULL ? 0.0f : bias[output];
-        for (int tap = 0; tap < (int)taps; tap++)
-            sum +=
-                product_at(output * taps + (size_t)tap, frame, y + shape.pad_top - tap / shape.kernel_width,
-                           x + shape.pad_left - tap % shape.kernel_width);
-        out[(output * (size_t)shape.time + first_frame + frame) * pixels + pixel] = sum;
+        for (int ky = 0; ky < shape.kernel_height; ky++) {
+            const int y = source_of(bottom - ky, shape.in_height);
+            for (int kx = 0; y >= 0 && kx < shape.kernel_width; kx++) {
+                const int x = source_of(right - kx, shape.in_width);
+                const size_t row = output * taps + (size_t)(ky * shape.kernel_width + kx);
+                if (x >= 0)
+                    sum += products[(row * (size_t)n_frames + frame) * in_pixels +
+                                    (size_t)(y * shape.in_width + x)];
+            }
+        }
+        out[(output * (size_t)shape.time + first_frame + frame) * (size_t)pixels + pixel] = sum;
     }
 };
 
@@ -163,7 +181,7 @@ void convolve(const struct convolution_shape *s, const float *weight, const floa
         product.n_columns = n_frames * pixels;
         product.out = out + first * pixels;
         parallel::for_each(terms * product.n_columns,
-                           Gather<Value>{*s, n_frames, pixels, in + first * in_frame(s), columns});
+                           Gather<Value>(s, n_frames, in + first * in_frame(s), columns));
         multiply(product, values, columns);
     }
 }
@@ -175,7 +193,8 @@ namespace
 
 /** Some frames of all channels. */
 template <typename Value> struct TakeFrames {
-    size_t time, first, n_frames, pixels;
+    size_t time, first;
+    Divisor n_frames, pixels;
     const float *in;
     Value *out;
 
@@ -214,7 +233,7 @@ void convolve_transposed(const struct convolution_shape *s, const float *weight,
         multiply({(int)rows, n, s->in_channels, scratch, n, false}, reinterpret_cast<const Value *>(weight),
                  frames);
         parallel::for_each((size_t)s->out_channels * n_frames * pixels,
-                           Collect{*s, first, n_frames, pixels, scratch, bias, out});
+                           Collect(s, first, n_frames, scratch, bias, out));
     }
 }
 

@@ -2,6 +2,7 @@
 /* A generator's convolution with what is around it: what it reads is made once, what is behind it is done
  * where its output lies. */
 #include "convolution.h"
+#include "divisor.h"
 #include "parallel.h"
 #include "upsampling.h"
 
@@ -11,8 +12,8 @@ namespace
 /** upsampled(max(scale in + shift, 0)), each part only where it is asked for. */
 struct Head {
     struct generator_convolution call;
-    int height, width; /**< of what the convolution reads */
-    size_t time;
+    Divisor positions; /**< of a channel of what the convolution reads */
+    Upsampled map;     /**< where that is upsampled */
     float *out;
 
     ON_DEVICE float at(size_t channel, size_t place) const
@@ -25,12 +26,12 @@ struct Head {
 
     ON_DEVICE void operator()(size_t i) const
     {
-        const size_t pixels = (size_t)height * (size_t)width, channel = i / pixels / time;
+        const size_t channel = i / positions;
         if (!call.upsamples) {
             out[i] = at(channel, i);
             return;
         }
-        const Corners c = corners_of(height / 2, width / 2, i);
+        const Corners c = map.corners_of(i);
         out[i] = blend_corners(at(channel, c.near_near), at(channel, c.far_near), at(channel, c.near_far),
                                at(channel, c.far_far));
     }
@@ -39,15 +40,15 @@ struct Head {
 /** max(out + bias + added, 0), each part only where it is asked for. */
 struct Tail {
     struct generator_convolution call;
-    int height, width;
-    size_t positions; /**< of a channel */
+    Divisor positions; /**< of a channel */
+    Upsampled map;     /**< where what is added is upsampled */
     float *out;
 
     ON_DEVICE float added(size_t i) const
     {
         if (!call.added_is_half)
             return call.added[i];
-        const Corners c = corners_of(height / 2, width / 2, i);
+        const Corners c = map.corners_of(i);
         return blend_corners(call.added[c.near_near], call.added[c.far_near], call.added[c.near_far],
                              call.added[c.far_far]);
     }
@@ -59,6 +60,12 @@ struct Tail {
         out[i] = call.rectifies_output && !(value > 0.0f) ? 0.0f : value;
     }
 };
+
+/** Of maps of one pixel nothing is upsampled. */
+Upsampled upsampled_to(int height, int width)
+{
+    return Upsampled(height > 1 ? height / 2 : 1, width > 1 ? width / 2 : 1);
+}
 
 bool has_head(const struct generator_convolution *call)
 {
@@ -106,7 +113,8 @@ void convolve_all(const struct generator_convolution *call, float *out, float *s
     const float *in = call->in, *bias = has_tail(call) ? NULL : call->bias;
     if (has_head(call)) {
         const size_t n = n_inputs(s);
-        parallel::for_each(n, Head{*call, s->in_height, s->in_width, (size_t)s->time, scratch});
+        parallel::for_each(
+            n, Head{*call, n / (size_t)s->in_channels, upsampled_to(s->in_height, s->in_width), scratch});
         in = scratch;
         scratch += aligned_floats(n);
     }
@@ -115,7 +123,7 @@ void convolve_all(const struct generator_convolution *call, float *out, float *s
         return;
     const size_t positions = (size_t)s->time * (size_t)s->out_height * (size_t)s->out_width;
     parallel::for_each((size_t)s->out_channels * positions,
-                       Tail{*call, s->out_height, s->out_width, positions, out});
+                       Tail{*call, positions, upsampled_to(s->out_height, s->out_width), out});
 }
 
 const struct generator_kernels of_float32 = {fits, weight_size<float>, arrange<float>, scratch_size<float>,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Maps, value by value. */
 #include "cuda_kernels.h"
+#include "divisor.h"
 #include "parallel.h"
 
 namespace
@@ -37,7 +38,7 @@ struct Tanh {
 };
 
 struct ScaleShift {
-    size_t pixels;
+    Divisor pixels;
     const float *scale, *shift, *in;
     float *out;
 
@@ -59,7 +60,7 @@ struct Steps {
 };
 
 struct Add {
-    size_t time, pixels;
+    Divisor time, pixels;
     Steps a, b;
     float *out;
 
@@ -71,7 +72,7 @@ struct Add {
 };
 
 struct Copy {
-    size_t time, pixels;
+    Divisor time, pixels;
     Steps in;
     float *out;
 
@@ -83,7 +84,7 @@ struct Copy {
 
 /** out[c][p][t] = in[c][t][p]. */
 struct SwapTime {
-    size_t time, pixels;
+    Divisor time, pixels;
     const float *in;
     float *out;
 

@@ -9,6 +9,7 @@
 
 #include "cuda_device.h"
 #include "cuda_kernels.h"
+#include "divisor.h"
 #include "product.h"
 
 namespace
@@ -206,6 +207,11 @@ size_t device_held(void)
     return device.held;
 }
 
+size_t device_quotient(size_t i, size_t divisor)
+{
+    return i / Divisor(divisor);
+}
+
 size_t device_n_pieces(void)
 {
     return device.n_pieces;
@@ -257,18 +263,29 @@ template <typename Value> struct StartedProduct {
     const Value *weight, *columns;
 };
 
-template <typename Value> void run_product(const void *work)
+/** Columns that are worked on at once: what is read again stays in the cache. */
+const size_t SOME_COLUMNS = 256;
+
+template <typename Value> void multiply_some(const StartedProduct<Value> &all, size_t first, size_t end)
 {
-    const StartedProduct<Value> *all = static_cast<const StartedProduct<Value> *>(work);
-    const Product &p = all->p;
-    const Value *weight = all->weight;
+    const Product &p = all.p;
+    const Value *weight = all.weight;
     float *out = p.out;
     for (size_t row = 0; row < (size_t)p.n_rows; row++, out += p.out_stride) {
-        if (!p.adds)
-            memset(out, 0, p.n_columns * sizeof *out);
+        for (size_t i = first; !p.adds && i < end; i++)
+            out[i] = 0;
         for (size_t k = 0; k < (size_t)p.n_terms; k++, weight++)
-            for (size_t i = 0; i < p.n_columns; i++)
-                out[i] += widened(*weight) * widened(all->columns[k * p.n_columns + i]);
+            for (size_t i = first; i < end; i++)
+                out[i] += widened(*weight) * widened(all.columns[k * p.n_columns + i]);
+    }
+}
+
+template <typename Value> void run_product(const void *work)
+{
+    const StartedProduct<Value> &all = *static_cast<const StartedProduct<Value> *>(work);
+    for (size_t first = 0; first < all.p.n_columns; first += SOME_COLUMNS) {
+        const size_t end = first + SOME_COLUMNS;
+        multiply_some(all, first, end < all.p.n_columns ? end : all.p.n_columns);
     }
 }
 

@@ -24,6 +24,9 @@ size_t device_held(void);
 /** From now on it has this fault, until it is asked for one. */
 void device_fail(const char *fault);
 
+/** i / divisor, as kernels divide. */
+size_t device_quotient(size_t i, size_t divisor);
+
 /** Pieces of memory, shared ones too, that were not given back. */
 size_t device_n_pieces(void);
 
