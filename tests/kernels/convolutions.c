@@ -272,9 +272,8 @@ void check_batch_position(struct check *check, const struct convolution_case *c)
         memcpy(in.values + place * alone.in.n, alone.in.values, 4 * alone.in.n);
         for (size_t i = 0; i < alone.in.n; i++)
             other[i] = 3 - other[i] / 2; /* another neighbour each time */
-        for (size_t i = 0; i < BATCH; i++)
-            convolve(check->kernels, c, alone.arranged.values, alone.bias.values, in.values + i * alone.in.n,
-                     out.values + i * alone.out.n, alone.scratch.values);
+        convolve(check->kernels, c, alone.arranged.values, alone.bias.values, in.values + place * alone.in.n,
+                 out.values + place * alone.out.n, alone.scratch.values);
         if (memcmp(out.values + place * alone.out.n, alone.out.values, 4 * alone.out.n) != 0)
             check_fault(check, "%s: other bits at place %zu of %d", c->name, place, BATCH);
     }
