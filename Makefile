@@ -29,7 +29,7 @@ CXXFLAGS := $(filter-out -std=c11 -Wstrict-prototypes -Wmissing-prototypes,$(CFL
 INCLUDE := -Iinclude $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBRARIES) $(TEST_LIBRARY) 2>/dev/null))
 LINK    := $(filter-out -I%,$(shell pkg-config --libs $(LIBRARIES) 2>/dev/null))
 # The high-level HDF5 library has no pkg-config file; it lies beside the parallel library found above.
-LINK    := $(patsubst -lhdf5,-lhdf5_hl -lhdf5,$(LINK)) -lm $(if $(SANITIZE),tests/sanitizer/keep_libraries.c)
+LINK    := $(patsubst -lhdf5,-lhdf5_hl -lhdf5,$(LINK)) -lm -fopenmp $(if $(SANITIZE),tests/sanitizer/keep_libraries.c)
 
 # ---- Files ----------------------------------------------------------------------------------------------------
 OBJECT_DIR       := $(BUILD)/obj
@@ -42,7 +42,7 @@ DEVICE_SOURCES   := $(wildcard src/kernels/cuda/device/*.cu)
 ANALYSIS_SOURCES := $(filter-out analysis/main.c,$(wildcard analysis/*.c))
 TEST_SOURCES     := $(wildcard tests/modules/test_*.c)
 KERNEL_TESTS     := $(wildcard tests/kernels/*.c)
-MEASURE_SOURCES  := $(wildcard tests/bench/*.c tests/fidelity/*.c)
+MEASURE_SOURCES  := $(wildcard tests/bench/*.c tests/fidelity/*.c tests/gpu/*.c)
 
 objects = $(patsubst %.c,$(OBJECT_DIR)/%.o,$(1))
 
@@ -78,7 +78,7 @@ SHELL_SCRIPTS := $(wildcard .ci/run .setup/*.sh jobs/*.sh slurm/*.sh slurm/*.sba
 C_FILES       := $(wildcard include/*.h src/*.c src/*/*.[ch] src/*/*/*.[ch] analysis/*.[ch] jobs/*/*.[ch] tests/*/*.[ch]) \
                  $(wildcard src/kernels/cuda/*.cu src/kernels/cuda/device/*.* tests/kernels/on_host/*.*)
 
-.PHONY: all help demo check check-python check-slurm check-browser bench bench-readme format format-check sanitize lint install-packages \
+.PHONY: all help demo check check-python check-slurm check-browser bench bench-readme gpu-check format format-check sanitize lint install-packages \
         clean tests libraries always
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -104,7 +104,20 @@ $(BUILD)/tests/test_%: $(OBJECT_DIR)/tests/modules/test_%.o $(LIBRARY_ARCHIVE)
 $(BUILD)/tests/check_kernels: $(call objects,$(KERNEL_TESTS)) $(CUDA_ON_HOST) $(LIBRARY_ARCHIVE)
 	$(link) -lcmocka
 
-$(BUILD)/tests/test_device: $(CUDA_ON_HOST)
+$(BUILD)/tests/test_device $(BUILD)/tests/test_flights: $(CUDA_ON_HOST)
+
+# The same on a device; and how fast that is.
+$(BUILD)/tests/check_kernels_on_gpu: $(call objects,$(KERNEL_TESTS)) $(LIBRARY_ARCHIVE)
+	$(link) -lcmocka
+
+$(BUILD)/tests/bench_device: $(OBJECT_DIR)/tests/gpu/bench_device.o $(LIBRARY_ARCHIVE)
+	$(link)
+
+$(BUILD)/tests/bench_device_on_host: $(OBJECT_DIR)/tests/gpu/bench_device.o $(CUDA_ON_HOST) $(LIBRARY_ARCHIVE)
+	$(link)
+
+$(BUILD)/tests/compare_censuses: $(OBJECT_DIR)/tests/gpu/compare_censuses.o $(LIBRARY_ARCHIVE)
+	$(link)
 
 # The whole program on a device that is the host.
 $(BUILD)/tests/meicensus_on_host: $(call objects,src/main.c) $(filter-out $(CUDA_OBJECTS),$(LIBRARY_OBJECTS)) $(CUDA_ON_HOST)
@@ -150,6 +163,9 @@ define compile
 $(call say,compile $<$(if $(1), ($(1))))
 $(QUIET)$(CC) $(CFLAGS) $(2) $(INCLUDE) -MMD -MP -c -o $@ $<
 endef
+
+# Threads ask, score and tell the runs that a device is shown together.
+$(OBJECT_DIR)/src/campaign/lockstep.o: CFLAGS += -fopenmp
 
 $(OBJECT_DIR)/%.o: %.c $(OBJECT_DIR)/flags | libraries
 	$(call compile)
@@ -199,7 +215,7 @@ $(ATLAS_PAGES): $(wildcard analysis/atlas/*) | libraries
 
 -include $(patsubst %.o,%.d,$(call objects,src/main.c analysis/main.c $(LIBRARY_SOURCES) $(ANALYSIS_SOURCES) \
                                    $(TEST_SOURCES) $(KERNEL_TESTS) $(MEASURE_SOURCES)) \
-                        $(foreach set,$(VECTOR_SETS),$(call vector_objects,$(set))) $(CUDA_ON_HOST))
+                        $(foreach set,$(VECTOR_SETS),$(call vector_objects,$(set))) $(CUDA_OBJECTS) $(CUDA_ON_HOST))
 
 # What a results file says about the program that made it. Written again only when something in it changed.
 REVISION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
@@ -278,6 +294,19 @@ bench: $(addprefix $(BUILD)/,meicensus tests/check_kernels tests/bench_search be
 
 bench-readme: bench  ## the same, and its table and picture into README.md
 	@tests/bench/readme.sh
+
+# DEVICE=host: the same in small on a device that is the host, to see that the check itself works.
+DEVICE ?= gpu
+ON_HOST := $(if $(filter host,$(DEVICE)),MEICENSUS=$(BUILD)/tests/meicensus_on_host CHECK_KERNELS=$(BUILD)/tests/check_kernels \
+             BENCH_DEVICE=$(BUILD)/tests/bench_device_on_host SUBJECT=weights/mnist_cnn.yaml GENERATOR=weights/mnist_vq_vae.yaml \
+             CENSUS_GENERATOR=weights/mnist_vq_vae.yaml UNITS=2 BUDGET=60 TIMESTEPS=4 PRODUCT=64 BATCHES="1 2 4" SECONDS_EACH=0.2)
+
+GPU_PROGRAMS := meicensus $(addprefix tests/,meicensus_without_cuda compare_censuses $(if $(ON_HOST),meicensus_on_host \
+                  check_kernels bench_device_on_host,check_kernels_on_gpu bench_device)) $(if $(ON_HOST),,bench/sn_gan.yaml)
+
+gpu-check:  ## on a machine with a GPU: all that can only be checked and measured there, into build/gpu/report.md
+	@$(MAKE) --no-print-directory $(parallel) $(addprefix $(BUILD)/,$(GPU_PROGRAMS))
+	@$(ON_HOST) tests/gpu/gpu_check.sh
 
 format:  ## formats every C file
 	clang-format -i $(C_FILES)

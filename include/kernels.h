@@ -35,7 +35,7 @@ struct convolution_shape {
 enum { KERNELS_LARGEST_SIDE = 4096 };
 
 /** Images of one call, at most. */
-enum { KERNELS_LARGEST_BATCH = 256 };
+enum { KERNELS_LARGEST_BATCH = 1024 };
 
 struct pool_shape {
     int n_planes; /**< channels x time */
@@ -144,21 +144,39 @@ struct generator_kernels {
     void (*convolution)(const struct generator_convolution *call, float *out, float *scratch);
 };
 
+/** Marks of struct kernel_memory. */
+enum { KERNELS_MARKS = 2 };
+
 /**
- * Memory of a device, where maps and weights lie that the host neither reads nor writes. Whoever reads or
- * writes it waits for what was started before.
+ * Memory of a device, where maps and weights lie that the host neither reads nor writes. What kernels and
+ * `send` do is only started when they return, and done in the order of the calls.
  */
 struct kernel_memory {
     /** n_bytes of zeros, aligned for any kernel; STATUS_INTERNAL where there is no more memory. */
     enum status (*allocate)(size_t n_bytes, void **memory, struct error *error);
     void (*release)(void *memory);
 
-    /** From the host's memory to the device's, and back. */
+    /** Likewise, of the host's memory, which the device reads and writes as well: what it finds and leaves
+     * there counts when it comes to it. */
+    enum status (*allocate_shared)(size_t n_bytes, void **memory, struct error *error);
+    void (*release_shared)(void *memory);
+
+    /** From the host's memory, which may be used again at once, to the device's; and back, which waits for
+     * all that was started before. */
     void (*write)(void *to, const void *from, size_t n_bytes);
     void (*read)(void *to, const void *from, size_t n_bytes);
 
-    /** What went wrong with the device, kernels included, since this was asked last; after a fault, nothing
-     *  that was read from it counts. */
+    /** From shared memory to the device's. */
+    void (*send)(void *to, const void *from, size_t n_bytes);
+
+    /** Note with a mark (0 .. KERNELS_MARKS - 1) what has been started so far; wait for what was noted last
+     * with it; wait for all. */
+    void (*mark)(int mark);
+    void (*wait)(int mark);
+    void (*finish)(void);
+
+    /** What went wrong with the device, as far as it has been waited for, kernels included, since this was
+     * asked last; after a fault, nothing that was read from it counts. */
     enum status (*check)(struct error *error);
 };
 
@@ -166,7 +184,8 @@ struct kernels {
     const char *name;
 
     /** Where pointers to weights (once they are arranged), biases, tables, maps, membranes, noise and scratch
-     *  point to; NULL: the host's memory. Shapes, neurons, `first` and `sums` are the host's always. */
+     *  point to; NULL: the host's memory. Shapes and neurons are the host's always; `first` and `sums` are in
+     *  shared memory. */
     const struct kernel_memory *memory;
 
     /** Images, in place of time steps, that are worth one call where nothing spikes: 1 to

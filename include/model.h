@@ -78,8 +78,9 @@ bool model_is_deterministic(const struct model *model);
 const char *model_name(const struct model *model);
 enum model_role model_role(const struct model *model);
 
-/** Do its kernels work in the memory of a device? */
+/** Do its kernels work in the memory of a device? That memory; NULL: no. */
 bool model_is_on_device(const struct model *model);
+const struct kernel_memory *model_memory(const struct model *model);
 int model_timesteps(const struct model *model); /**< 1 for a generator and for a network without spikes */
 struct map_shape model_input_shape(const struct model *model);
 const struct latent_space *model_latent(const struct model *model); /**< generator; NULL for a subject */
@@ -146,6 +147,7 @@ struct presentation {
     double membrane;         /**< s: s v_threshold N(0,1) added to h at every step */
     int n_images;            /**< 0: one; membrane noise is that of a single image */
     int n_frames;            /**< of each image, the model's time steps; 0 or 1 for a static one */
+    bool is_shared;          /**< the input lies in memory that is shared with the device, and stays there */
     uint64_t key;            /**< Philox key of the noise */
     uint32_t trial;          /**< counter word 0 is 1 + trial */
 };
@@ -167,7 +169,7 @@ void model_forward_each(struct model_run *run, const float *input, int last_laye
 
 /**
  * From now on model_forward_made shows `run` the images that `maker`, a generator's, made last, in the space
- * of run's model. Both models have the same kernels, and the images fit the input.
+ * of run's model. Both models are on the same device, and the images fit the input.
  */
 enum status model_run_follow(struct model_run *run, const struct model_run *maker, struct error *error);
 void model_forward_made(struct model_run *run, int last_layer);
@@ -202,9 +204,13 @@ struct model_place {
     int channel, y, x; /**< y and x are -1 for the whole channel */
 };
 
-/** activations [n_images]: of places[i] for image i of the last forward, all of one kind. */
-void model_activations(const struct model_run *run, int layer, const struct model_place *places,
-                       float *activations);
+/**
+ * Start adding up what the activations of a forward are means of: places[i] for image i, all of one kind.
+ * first, sums [n_images]: as struct kernels' `sums` takes them; sums[i] / the number that is returned is the
+ * activation, once a device has been waited for.
+ */
+double model_start_sums(const struct model_run *run, int layer, const struct model_place *places,
+                        size_t *first, double *sums);
 float model_channel_activation(const struct model_run *run, int layer, int channel);
 float model_neuron_activation(const struct model_run *run, int layer, int channel, int y, int x);
 

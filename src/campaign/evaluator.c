@@ -7,6 +7,15 @@
 #include "memory.h"
 #include "trials.h"
 
+/** Queries on their way to a device and back; what it reads and writes meanwhile is shared with it. */
+struct flight {
+    int capacity, n;
+    float *latents;  /**< of one call [d][images] after the other; shared */
+    size_t *first;   /**< [capacity], see model_start_sums; shared */
+    double *sums;    /**< [capacity]; shared */
+    double *n_added; /**< [capacity] */
+};
+
 struct evaluator {
     const struct model *generator, *subject;
     struct model_run *generator_run, *subject_run;
@@ -24,6 +33,7 @@ struct evaluator {
     struct model_place *places;  /**< [batch], on a device */
     const int32_t **shown_codes; /**< [batch], likewise */
     struct model_run *many_run;  /**< the subject's for `batch` images on a device; else NULL */
+    struct flight flights[EVALUATOR_FLIGHTS];
 };
 
 static bool same_space(const struct model *generator, const struct model *subject)
@@ -47,6 +57,13 @@ static enum status create_many(struct evaluator *evaluator, struct error *error)
 enum status evaluator_create(const struct plan *plan, int subject, int generator, struct evaluator **result,
                              struct error *error)
 {
+    return evaluator_create_batch(plan, subject, generator, model_image_batch(plan->generators[generator]),
+                                  result, error);
+}
+
+enum status evaluator_create_batch(const struct plan *plan, int subject, int generator, int images,
+                                   struct evaluator **result, struct error *error)
+{
     struct evaluator *evaluator = NULL;
     enum status status = STATUS_OK;
     TRY(MEMORY_ALLOCATE(evaluator, 1, error));
@@ -57,7 +74,7 @@ enum status evaluator_create(const struct plan *plan, int subject, int generator
     const struct map_shape shape = model_input_shape(evaluator->subject);
     evaluator->n_values = (size_t)shape.channels * (size_t)shape.height * (size_t)shape.width;
     evaluator->n_dimensions = (size_t)model_latent(evaluator->generator)->n_dimensions;
-    evaluator->batch = model_image_batch(evaluator->generator);
+    evaluator->batch = images;
     const size_t batch = (size_t)evaluator->batch;
     TRY_CLEANUP(
         model_run_create_batch(evaluator->generator, evaluator->batch, &evaluator->generator_run, error));
@@ -77,10 +94,27 @@ cleanup:
     return status;
 }
 
+static void free_flight(const struct evaluator *evaluator, struct flight *flight)
+{
+    const struct kernel_memory *memory = model_memory(evaluator->generator);
+    if (flight->latents != NULL)
+        memory->release_shared(flight->latents);
+    if (flight->first != NULL)
+        memory->release_shared(flight->first);
+    if (flight->sums != NULL)
+        memory->release_shared(flight->sums);
+    free(flight->n_added);
+    *flight = (struct flight){0};
+}
+
 void evaluator_free(struct evaluator *evaluator)
 {
     if (evaluator == NULL)
         return;
+    if (evaluator_is_on_device(evaluator))
+        model_memory(evaluator->generator)->finish();
+    for (int i = 0; i < EVALUATOR_FLIGHTS; i++)
+        free_flight(evaluator, &evaluator->flights[i]);
     model_run_free(evaluator->generator_run);
     model_run_free(evaluator->subject_run);
     model_run_free(evaluator->many_run);
@@ -97,11 +131,12 @@ void evaluator_free(struct evaluator *evaluator)
 /* ---- images ---- */
 
 /** latents [d][n_codes]. */
-static void make_latents(struct evaluator *evaluator, int n_codes, const int32_t *const *codes)
+static void make_latents(const struct evaluator *evaluator, int n_codes, const int32_t *const *codes,
+                         float *latents)
 {
     const struct latent_space *latent = model_latent(evaluator->generator);
     const double step = (latent->high - latent->low) / (latent->n_points - 1);
-    float *value = evaluator->latents;
+    float *value = latents;
     for (size_t d = 0; d < evaluator->n_dimensions; d++)
         for (int i = 0; i < n_codes; i++)
             *value++ =
@@ -148,7 +183,7 @@ void evaluator_make_images(struct evaluator *evaluator, int n_codes, const int32
         memcpy(evaluator->codes + i * evaluator->n_dimensions, codes[i],
                sizeof **codes * evaluator->n_dimensions);
     evaluator->n_images = n_codes;
-    make_latents(evaluator, n_codes, codes);
+    make_latents(evaluator, n_codes, codes, evaluator->latents);
     model_forward(evaluator->generator_run, evaluator->latents, output, &presentation);
     take_images(evaluator, model_output(evaluator->generator_run, output, &time));
 }
@@ -224,25 +259,6 @@ bool evaluator_is_on_device(const struct evaluator *evaluator)
     return evaluator->many_run != NULL;
 }
 
-/** Up to a batch. The images that the generator's last call made are others then. */
-static void score_some(struct evaluator *evaluator, int n, const struct evaluator_query *queries,
-                       float *activations)
-{
-    const struct presentation presentation = {.n_images = n};
-    const int layer = queries[0].unit->layer;
-    evaluator->n_images = 0;
-    for (int i = 0; i < n; i++) {
-        evaluator->shown_codes[i] = queries[i].code;
-        evaluator->places[i] =
-            (struct model_place){queries[i].unit->channel, queries[i].unit->y, queries[i].unit->x};
-    }
-    make_latents(evaluator, n, evaluator->shown_codes);
-    model_forward(evaluator->generator_run, evaluator->latents, model_output_layer(evaluator->generator),
-                  &presentation);
-    model_forward_made(evaluator->many_run, layer);
-    model_activations(evaluator->many_run, layer, evaluator->places, activations);
-}
-
 /** How many of n queries, at most a batch, go together: units of one layer, all channels or all neurons. */
 static int count_alike(const struct evaluator *evaluator, int n, const struct evaluator_query *queries)
 {
@@ -253,14 +269,73 @@ static int count_alike(const struct evaluator *evaluator, int n, const struct ev
     return i;
 }
 
-enum status evaluator_score(struct evaluator *evaluator, int n, const struct evaluator_query *queries,
-                            float *activations, struct error *error)
+static enum status make_flight(const struct evaluator *evaluator, int n, struct flight *flight,
+                               struct error *error)
 {
+    const struct kernel_memory *memory = model_memory(evaluator->generator);
+    const size_t capacity = (size_t)n;
+    TRY(memory->allocate_shared(capacity * evaluator->n_dimensions * sizeof *flight->latents,
+                                (void **)&flight->latents, error));
+    TRY(memory->allocate_shared(capacity * sizeof *flight->first, (void **)&flight->first, error));
+    TRY(memory->allocate_shared(capacity * sizeof *flight->sums, (void **)&flight->sums, error));
+    TRY(MEMORY_ALLOCATE(flight->n_added, capacity, error));
+    flight->capacity = n;
+    return STATUS_OK;
+}
+
+/** Start a call: up to a batch, from query `first` of the flight on. The images that the generator's last
+ * call made are others then. */
+static void start_call(struct evaluator *evaluator, struct flight *flight, int first, int n,
+                       const struct evaluator_query *queries)
+{
+    const struct presentation presentation = {.n_images = n, .is_shared = true};
+    const int layer = queries[0].unit->layer;
+    float *latents = flight->latents + (size_t)first * evaluator->n_dimensions;
+    evaluator->n_images = 0;
+    for (int i = 0; i < n; i++) {
+        evaluator->shown_codes[i] = queries[i].code;
+        evaluator->places[i] =
+            (struct model_place){queries[i].unit->channel, queries[i].unit->y, queries[i].unit->x};
+    }
+    make_latents(evaluator, n, evaluator->shown_codes, latents);
+    model_forward(evaluator->generator_run, latents, model_output_layer(evaluator->generator), &presentation);
+    model_forward_made(evaluator->many_run, layer);
+    const double n_added = model_start_sums(evaluator->many_run, layer, evaluator->places,
+                                            flight->first + first, flight->sums + first);
+    for (int i = 0; i < n; i++)
+        flight->n_added[first + i] = n_added;
+}
+
+enum status evaluator_start(struct evaluator *evaluator, int number, int n,
+                            const struct evaluator_query *queries, struct error *error)
+{
+    const struct kernel_memory *memory = model_memory(evaluator->generator);
+    struct flight *flight = &evaluator->flights[number];
+    if (flight->n > 0)
+        memory->wait(number);
+    flight->n = 0;
+    if (n > flight->capacity) {
+        free_flight(evaluator, flight);
+        TRY(make_flight(evaluator, n, flight, error));
+    }
     for (int first = 0, some; first < n; first += some) {
         some = count_alike(evaluator, n - first, queries + first);
-        score_some(evaluator, some, queries + first, activations + first);
+        start_call(evaluator, flight, first, some, queries + first);
     }
-    return model_check(evaluator->subject, error);
+    memory->mark(number);
+    flight->n = n;
+    return STATUS_OK;
+}
+
+enum status evaluator_finish(struct evaluator *evaluator, int number, float *activations, struct error *error)
+{
+    const struct kernel_memory *memory = model_memory(evaluator->generator);
+    struct flight *flight = &evaluator->flights[number];
+    memory->wait(number);
+    for (int i = 0; i < flight->n; i++)
+        activations[i] = (float)(flight->sums[i] / flight->n_added[i]);
+    flight->n = 0;
+    return memory->check(error);
 }
 
 /* ---- subjects that are programs ---- */

@@ -12,6 +12,11 @@ enum status evaluator_create(const struct plan *plan, int subject, int generator
                              struct evaluator **evaluator, struct error *error);
 void evaluator_free(struct evaluator *evaluator);
 
+/** The same for a network on a device that is shown at most `batch` images a call, instead of as many as are
+ * worth one (model_image_batch). */
+enum status evaluator_create_batch(const struct plan *plan, int subject, int generator, int batch,
+                                   struct evaluator **evaluator, struct error *error);
+
 /**
  * Make the images of up to evaluator_batch() codes [d] together, which is faster than one by one and gives
  * the same bits; evaluator_image() has them then.
@@ -69,9 +74,19 @@ struct evaluator_query {
     const struct unit *unit;
 };
 
-/** Activations [n] of queries on a device; those of one layer go together. STATUS_INTERNAL: what it says. */
-enum status evaluator_score(struct evaluator *evaluator, int n, const struct evaluator_query *queries,
-                            float *activations, struct error *error);
+/** Sets of queries that can be on their way at the same time. */
+enum { EVALUATOR_FLIGHTS = 2 };
+
+/**
+ * Show a device the images of n queries; those of one layer that follow each other go together, in calls that
+ * depend on nothing but these queries. Only starts it, once what this flight was asked before is done:
+ * evaluator_finish waits for this flight only, and tells activations [n]. STATUS_INTERNAL: what a device
+ * says.
+ */
+enum status evaluator_start(struct evaluator *evaluator, int flight, int n,
+                            const struct evaluator_query *queries, struct error *error);
+enum status evaluator_finish(struct evaluator *evaluator, int flight, float *activations,
+                             struct error *error);
 
 /** The generator's buffers, and those of a subject that is no program: for measuring and for trials. */
 struct model_run *evaluator_generator(struct evaluator *evaluator);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <omp.h>
+
 #include "answers.h"
 #include "clock.h"
 #include "closeness.h"
@@ -30,8 +32,9 @@ struct active_run {
     float *scores;  /**< [budget]: every query so far */
     struct seen_codes *seen;
     struct answers answers;              /**< of a subject that is shown many images at once */
-    bool is_asked;                       /**< its next codes are there, and their answers */
+    bool is_asked;                       /**< its next codes are there, on their way on a device */
     int n_shown, first_shown, end_shown; /**< of these codes, on a device */
+    struct error fault;                  /**< of its last step, on a device */
     struct replay replay;
     struct run_outcome outcome;
     void *record;
@@ -41,6 +44,16 @@ struct active_run {
     bool finished, is_refuted; /* is_refuted: its codes do not repeat those of the replay */
     int64_t n_told;
     uint64_t told_hash; /**< of the codes of the n_told queries */
+    int64_t n_counted;  /**< queries that the watch has been told of */
+};
+
+/** Runs that ask a device together, while the runs of the other half are scored and told. */
+struct half {
+    int first, end; /**< its runs */
+    int n_queries;  /**< on their way */
+    bool is_flying;
+    struct evaluator_query *queries; /**< [n_queries] */
+    float *activations;              /**< likewise */
 };
 
 struct lockstep {
@@ -52,9 +65,10 @@ struct lockstep {
     int n_runs;
     struct active_run *runs;
     double started;
-    bool has_answers;                /**< is the subject shown many images at once? */
-    struct evaluator_query *queries; /**< of all runs together, on a device */
-    float *activations;
+    bool has_answers; /**< is the subject shown many images at once? */
+    bool is_flown;    /**< on a device */
+    struct half halves[EVALUATOR_FLIGHTS];
+    int n_threads; /**< that the runs of a half are asked, scored and told by */
 };
 
 static enum status start_search(const struct lockstep *lockstep, struct active_run *active,
@@ -293,11 +307,14 @@ static bool should_stop(const struct lockstep *lockstep)
     return lockstep->watch != NULL && lockstep->watch->should_stop(lockstep->watch->context);
 }
 
-static void count_queries(const struct lockstep *lockstep, const struct active_run *active, int64_t before)
+/** Queries that are new since the last call; those of the replay are not. */
+static void count_queries(const struct lockstep *lockstep, struct active_run *active)
 {
-    const int64_t first = before > active->replay.n_scores ? before : active->replay.n_scores;
+    const int64_t told = active->n_counted, n_scores = active->replay.n_scores,
+                  first = told > n_scores ? told : n_scores;
     if (lockstep->watch != NULL && active->outcome.queries > first)
         lockstep->watch->count_queries(lockstep->watch->context, active->outcome.queries - first);
+    active->n_counted = active->outcome.queries;
 }
 
 /** Place of the run's unit in its group. */
@@ -326,13 +343,13 @@ static void next_codes(const struct lockstep *lockstep, struct active_run *activ
                sizeof *active->codes * (size_t)n_dimensions);
 }
 
-/** Score the codes of one ask, until there is a reason to stop. */
+/** Score the codes of one ask, until there is a reason to stop. Those that a device has answered are scored
+ * in no time, perhaps by a thread of their own, which the watch is none of the business of. */
 static void score_batch(const struct lockstep *lockstep, struct active_run *active)
 {
     const int64_t n_dimensions = lockstep->group->layout.sizes.dimensions;
-    const int64_t before = active->outcome.queries;
     for (int i = 0; i < active->n_codes && active->outcome.stop_reason == STOP_NONE; i++) {
-        if (should_stop(lockstep))
+        if (!lockstep->is_flown && should_stop(lockstep))
             break;
         const float score = score_code(lockstep, active, i);
         take_score(lockstep, active, active->codes + i * n_dimensions, score);
@@ -341,7 +358,6 @@ static void score_batch(const struct lockstep *lockstep, struct active_run *acti
             break;
         active->outcome.stop_reason = check_stop(lockstep, active);
     }
-    count_queries(lockstep, active, before);
 }
 
 /** Scores of other codes are worthless: start again without them. */
@@ -390,20 +406,12 @@ static enum status judge(const struct lockstep *lockstep, struct active_run *act
     return active->finished || status == STATUS_STOPPED ? STATUS_OK : status;
 }
 
-/** One ask and tell of one run. A batch that was left on the way is forgotten: it is asked again later.
+/** Score what was asked, and tell it. A batch that was left on the way is forgotten: it is asked again later.
  */
-static enum status advance(const struct lockstep *lockstep, struct active_run *active, struct error *error)
+static enum status score_and_tell(const struct lockstep *lockstep, struct active_run *active,
+                                  struct error *error)
 {
     const int64_t before = active->outcome.queries;
-    if (!active->is_asked)
-        next_codes(lockstep, active);
-    active->is_asked = false;
-    if (evaluator_asks_program(lockstep->evaluator)) {
-        struct error fault = {0};
-        const enum status status = ask_program(lockstep, active, &fault);
-        if (status != STATUS_OK)
-            return judge(lockstep, active, status, &fault, error);
-    }
     score_batch(lockstep, active);
     if (active->is_refuted)
         return start_anew(lockstep, active, error);
@@ -411,6 +419,21 @@ static enum status advance(const struct lockstep *lockstep, struct active_run *a
         return STATUS_OK;
     tell_batch(lockstep, active);
     return STATUS_OK;
+}
+
+/** One ask and tell of one run. */
+static enum status advance(const struct lockstep *lockstep, struct active_run *active, struct error *error)
+{
+    next_codes(lockstep, active);
+    if (evaluator_asks_program(lockstep->evaluator)) {
+        struct error fault = {0};
+        const enum status status = ask_program(lockstep, active, &fault);
+        if (status != STATUS_OK)
+            return judge(lockstep, active, status, &fault, error);
+    }
+    const enum status status = score_and_tell(lockstep, active, error);
+    count_queries(lockstep, active);
+    return status;
 }
 
 /* ---- the winner ---- */
@@ -503,41 +526,11 @@ static bool may_advance(const struct active_run *active)
     return is_searching(active) && (active->before == NULL || active->before->is_settled);
 }
 
-/** Ask those of n runs that may advance, and show a device the images of all of them together. */
-static enum status ask_device(const struct lockstep *lockstep, struct active_run *runs, int n,
-                              struct error *error)
+/** Others wait for the winner of a run that has stopped. */
+static enum status settle_early(const struct lockstep *lockstep, struct active_run *active,
+                                struct error *error)
 {
-    int n_queries = 0;
-    for (int i = 0; i < n; i++) {
-        if (!may_advance(&runs[i]))
-            continue;
-        next_codes(lockstep, &runs[i]);
-        runs[i].is_asked = true;
-        runs[i].n_shown = choose_shown(lockstep, &runs[i], &runs[i].first_shown, &runs[i].end_shown);
-        for (int j = 0; j < runs[i].n_shown; j++)
-            lockstep->queries[n_queries++] = (struct evaluator_query){runs[i].answers.shown[j], runs[i].unit};
-    }
-    TRY(evaluator_score(lockstep->evaluator, n_queries, lockstep->queries, lockstep->activations, error));
-    const float *activations = lockstep->activations;
-    for (int i = 0; i < n; i++) {
-        if (!runs[i].is_asked)
-            continue;
-        memcpy(runs[i].answers.shown_activation, activations, (size_t)runs[i].n_shown * sizeof *activations);
-        activations += runs[i].n_shown;
-        answers_take(&runs[i].answers, runs[i].first_shown, runs[i].end_shown);
-    }
-    return STATUS_OK;
-}
-
-/** One ask and tell of a run, and, where others wait for its winner, that as well. */
-static enum status advance_run(struct lockstep *lockstep, struct active_run *active, struct error *error)
-{
-    if (lockstep->queries != NULL && !active->is_asked)
-        TRY(ask_device(lockstep, active, 1, error));
-    TRY(advance(lockstep, active, error));
-    if (lockstep->group->is_chained && !is_searching(active))
-        TRY(settle(lockstep, active, error));
-    return STATUS_OK;
+    return lockstep->group->is_chained && !is_searching(active) ? settle(lockstep, active, error) : STATUS_OK;
 }
 
 /** Search until every run has stopped, or somebody wants to leave. */
@@ -546,16 +539,138 @@ static enum status search_all(struct lockstep *lockstep, struct error *error)
     bool searching = true;
     while (searching && !should_stop(lockstep)) {
         searching = false;
-        if (lockstep->queries != NULL)
-            TRY(ask_device(lockstep, lockstep->runs, lockstep->n_runs, error));
         for (int i = 0; i < lockstep->n_runs; i++) {
             if (!may_advance(&lockstep->runs[i]))
                 continue;
-            TRY(advance_run(lockstep, &lockstep->runs[i], error));
+            TRY(advance(lockstep, &lockstep->runs[i], error));
+            TRY(settle_early(lockstep, &lockstep->runs[i], error));
             searching = true;
         }
     }
     return STATUS_OK;
+}
+
+/* ---- all runs, on a device: half of them are on their way while the others are scored, told and asked ----
+ */
+
+static void ask_run(const struct lockstep *lockstep, struct active_run *active)
+{
+    active->is_asked = may_advance(active);
+    if (!active->is_asked)
+        return;
+    next_codes(lockstep, active);
+    active->n_shown = choose_shown(lockstep, active, &active->first_shown, &active->end_shown);
+}
+
+/** Ask the runs of a half that may advance, and show the device all that they ask. */
+static enum status start_half(struct lockstep *lockstep, int number, struct error *error)
+{
+    struct half *half = &lockstep->halves[number];
+    half->is_flying = false;
+    half->n_queries = 0;
+#pragma omp parallel for num_threads(lockstep->n_threads) schedule(dynamic)
+    for (int i = half->first; i < half->end; i++)
+        ask_run(lockstep, &lockstep->runs[i]);
+    for (int i = half->first; i < half->end; i++) {
+        const struct active_run *active = &lockstep->runs[i];
+        half->is_flying = half->is_flying || active->is_asked;
+        for (int j = 0; active->is_asked && j < active->n_shown; j++)
+            half->queries[half->n_queries++] =
+                (struct evaluator_query){active->answers.shown[j], active->unit};
+    }
+    return evaluator_start(lockstep->evaluator, number, half->n_queries, half->queries, error);
+}
+
+static void take_answers(const struct half *half, struct active_run *runs)
+{
+    const float *activations = half->activations;
+    for (int i = half->first; i < half->end; i++) {
+        if (!runs[i].is_asked)
+            continue;
+        memcpy(runs[i].answers.shown_activation, activations, (size_t)runs[i].n_shown * sizeof *activations);
+        activations += runs[i].n_shown;
+        answers_take(&runs[i].answers, runs[i].first_shown, runs[i].end_shown);
+    }
+}
+
+/** Wait for what was shown, score and tell it. Runs of a chain look at images meanwhile: they have one
+ * thread. */
+static enum status finish_half(struct lockstep *lockstep, int number, struct error *error)
+{
+    struct half *half = &lockstep->halves[number];
+    struct active_run *runs = lockstep->runs;
+    TRY(evaluator_finish(lockstep->evaluator, number, half->activations, error));
+    take_answers(half, runs);
+#pragma omp parallel for num_threads(lockstep->n_threads) schedule(dynamic)
+    for (int i = half->first; i < half->end; i++)
+        if (runs[i].is_asked)
+            runs[i].fault.status = score_and_tell(lockstep, &runs[i], &runs[i].fault);
+    for (int i = half->first; i < half->end; i++) {
+        if (!runs[i].is_asked)
+            continue;
+        if (runs[i].fault.status != STATUS_OK)
+            *error = runs[i].fault;
+        TRY(runs[i].fault.status);
+        count_queries(lockstep, &runs[i]);
+        TRY(settle_early(lockstep, &runs[i], error));
+    }
+    return STATUS_OK;
+}
+
+static enum status search_on_device(struct lockstep *lockstep, struct error *error)
+{
+    bool searching = !should_stop(lockstep);
+    for (int h = 0; searching && h < EVALUATOR_FLIGHTS; h++)
+        TRY(start_half(lockstep, h, error));
+    while (searching && !should_stop(lockstep)) {
+        searching = false;
+        for (int h = 0; h < EVALUATOR_FLIGHTS; h++) {
+            if (!lockstep->halves[h].is_flying)
+                continue;
+            TRY(finish_half(lockstep, h, error));
+            TRY(start_half(lockstep, h, error));
+            searching = true;
+        }
+    }
+    return STATUS_OK;
+}
+
+/** Half of the runs, in whole chains. */
+static int first_of_second_half(const struct lockstep *lockstep)
+{
+    int first = (lockstep->n_runs + 1) / 2;
+    while (first < lockstep->n_runs && lockstep->runs[first].before != NULL)
+        first++;
+    return first;
+}
+
+/** A rank has one core, unless the environment names more. */
+static int choose_threads(const struct lockstep *lockstep)
+{
+    const char *cpus = getenv("SLURM_CPUS_PER_TASK");
+    const int n = getenv("OMP_NUM_THREADS") != NULL ? omp_get_max_threads() : cpus != NULL ? atoi(cpus) : 1;
+    if (lockstep->group->is_chained || n < 1)
+        return 1;
+    return n < lockstep->n_runs ? n : lockstep->n_runs;
+}
+
+static enum status make_half(const struct lockstep *lockstep, struct half *half, struct error *error)
+{
+    size_t n = 0;
+    for (int i = half->first; i < half->end; i++)
+        n += (size_t)lockstep->runs[i].answers.n_codes;
+    TRY(MEMORY_ALLOCATE(half->queries, n, error));
+    return MEMORY_ALLOCATE(half->activations, n, error);
+}
+
+static enum status make_halves(struct lockstep *lockstep, struct error *error)
+{
+    const int middle = first_of_second_half(lockstep);
+    lockstep->n_threads = choose_threads(lockstep);
+    lockstep->halves[0] = (struct half){.first = 0, .end = middle};
+    lockstep->halves[1] = (struct half){.first = middle, .end = lockstep->n_runs};
+    TRY(make_half(lockstep, &lockstep->halves[0], error));
+    return make_half(lockstep, &lockstep->halves[1], error);
 }
 
 static enum status finish_all(struct lockstep *lockstep, struct error *error)
@@ -589,16 +704,6 @@ static enum status finish_all(struct lockstep *lockstep, struct error *error)
     return model_check(lockstep->plan->subjects[lockstep->group->subject].model, error);
 }
 
-/** Room for what all runs ask together. */
-static enum status make_queries(struct lockstep *lockstep, struct error *error)
-{
-    size_t n = 0;
-    for (int i = 0; i < lockstep->n_runs; i++)
-        n += (size_t)lockstep->runs[i].answers.n_codes;
-    TRY(MEMORY_ALLOCATE(lockstep->queries, n, error));
-    return MEMORY_ALLOCATE(lockstep->activations, n, error);
-}
-
 static enum status do_runs(struct lockstep *lockstep, const int64_t *runs, const struct replay *replays,
                            struct error *error)
 {
@@ -608,9 +713,9 @@ static enum status do_runs(struct lockstep *lockstep, const int64_t *runs, const
             lockstep->runs[i].before = &lockstep->runs[i - 1];
         TRY(start_run(lockstep, &lockstep->runs[i], runs[i], &replays[i], error));
     }
-    if (lockstep->has_answers && evaluator_is_on_device(lockstep->evaluator))
-        TRY(make_queries(lockstep, error));
-    TRY(search_all(lockstep, error));
+    if (lockstep->is_flown)
+        TRY(make_halves(lockstep, error));
+    TRY(lockstep->is_flown ? search_on_device(lockstep, error) : search_all(lockstep, error));
     return finish_all(lockstep, error);
 }
 
@@ -628,8 +733,8 @@ enum status lockstep_run(const struct plan *plan, struct evaluator *evaluator, c
                                   .watch = watch,
                                   .n_runs = n_runs,
                                   .started = clock_seconds()};
-    lockstep->has_answers =
-        evaluator_asks_program(evaluator) || (evaluator_is_on_device(evaluator) && !is_noisy(lockstep));
+    lockstep->is_flown = evaluator_is_on_device(evaluator) && !is_noisy(lockstep);
+    lockstep->has_answers = evaluator_asks_program(evaluator) || lockstep->is_flown;
     enum status status = do_runs(lockstep, runs, replays, error);
     if (status != STATUS_OK) {
         lockstep_free(lockstep);
@@ -665,7 +770,9 @@ void lockstep_free(struct lockstep *lockstep)
         candidates_release(&active->outcome.candidates);
     }
     free(lockstep->runs);
-    free(lockstep->queries);
-    free(lockstep->activations);
+    for (int h = 0; h < EVALUATOR_FLIGHTS; h++) {
+        free(lockstep->halves[h].queries);
+        free(lockstep->halves[h].activations);
+    }
     free(lockstep);
 }

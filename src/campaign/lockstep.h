@@ -16,7 +16,8 @@ struct replay {
     const float *scores; /**< [n_scores] */
 };
 
-/** Who watches the loop. Called before every query; it has to be cheap. */
+/** Who watches the loop. Called before every query, on a device before every ask; it has to be cheap. Always
+ * by the thread that called lockstep_run. */
 struct lockstep_watch {
     void *context;
     /** true: leave as soon as possible; it then stays true. */
@@ -40,6 +41,10 @@ struct lockstep; /* opaque */
  * Do `n_runs` runs (numbers in the plan, all of one group; chains whole and in order). replays [n_runs];
  * n_scores 0 where there is none. Afterwards lockstep_result tells about each. A run whose method fails is
  * finished with status RUN_FAILED. The evaluator must belong to the group's subject and generator.
+ *
+ * On a device, half of the runs are shown while the others are scored, told and asked by as many threads as
+ * OMP_NUM_THREADS or, without that, SLURM_CPUS_PER_TASK says, else by one. What is shown in a call depends on
+ * the runs and the evaluator's batch only, neither on time nor on threads: the same runs give the same bits.
  */
 enum status lockstep_run(const struct plan *plan, struct evaluator *evaluator, const int64_t *runs,
                          int n_runs, const struct replay *replays, const struct lockstep_watch *watch,

@@ -16,7 +16,8 @@ struct batch_report {
 
 struct worker {
     const struct plan *plan;
-    struct evaluator **evaluators;     /**< [subject][generator], made when first needed */
+    struct evaluator **evaluators; /**< [subject][generator], made when first needed; on a device at once */
+    int batch;                     /**< images a call on a device; 0 on a processor */
     const struct shared_state *shared; /**< [pool of the plan], of those that are done; else empty */
     struct journal *journal;
     struct journal_incarnation incarnation;
@@ -29,7 +30,13 @@ void worker_identity(const struct backend *backend, struct journal_identity *ide
 void worker_incarnation(const struct backend *backend, int rank, const char *digest,
                         struct journal_incarnation *incarnation);
 
-/** Opens the worker's journal. The caller ends it with worker_close, also after a failure. */
+/**
+ * Opens the worker's journal. The caller ends it with worker_close, also after a failure.
+ *
+ * On a device, its memory is taken before. Where that has no room for the batch, standard error tells of it
+ * and half the batch is taken, which the journal's identity then has; STATUS_INTERNAL where that is too much,
+ * too.
+ */
 enum status worker_open(const struct plan *plan, const struct backend *backend, const char *folder, int shard,
                         int rank, const char *digest, struct worker *worker, struct error *error);
 

@@ -26,13 +26,14 @@ struct model_run {
     int n_images; /**< of the last forward */
     struct layer_state *layers;
     struct buffers buffers;
-    float *scratch, *input;
+    float *scratch;
+    float *input;                  /**< of a device: what is shown, there; else NULL */
     float *noise;                  /**< [channel][time][height][width] of the largest spiking layer */
     float *host;                   /**< the largest map, where kernels work in a device's memory; else NULL */
     const struct model_run *maker; /**< of what model_forward_made shows; NULL: nobody */
     float *scale, *shift;          /**< [input channel], from the maker's space; NULL: it is the same */
-    size_t *first;                 /**< [n_images], of sums */
-    double *sums;                  /**< [n_images] */
+    size_t *first;                 /**< of one sum; shared with the device, if there is one */
+    double *sum;                   /**< likewise */
     size_t n_noise;
     double *seconds; /**< [n_layers], the caller's, where layers are measured; else NULL */
 };
@@ -79,15 +80,16 @@ static size_t input_values(const struct model *model)
     return model->role == MODEL_GENERATOR ? (size_t)model->latent.n_dimensions : map_values(model->input);
 }
 
-/** Room for an input, and, where kernels work in a device's memory, for what goes there and comes back. */
+/** Where kernels work in a device's memory: room for an input there, and for what goes there and comes back.
+ */
 static enum status create_staging(const struct model *model, struct extent extent, struct model_run *run,
                                   struct error *error)
 {
     const size_t n_frames = (size_t)extent.n_frames;
     size_t largest = input_values(model);
-    TRY(placement_allocate(model->kernels, input_values(model) * n_frames, &run->input, error));
     if (model->kernels->memory == NULL)
         return STATUS_OK;
+    TRY(placement_allocate(model->kernels, input_values(model) * n_frames, &run->input, error));
     for (int i = 0; i < model->n_layers; i++)
         if (map_values(model->layers[i].out) > largest)
             largest = map_values(model->layers[i].out);
@@ -107,8 +109,8 @@ static enum status create(const struct model *model, struct extent extent, struc
             run->n_noise = map_values(model->layers[i].out);
     }
     run->n_noise *= (size_t)model->timesteps;
-    TRY(MEMORY_ALLOCATE(run->first, (size_t)extent.n_images, error));
-    TRY(MEMORY_ALLOCATE(run->sums, (size_t)extent.n_images, error));
+    TRY(placement_allocate_shared(model->kernels, sizeof *run->first, (void **)&run->first, error));
+    TRY(placement_allocate_shared(model->kernels, sizeof *run->sum, (void **)&run->sum, error));
     TRY(create_staging(model, extent, run, error));
     TRY(placement_allocate(model->kernels, run->n_noise, &run->noise, error));
     return placement_allocate(model->kernels, largest_scratch(model, extent.n_frames), &run->scratch, error);
@@ -151,8 +153,8 @@ void model_run_free(struct model_run *run)
     free(run->host);
     placement_free(run->model->kernels, run->scale);
     placement_free(run->model->kernels, run->shift);
-    free(run->first);
-    free(run->sums);
+    placement_free_shared(run->model->kernels, run->first);
+    placement_free_shared(run->model->kernels, run->sum);
     free(run);
 }
 
@@ -390,15 +392,23 @@ static void compute_alone(struct model_run *run, const struct pass *pass, int in
     put_values(state, state->buffer, call.time);
 }
 
+/** The time, once all that was started is done: a device is waited for. */
+static double time_when_done(const struct model_run *run)
+{
+    if (model_is_on_device(run->model))
+        run->model->kernels->memory->finish();
+    return clock_seconds();
+}
+
 static void compute_layer(struct model_run *run, const struct pass *pass, int index)
 {
-    const double start = run->seconds == NULL ? 0 : clock_seconds();
+    const double start = run->seconds == NULL ? 0 : time_when_done(run);
     if (fusion_of(run, pass, index) != NULL)
         compute_together(run, pass, index);
     else
         compute_alone(run, pass, index);
     if (run->seconds != NULL)
-        run->seconds[index] += clock_seconds() - start;
+        run->seconds[index] += time_when_done(run) - start;
 }
 
 /** The input where the kernels work. */
@@ -407,7 +417,10 @@ static const float *place_input(const struct model_run *run, const struct pass *
     const size_t n = input_values(run->model) * (size_t)(run->n_images * time_of(run, pass, MODEL_INPUT));
     if (run->host == NULL)
         return pass->input;
-    placement_write(run->model->kernels, n, pass->input, run->input);
+    if (pass->presentation->is_shared)
+        run->model->kernels->memory->send(run->input, pass->input, n * sizeof *run->input);
+    else
+        placement_write(run->model->kernels, n, pass->input, run->input);
     return run->input;
 }
 
@@ -480,7 +493,10 @@ void model_forward_made(struct model_run *run, int last_layer)
 
 enum status model_check(const struct model *model, struct error *error)
 {
-    return model_is_on_device(model) ? model->kernels->memory->check(error) : STATUS_OK;
+    if (!model_is_on_device(model))
+        return STATUS_OK;
+    model->kernels->memory->finish();
+    return model->kernels->memory->check(error);
 }
 
 void model_measure_layers(struct model_run *run, double *seconds)
@@ -544,23 +560,23 @@ static struct summands summands_of(const struct model_run *run, int layer, int i
 static float activation(const struct model_run *run, int layer, int image, struct model_place place)
 {
     const struct summands summands = summands_of(run, layer, image, place);
-    double sum;
-    run->model->kernels->sums(1, &summands.first, summands.n, summands.stride, values_of(run, layer), &sum);
-    return (float)(sum / (double)summands.n);
+    *run->first = summands.first;
+    run->model->kernels->sums(1, run->first, summands.n, summands.stride, values_of(run, layer), run->sum);
+    if (model_is_on_device(run->model))
+        run->model->kernels->memory->finish();
+    return (float)(*run->sum / (double)summands.n);
 }
 
-void model_activations(const struct model_run *run, int layer, const struct model_place *places,
-                       float *activations)
+double model_start_sums(const struct model_run *run, int layer, const struct model_place *places,
+                        size_t *first, double *sums)
 {
     struct summands summands = {0};
     for (int i = 0; i < run->n_images; i++) {
         summands = summands_of(run, layer, i, places[i]);
-        run->first[i] = summands.first;
+        first[i] = summands.first;
     }
-    run->model->kernels->sums(run->n_images, run->first, summands.n, summands.stride, values_of(run, layer),
-                              run->sums);
-    for (int i = 0; i < run->n_images; i++)
-        activations[i] = (float)(run->sums[i] / (double)summands.n);
+    run->model->kernels->sums(run->n_images, first, summands.n, summands.stride, values_of(run, layer), sums);
+    return (double)summands.n;
 }
 
 float model_image_activation(const struct model_run *run, int image, int layer, int channel)

@@ -425,9 +425,14 @@ bool model_layer_is_selectable(const struct model *model, int layer)
            (model->n_spiking > 0 ? kind->is_spiking : strcmp(kind->name, "relu") == 0);
 }
 
+const struct kernel_memory *model_memory(const struct model *model)
+{
+    return model->kernels == NULL ? NULL : model->kernels->memory; /* a program has no kernels */
+}
+
 bool model_is_on_device(const struct model *model)
 {
-    return model->kernels != NULL && model->kernels->memory != NULL; /* a program has no kernels */
+    return model_memory(model) != NULL;
 }
 
 int model_image_batch(const struct model *model)

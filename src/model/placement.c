@@ -24,6 +24,21 @@ void placement_free(const struct kernels *kernels, float *values)
         kernels->memory->release(values);
 }
 
+enum status placement_allocate_shared(const struct kernels *kernels, size_t n_bytes, void **memory,
+                                      struct error *error)
+{
+    return kernels->memory == NULL ? memory_allocate(memory, n_bytes, 1, "shared memory", error)
+                                   : kernels->memory->allocate_shared(n_bytes, memory, error);
+}
+
+void placement_free_shared(const struct kernels *kernels, void *memory)
+{
+    if (kernels->memory == NULL)
+        free(memory);
+    else if (memory != NULL)
+        kernels->memory->release_shared(memory);
+}
+
 void placement_write(const struct kernels *kernels, size_t n, const float *from, float *to)
 {
     if (kernels->memory == NULL)

@@ -11,6 +11,12 @@
 enum status placement_allocate(const struct kernels *kernels, size_t n, float **values, struct error *error);
 void placement_free(const struct kernels *kernels, float *values);
 
+/** n_bytes of zeros of the host's memory, which a device reads and writes as well; given back with
+ * placement_free_shared. */
+enum status placement_allocate_shared(const struct kernels *kernels, size_t n_bytes, void **memory,
+                                      struct error *error);
+void placement_free_shared(const struct kernels *kernels, void *memory);
+
 /** From and to the host's memory. */
 void placement_write(const struct kernels *kernels, size_t n, const float *from, float *to);
 void placement_read(const struct kernels *kernels, size_t n, const float *from, float *to);

@@ -10,13 +10,37 @@
 #include "kernels.h"
 #include "model.h"
 
+/** How the kernels under test round what they multiply. */
+enum operand_kind { OPERANDS_FLOAT32, OPERANDS_TF32, OPERANDS_BFLOAT16 };
+
+/** What the reference made of one frame of a case. */
+struct known_frame {
+    char name[128];
+    float *values;
+};
+
+/** What it made so far: other sets meet the same cases. */
+struct known_frames {
+    size_t n, capacity;
+    struct known_frame *frames;
+};
+
 /** What is under test, and with which random numbers. */
 struct check {
     const struct kernels *kernels;
-    struct stream stream;
+    enum operand_kind operands;
+    uint64_t seed;
+    struct stream stream; /**< of this seed */
+    struct known_frames *known;
     int n_failed;
     char fault[256]; /**< first fault of the check that is running; "" so far */
 };
+
+/** A stream for a case of this name, whatever the set. */
+struct stream check_stream(const struct check *check, const char *name);
+
+/** A number as it is multiplied, where that is exactly known; else as it is. */
+float check_operand(const struct check *check, float value);
 
 /** Note a fault (printf-like); the first one of a check is shown. */
 void check_fault(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));

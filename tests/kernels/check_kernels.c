@@ -3,9 +3,11 @@
  * Every kernel of every set: against the reference or its formula, with guard bands around all that it
  * touches, on the shapes of the shipped models and on odd ones; and an image's bits wherever it stands.
  *
- *   check_kernels [--seed N] [--bench]
+ *   check_kernels [--seed N] [--cuda] [--bench]
  *
- * --seed N repeats a run; --bench prints the speed of every layer of the shipped models instead.
+ * --seed N repeats a run; --cuda checks the CUDA kernels only, in all precisions; --bench prints the speed of
+ * every layer of the shipped models instead. The CUDA kernels are those that this program was linked with:
+ * for the host (on_host/), or for a device.
  */
 #include "check.h"
 
@@ -17,6 +19,7 @@
 #include <time.h>
 
 #include "backend.h"
+#include "hash.h"
 
 static const char *const model_paths[] = {"weights/spiking_resnet18.yaml", "weights/snntorch_cnn.yaml",
                                           "weights/relu_resnet18.yaml", "weights/sn_gan_light.yaml",
@@ -39,6 +42,7 @@ static const struct tolerance tolerances[] = {
     {"whole_number_weights", 2,
      "times sqrt(terms), of 2^-32 of all weights of a filter: each is rounded by half a unit at most, and no "
      "sum needs more than 31 bits"},
+    {"tf32", 0x1p15, "2^-9 of all terms: each of two operands keeps 10 bits behind the first"},
     {"scale_shift", 2, "product and sum are rounded once each"},
     {"average_pool", 2, "times the window's side: a float32 sum of side^2 terms"},
     {"upsample", 4, "two products and a sum in each direction"},
@@ -131,49 +135,109 @@ static void check_models(struct check *check)
     free_models(models);
 }
 
-static int check_set(const struct kernels *kernels, uint64_t seed)
+struct stream check_stream(const struct check *check, const char *name)
 {
-    struct check check = {.kernels = kernels, .stream = {seed}};
+    return (struct stream){check->seed ^ hash_bytes(name, strlen(name))};
+}
+
+/** To 8 significant bits, ties to even: normal numbers and 0 only. */
+float check_operand(const struct check *check, float value)
+{
+    int exponent;
+    if (check->operands != OPERANDS_BFLOAT16)
+        return value;
+    const double fraction = frexp((double)value, &exponent);
+    return (float)ldexp(rint(ldexp(fraction, 8)), exponent - 8);
+}
+
+static void check_products(struct check *check)
+{
+    check_odd_convolutions(check, false);
+    check_end(check, "convolutions of odd sizes");
+    check_odd_convolutions(check, true);
+    check_end(check, "transposed convolutions of odd sizes");
+    check_generators(check);
+    check_models(check);
+}
+
+static int check_set(const struct kernels *kernels, uint64_t seed, struct known_frames *known)
+{
+    struct check check = {.kernels = kernels, .seed = seed, .stream = {seed}, .known = known};
     check_elementwise(&check);
     check_spikes(&check);
-    if (kernels == &kernels_reference)
-        return check.n_failed;
-    check_odd_convolutions(&check, false);
-    check_end(&check, "convolutions of odd sizes");
-    check_odd_convolutions(&check, true);
-    check_end(&check, "transposed convolutions of odd sizes");
-    check_generators(&check);
-    check_models(&check);
+    if (kernels != &kernels_reference)
+        check_products(&check);
     return check.n_failed;
 }
 
-/** The CUDA kernels, compiled for the host (on_host/), on any memory. */
-static int check_cuda(uint64_t seed)
+/* ---- the CUDA kernels, on memory that the host shares with them ---- */
+
+static void copy(void *to, const void *from, size_t n_bytes)
+{
+    memcpy(to, from, n_bytes);
+}
+
+static int check_cuda(const char *isa, enum operand_kind operands, uint64_t seed, struct known_frames *known)
 {
     struct backend backend;
     struct error error = {0};
-    if (backend_open("cuda", &backend, &error) != STATUS_OK) {
-        printf("FAIL cuda: %s\n", error.message);
+    setenv("CUDA_LAUNCH_BLOCKING", "1", 1); /* whoever starts a kernel waits for it */
+    if (backend_open(isa, &backend, &error) != STATUS_OK) {
+        printf("FAIL %s: %s\n", isa, error.message);
         return 1;
     }
+    const struct kernel_memory *device = backend.kernels->memory;
+    const struct kernel_memory memory = {
+        .allocate = device->allocate_shared, .release = device->release_shared, .write = copy, .read = copy};
     struct kernels kernels = *backend.kernels;
-    kernels.memory = NULL;
+    struct check check = {
+        .kernels = &kernels, .operands = operands, .seed = seed, .stream = {seed}, .known = known};
+    kernels.name = isa;
+    kernels.memory = &memory;
     kernels.image_batch = 1; /* places in a batch of a library's products may differ in their bits */
-    return check_set(&kernels, seed);
+    guarded_share(device);
+    if (operands == OPERANDS_FLOAT32)
+        check_elementwise(&check);
+    check_products(&check);
+    guarded_share(NULL);
+    if (device->check(&error) != STATUS_OK)
+        check_fault(&check, "%s", error.message);
+    check_end(&check, "no fault of the device");
+    return check.n_failed;
 }
 
-static int run_checks(uint64_t seed)
+static void free_known(struct known_frames *known)
 {
-    int n_failed = check_cuda(seed);
-    printf("seed %llu (repeat with --seed %llu)\n", (unsigned long long)seed, (unsigned long long)seed);
+    for (size_t i = 0; i < known->n; i++)
+        free(known->frames[i].values);
+    free(known->frames);
+}
+
+static int check_processor(uint64_t seed, struct known_frames *known)
+{
+    int n_failed = 0;
     for (int i = 0; i < N_SETS; i++) {
         struct backend backend;
         struct error error = {0};
         if (backend_open(set_names[i], &backend, &error) == STATUS_OK)
-            n_failed += check_set(backend.kernels, seed);
+            n_failed += check_set(backend.kernels, seed, known);
         else
             printf("SKIP %s: %s\n", set_names[i], error.message);
     }
+    return n_failed;
+}
+
+static int run_checks(uint64_t seed, bool only_cuda)
+{
+    struct known_frames known = {0};
+    printf("seed %llu (repeat with --seed %llu)\n", (unsigned long long)seed, (unsigned long long)seed);
+    int n_failed = check_cuda("cuda", OPERANDS_FLOAT32, seed, &known) +
+                   check_cuda("cuda-bf16", OPERANDS_BFLOAT16, seed, &known);
+    if (only_cuda)
+        n_failed += check_cuda("cuda-tf32", OPERANDS_TF32, seed, &known);
+    else
+        n_failed += check_processor(seed, &known);
+    free_known(&known);
     return n_failed;
 }
 
@@ -199,16 +263,18 @@ static int run_bench(uint64_t seed)
 int main(int argc, char **argv)
 {
     uint64_t seed = (uint64_t)time(NULL);
-    bool wants_bench = false;
+    bool wants_bench = false, only_cuda = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--bench") == 0) {
             wants_bench = true;
+        } else if (strcmp(argv[i], "--cuda") == 0) {
+            only_cuda = true;
         } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
             seed = strtoull(argv[++i], NULL, 10);
         } else {
-            fprintf(stderr, "usage: check_kernels [--seed N] [--bench]\n");
+            fprintf(stderr, "usage: check_kernels [--seed N] [--cuda] [--bench]\n");
             return 2;
         }
     }
-    return (wants_bench ? run_bench(seed) : run_checks(seed)) == 0 ? 0 : 1;
+    return (wants_bench ? run_bench(seed) : run_checks(seed, only_cuda)) == 0 ? 0 : 1;
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
+
 /** Buffers of one convolution. */
 struct operands {
     struct guarded weight;   /**< as the tensor has it */
@@ -103,15 +105,22 @@ static float *copy_frame(const float *map, int n_channels, int time, size_t fram
     return copy;
 }
 
-/** What the reference makes of one frame: the result, or the sum of the absolute terms. */
-static float *reference_frame(const struct convolution_case *c, const struct operands *o, int t,
-                              bool absolute)
+static void round_operands(const struct check *check, size_t n, float *values)
+{
+    for (size_t i = 0; i < n; i++)
+        values[i] = check_operand(check, values[i]);
+}
+
+static float *make_reference_frame(const struct check *check, const struct convolution_case *c,
+                                   const struct operands *o, int t, bool absolute)
 {
     const struct convolution_shape *s = &c->shape;
     struct convolution_case one = *c;
     one.shape.time = 1;
     float *in = copy_frame(o->in.values, s->in_channels, s->time, in_frame(s), t, absolute);
     float *weight = copy_frame(o->weight.values, 1, 1, o->weight.n, 0, absolute);
+    round_operands(check, (size_t)s->in_channels * in_frame(s), in);
+    round_operands(check, o->weight.n, weight);
     float *bias = copy_frame(o->bias.values, 1, 1, o->bias.n, 0, absolute);
     float *out = malloc(sizeof *out * (size_t)s->out_channels * out_frame(s));
     struct guarded arranged = arrange(&kernels_reference, &one, weight);
@@ -121,6 +130,26 @@ static float *reference_frame(const struct convolution_case *c, const struct ope
     free(weight);
     free(bias);
     return out;
+}
+
+/** What the reference makes of one frame: the result, or the sum of the absolute terms; among the known
+ * ones. */
+static const float *reference_frame(const struct check *check, const struct convolution_case *c,
+                                    const struct operands *o, int t, bool absolute)
+{
+    struct known_frames *known = check->known;
+    struct known_frame frame;
+    struct error error = {0};
+    snprintf(frame.name, sizeof frame.name, "%s, %d, %d, %d, %d", c->name, c->is_transposed, t, absolute,
+             check->operands == OPERANDS_BFLOAT16);
+    for (size_t i = 0; i < known->n; i++)
+        if (strcmp(known->frames[i].name, frame.name) == 0)
+            return known->frames[i].values;
+    frame.values = make_reference_frame(check, c, o, t, absolute);
+    if (memory_grow((void **)&known->frames, &known->capacity, known->n, sizeof frame, &error) != STATUS_OK)
+        abort();
+    known->frames[known->n++] = frame;
+    return frame.values;
 }
 
 /** Kernels may transform what does not feed spikes: then errors spread over a channel's frame. */
@@ -161,11 +190,13 @@ static void compare_frame(struct check *check, const struct convolution_case *c,
     const struct convolution_shape *s = &c->shape;
     const size_t n_out = (size_t)s->out_channels * out_frame(s);
     float *result = copy_frame(o->out.values, s->out_channels, s->time, out_frame(s), t, false);
-    float *expected = reference_frame(c, o, t, false), *size = reference_frame(c, o, t, true);
+    const float *expected = reference_frame(check, c, o, t, false);
+    float *size = copy_frame(reference_frame(check, c, o, t, true), 1, 1, n_out, 0, false);
     const char *kernel = c->is_transposed   ? "transposed_convolution"
                          : may_transform(c) ? "transformed_convolution"
                                             : "convolution";
-    const double factor = tolerance_factor(kernel) * sqrt(n_terms(c));
+    const double factor = tolerance_factor(kernel) * sqrt(n_terms(c)) +
+                          (check->operands == OPERANDS_TF32 ? tolerance_factor("tf32") : 0);
     if (may_transform(c))
         spread_largest(size, s->out_channels, out_frame(s));
     for (size_t i = 0; i < n_out; i++)
@@ -173,13 +204,13 @@ static void compare_frame(struct check *check, const struct convolution_case *c,
                     factor * 0x1p-24 * (double)size[i] + rounding_of_weights(c, o, i / out_frame(s)) +
                         (n_terms(c) + 1) * 0x1p-149);
     free(result);
-    free(expected);
     free(size);
 }
 
 void check_convolution(struct check *check, const struct convolution_case *c, enum fill fill, int n_frames)
 {
-    struct operands o = make_operands(check->kernels, c, &check->stream, fill);
+    struct stream stream = check_stream(check, c->name);
+    struct operands o = make_operands(check->kernels, c, &stream, fill);
     struct guarded in_before = guarded_make(o.in.n);
     memcpy(in_before.values, o.in.values, 4 * o.in.n);
     convolve(check->kernels, c, o.arranged.values, o.bias.values, o.in.values, o.out.values,
@@ -214,8 +245,9 @@ static void check_together(struct check *check, const struct convolution_case *c
     for (int t = 0; t < s->time; t++) {
         float *in = copy_frame(many.in.values, s->in_channels, s->time, in_frame(s), t, false);
         float *out = copy_frame(many.out.values, s->out_channels, s->time, out_frame(s), t, false);
-        convolve(check->kernels, &alone, many.arranged.values, many.bias.values, in, one.out.values,
-                 one.scratch.values);
+        memcpy(one.in.values, in, sizeof *in * one.in.n);
+        convolve(check->kernels, &alone, many.arranged.values, many.bias.values, one.in.values,
+                 one.out.values, one.scratch.values);
         if (memcmp(out, one.out.values, 4 * one.out.n) != 0)
             check_fault(check, "%s: image %d of %d differs from the same image alone", c->name, t, s->time);
         free(in);
@@ -240,9 +272,8 @@ void check_batch_position(struct check *check, const struct convolution_case *c)
         memcpy(in.values + place * alone.in.n, alone.in.values, 4 * alone.in.n);
         for (size_t i = 0; i < alone.in.n; i++)
             other[i] = 3 - other[i] / 2; /* another neighbour each time */
-        for (size_t i = 0; i < BATCH; i++)
-            convolve(check->kernels, c, alone.arranged.values, alone.bias.values, in.values + i * alone.in.n,
-                     out.values + i * alone.out.n, alone.scratch.values);
+        convolve(check->kernels, c, alone.arranged.values, alone.bias.values, in.values + place * alone.in.n,
+                 out.values + place * alone.out.n, alone.scratch.values);
         if (memcmp(out.values + place * alone.out.n, alone.out.values, 4 * alone.out.n) != 0)
             check_fault(check, "%s: other bits at place %zu of %d", c->name, place, BATCH);
     }
@@ -319,8 +350,10 @@ void check_odd_convolutions(struct check *check, bool transposed)
 {
     enum { N_CASES = 200 };
     for (int i = 0; i < N_CASES; i++) {
-        struct convolution_case c =
-            i % 2 == 0 ? plain_convolution(&check->stream) : odd_convolution(&check->stream);
+        char number[16];
+        snprintf(number, sizeof number, "%d", i);
+        struct stream stream = check_stream(check, number);
+        struct convolution_case c = i % 2 == 0 ? plain_convolution(&stream) : odd_convolution(&stream);
         c.is_transposed = transposed;
         name_case(&c, i);
         check_convolution(check, &c, c.shape.takes_spikes ? FILL_SPIKES : (enum fill)(i / 2 % N_FILLS),

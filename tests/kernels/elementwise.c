@@ -327,14 +327,14 @@ static void check_swap_time(struct check *check)
 
 static void check_sums(struct check *check)
 {
-    enum { MOST = 9 };
     for (int i = 0; i < N_CASES; i++) {
-        const int n_sums = stream_integer(&check->stream, 1, MOST);
+        const int n_sums = stream_integer(&check->stream, 1, 9);
         const size_t n = (size_t)stream_integer(&check->stream, 1, 300);
         const size_t stride = (size_t)stream_integer(&check->stream, 1, 5);
         struct guarded in = make_filled(check, (size_t)n_sums * n * stride, (enum fill)(i % N_FILLS));
         struct guarded out = guarded_make(2 * (size_t)n_sums); /* room for doubles */
-        size_t first[MOST];
+        struct guarded places = guarded_make(2 * (size_t)n_sums);
+        size_t *first = (size_t *)(void *)places.values;
         for (size_t j = 0; j < (size_t)n_sums; j++)
             first[j] = ((size_t)n_sums - 1 - j) * n * stride;
         check->kernels->sums(n_sums, first, n, stride, in.values, (double *)(void *)out.values);
@@ -347,6 +347,7 @@ static void check_sums(struct check *check)
             check_value(check, "sums", j, result, sum, 0);
         }
         guarded_free(&in);
+        guarded_free(&places);
         guarded_free(&out);
     }
     check_end(check, "sums");

@@ -124,7 +124,7 @@ static float *reference_head(const struct generator_case *c, bool absolute)
 }
 
 /** The layers one by one, or the sum of the absolute terms. */
-static float *reference_call(const struct generator_case *c, bool absolute)
+static float *reference_call(const struct check *check, const struct generator_case *c, bool absolute)
 {
     const struct generator_convolution *call = &c->call;
     const struct convolution_shape *s = &c->shape;
@@ -133,6 +133,10 @@ static float *reference_call(const struct generator_case *c, bool absolute)
     float *bias = copy_values(c->bias.values, c->bias.n, absolute);
     float *arranged = allocate(kernels_reference.convolution_weight_size(s));
     float *added = copy_values(c->added.values, c->added.n, absolute);
+    for (size_t i = 0; i < c->weight.n; i++)
+        weight[i] = check_operand(check, weight[i]);
+    for (size_t i = 0; i < (size_t)s->in_channels * positions(s->time, s->in_height, s->in_width); i++)
+        in[i] = check_operand(check, in[i]);
     kernels_reference.arrange_convolution(s, weight, arranged);
     kernels_reference.convolution(s, arranged, call->bias == NULL ? NULL : bias, in, out, NULL);
     if (call->added_is_half)
@@ -155,15 +159,16 @@ static void compare(struct check *check, const struct generator_case *c, const c
     const struct convolution_shape *s = &c->shape;
     const size_t frame = positions(1, s->out_height, s->out_width);
     const double terms = 9.0 * s->in_channels + 2;
-    float *expected = reference_call(c, false), *size = reference_call(c, true);
+    float *expected = reference_call(check, c, false), *size = reference_call(check, c, true);
     for (size_t i = 0; i < c->out.n; i += frame) {
         float largest = 0;
         for (size_t j = i; j < i + frame; j++)
             largest = fmaxf(largest, size[j]);
         for (size_t j = i; j < i + frame; j++)
             check_value(check, name, j, (double)c->out.values[j], (double)expected[j],
-                        tolerance_factor("transformed_convolution") * sqrt(terms) * 0x1p-24 *
-                                (double)largest +
+                        (tolerance_factor("transformed_convolution") * sqrt(terms) +
+                         (check->operands == OPERANDS_TF32 ? tolerance_factor("tf32") : 0)) *
+                                0x1p-24 * (double)largest +
                             (terms + 1) * 0x1p-149);
     }
     free(expected);
@@ -188,23 +193,24 @@ static void compare_alone(struct check *check, const struct generator_case *c, c
     one.time = 1;
     call.shape = &one;
     struct guarded scratch = guarded_make(check->kernels->generators->scratch(&call));
-    float *in = allocate((size_t)s->in_channels * n_in), *added = allocate((size_t)s->out_channels * n_added);
-    float *out = allocate((size_t)s->out_channels * frame),
-          *expected = allocate((size_t)s->out_channels * frame);
+    struct guarded in = guarded_make((size_t)s->in_channels * n_in);
+    struct guarded added = guarded_make((size_t)s->out_channels * n_added);
+    struct guarded out = guarded_make((size_t)s->out_channels * frame);
+    float *expected = allocate((size_t)s->out_channels * frame);
     for (int t = 0; t < s->time; t++) {
-        take_image(c->in.values, s->in_channels, s->time, n_in, t, in);
-        take_image(c->added.values, s->out_channels, s->time, n_added, t, added);
+        take_image(c->in.values, s->in_channels, s->time, n_in, t, in.values);
+        take_image(c->added.values, s->out_channels, s->time, n_added, t, added.values);
         take_image(c->out.values, s->out_channels, s->time, frame, t, expected);
-        call.in = in;
-        call.added = c->call.adds ? added : NULL;
-        check->kernels->generators->convolution(&call, out, scratch.values);
-        if (memcmp(out, expected, sizeof *out * (size_t)s->out_channels * frame) != 0)
+        call.in = in.values;
+        call.added = c->call.adds ? added.values : NULL;
+        check->kernels->generators->convolution(&call, out.values, scratch.values);
+        if (memcmp(out.values, expected, sizeof *expected * out.n) != 0)
             check_fault(check, "%s: image %d of %d differs from the same image alone", name, t, s->time);
     }
     guarded_free(&scratch);
-    free(in);
-    free(added);
-    free(out);
+    guarded_free(&in);
+    guarded_free(&added);
+    guarded_free(&out);
     free(expected);
 }
 

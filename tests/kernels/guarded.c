@@ -25,23 +25,43 @@ static bool has_bits(const unsigned char *at, size_t n, uint32_t bits)
     return true;
 }
 
-struct guarded guarded_make(size_t n)
+static const struct kernel_memory *shared;
+
+void guarded_share(const struct kernel_memory *memory)
 {
-    const size_t n_bytes = (4 * (n + 2 * (size_t)BAND_FLOATS) + 63) / 64 * 64;
-    unsigned char *block = aligned_alloc(64, n_bytes);
+    shared = memory;
+}
+
+static unsigned char *make_block(size_t n_bytes)
+{
+    struct error error = {0};
+    void *block = NULL;
+    if (shared == NULL)
+        block = aligned_alloc(64, n_bytes);
+    else if (shared->allocate_shared(n_bytes, &block, &error) != STATUS_OK)
+        fprintf(stderr, "%s\n", error.message);
     if (block == NULL) {
         fputs("out of memory\n", stderr);
         abort();
     }
+    return block;
+}
+
+struct guarded guarded_make(size_t n)
+{
+    unsigned char *block = make_block((4 * (n + 2 * (size_t)BAND_FLOATS) + 63) / 64 * 64);
     write_bits(block, BAND_FLOATS, band_bits);
     write_bits(block + 4 * BAND_FLOATS, n, empty_bits);
     write_bits(block + 4 * (BAND_FLOATS + n), BAND_FLOATS, band_bits);
-    return (struct guarded){(float *)(void *)(block + 4 * BAND_FLOATS), n, block};
+    return (struct guarded){(float *)(void *)(block + 4 * BAND_FLOATS), n, block, shared};
 }
 
 void guarded_free(struct guarded *guarded)
 {
-    free(guarded->block);
+    if (guarded->memory == NULL)
+        free(guarded->block);
+    else
+        guarded->memory->release_shared(guarded->block);
 }
 
 bool guarded_is_intact(const struct guarded *guarded)

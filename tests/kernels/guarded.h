@@ -10,11 +10,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels.h"
+
 struct guarded {
     float *values; /**< [n], not written */
     size_t n;
     unsigned char *block;
+    const struct kernel_memory *memory; /**< that the block is of; NULL: the host's own */
 };
+
+/** From now on buffers are made in memory that this device shares; NULL: as at first, in the host's own. */
+void guarded_share(const struct kernel_memory *memory);
 
 struct guarded guarded_make(size_t n);
 void guarded_free(struct guarded *guarded);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of a codebook: from numbers to rows, and back to the nearest one. */
 #include "cuda_kernels.h"
+#include "divisor.h"
 #include "parallel.h"
 
 namespace
@@ -8,7 +9,8 @@ namespace
 
 struct Embedding {
     int n_rows;
-    size_t n_channels, time, pixels;
+    size_t n_channels;
+    Divisor time, pixels;
     const float *table, *index; /**< index [pixel][time] */
     float *out;                 /**< [channel][time][pixel] */
 

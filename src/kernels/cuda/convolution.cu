@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Convolutions as matrix products (im2col), so many frames at once as the scratch memory has room for. */
-#include "cuda_kernels.h"
+#include "convolution.h"
+#include "divisor.h"
 #include "parallel.h"
+#include "product.h"
+
+#include <type_traits>
 
 namespace
 {
 
-/** Floats of columns, at most, unless a single frame needs more. */
-const size_t MOST_COLUMNS = (size_t)1 << 26;
+/** Bytes of scratch, at most, unless a single frame needs more. */
+const size_t MOST_BYTES = (size_t)1 << 28;
 
 size_t n_taps(const struct convolution_shape *s)
 {
@@ -29,43 +33,52 @@ size_t out_frame(const struct convolution_shape *s)
     return (size_t)s->out_height * (size_t)s->out_width;
 }
 
-/** Frames of so many floats that are worked on at once. */
-size_t frames_at_once(const struct convolution_shape *s, size_t frame_floats)
+size_t in_floats(size_t n_bytes)
 {
-    const size_t most = MOST_COLUMNS / frame_floats, time = (size_t)s->time;
+    return (n_bytes + sizeof(float) - 1) / sizeof(float);
+}
+
+/** Frames of so many bytes that are worked on at once. */
+size_t frames_at_once(const struct convolution_shape *s, size_t frame_bytes)
+{
+    const size_t most = MOST_BYTES / frame_bytes, time = (size_t)s->time;
     return most < 1 ? 1 : most < time ? most : time;
 }
 
 /** out[o][..] = bias[o]. */
 struct SpreadBias {
-    size_t positions;
+    Divisor positions;
     const float *bias;
     float *out;
 
     ON_DEVICE void operator()(size_t i) const
     {
-        out[i] = bias == NULL ? 0.0f : bias[i / positions];
+        out[i] = bias[i / positions];
     }
 };
 
 /** columns [term][frame][output pixel]: what a tap sees of a channel. */
-struct Gather {
+template <typename Value> struct Gather {
     struct convolution_shape shape;
-    size_t n_frames, pixels;
+    Divisor n_frames, pixels, taps, row_taps, row_pixels; /**< the last two: of a row */
     const float *in; /**< [channel][time][pixel], from the first frame on */
-    float *columns;
+    Value *columns;
+
+    Gather(const struct convolution_shape *s, size_t frames, const float *map, Value *matrix)
+        : shape(*s), n_frames(frames), pixels(out_frame(s)), taps(n_taps(s)),
+          row_taps((size_t)s->kernel_width), row_pixels((size_t)s->out_width), in(map), columns(matrix)
+    {
+    }
 
     ON_DEVICE void operator()(size_t i) const
     {
-        const size_t taps = (size_t)(shape.kernel_height * shape.kernel_width), term = i / pixels / n_frames;
-        const int tap = (int)(term % taps), pixel = (int)(i % pixels);
-        const int y = pixel / shape.out_width * shape.stride + tap / shape.kernel_width - shape.pad_top;
-        const int x = pixel % shape.out_width * shape.stride + tap % shape.kernel_width - shape.pad_left;
+        const size_t term = i / pixels / n_frames, tap = term % taps, pixel = i % pixels;
+        const int y = (int)(pixel / row_pixels) * shape.stride + (int)(tap / row_taps) - shape.pad_top;
+        const int x = (int)(pixel % row_pixels) * shape.stride + (int)(tap % row_taps) - shape.pad_left;
         const bool inside = y >= 0 && y < shape.in_height && x >= 0 && x < shape.in_width;
         const size_t frame = term / taps * (size_t)shape.time + i / pixels % n_frames;
-        columns[i] =
-            inside ? in[(frame * (size_t)shape.in_height + (size_t)y) * (size_t)shape.in_width + (size_t)x]
-                   : 0.0f;
+        const size_t row = frame * (size_t)shape.in_height + (size_t)y;
+        store(inside ? in[row * (size_t)shape.in_width + (size_t)x] : 0.0f, columns + i);
     }
 };
 
@@ -73,124 +86,187 @@ struct Gather {
  */
 struct Collect {
     struct convolution_shape shape;
-    size_t first_frame, n_frames, pixels; /**< pixels of the output */
+    size_t first_frame, in_pixels;
+    Divisor n_frames, pixels, row_pixels, stride; /**< of the output */
     const float *products, *bias;
     float *out; /**< [output][time][pixel] */
 
-    /** y and x: of the input, times the stride. */
-    ON_DEVICE float product_at(size_t row, size_t frame, int y, int x) const
+    Collect(const struct convolution_shape *s, size_t first, size_t frames, const float *matrix,
+            const float *biases, float *map)
+        : shape(*s), first_frame(first), in_pixels(in_frame(s)), n_frames(frames), pixels(out_frame(s)),
+          row_pixels((size_t)s->out_width), stride((size_t)s->stride), products(matrix), bias(biases),
+          out(map)
     {
-        const int in_y = y / shape.stride, in_x = x / shape.stride;
-        const bool reaches = y >= 0 && x >= 0 && y % shape.stride == 0 && x % shape.stride == 0 &&
-                             in_y < shape.in_height && in_x < shape.in_width;
-        const size_t in_pixels = (size_t)shape.in_height * (size_t)shape.in_width;
-        return reaches
-                   ? products[(row * n_frames + frame) * in_pixels + (size_t)(in_y * shape.in_width + in_x)]
-                   : 0.0f;
+    }
+
+    /** Which row (or column) of n of the input reaches an output's through a tap; negative: none. `place` is
+     * the output's place less the tap's. */
+    ON_DEVICE int source_of(int place, int n) const
+    {
+        const size_t source = place < 0 ? 0 : (size_t)place / stride;
+        return place == (int)(source * (size_t)shape.stride) && (int)source < n ? (int)source : -1;
     }
 
     ON_DEVICE void operator()(size_t i) const
     {
         const size_t output = i / pixels / n_frames, frame = i / pixels % n_frames, pixel = i % pixels;
+        const int bottom = (int)(pixel / row_pixels) + shape.pad_top;
+        const int right = (int)(pixel % row_pixels) + shape.pad_left;
         const size_t taps = (size_t)(shape.kernel_height * shape.kernel_width);
-        const int y = (int)pixel / shape.out_width, x = (int)pixel % shape.out_width;
         float sum = bias == NULL ? 0.0f : bias[output];
-        for (int tap = 0; tap < (int)taps; tap++)
-            sum +=
-                product_at(output * taps + (size_t)tap, frame, y + shape.pad_top - tap / shape.kernel_width,
-                           x + shape.pad_left - tap % shape.kernel_width);
-        out[(output * (size_t)shape.time + first_frame + frame) * pixels + pixel] = sum;
+        for (int ky = 0; ky < shape.kernel_height; ky++) {
+            const int y = source_of(bottom - ky, shape.in_height);
+            for (int kx = 0; y >= 0 && kx < shape.kernel_width; kx++) {
+                const int x = source_of(right - kx, shape.in_width);
+                const size_t row = output * taps + (size_t)(ky * shape.kernel_width + kx);
+                if (x >= 0)
+                    sum += products[(row * (size_t)n_frames + frame) * in_pixels +
+                                    (size_t)(y * shape.in_width + x)];
+            }
+        }
+        out[(output * (size_t)shape.time + first_frame + frame) * (size_t)pixels + pixel] = sum;
     }
 };
 
-/** One tap that sees the map as it is. */
-bool is_pointwise(const struct convolution_shape *s)
+/** The map is what is multiplied, as it is: one tap, and values of the same kind. */
+template <typename Value> bool is_map(const struct convolution_shape *s)
 {
-    return n_taps(s) == 1 && s->pad_top == 0 && s->pad_left == 0 && s->stride == 1 &&
-           out_frame(s) == in_frame(s);
+    return std::is_same<Value, float>::value && n_taps(s) == 1 && s->pad_top == 0 && s->pad_left == 0 &&
+           s->stride == 1 && out_frame(s) == in_frame(s);
 }
 
 } // namespace
 
 /* ---- convolutions ---- */
 
-size_t cuda_convolution_scratch(const struct convolution_shape *s)
+template <typename Value> size_t convolution_weight_size(const struct convolution_shape *s)
 {
-    const size_t frame = n_terms(s) * out_frame(s);
-    return is_pointwise(s) ? 0 : frames_at_once(s, frame) * frame;
+    return in_floats((size_t)s->out_channels * n_terms(s) * sizeof(Value));
 }
 
-void cuda_convolution(const struct convolution_shape *s, const float *weight, const float *bias,
-                      const float *in, float *out, float *scratch)
+/** Where the last float has room for more values, they are 0. */
+template <typename Value>
+void arrange_convolution(const struct convolution_shape *s, const float *weight, float *arranged)
+{
+    const size_t n = (size_t)s->out_channels * n_terms(s);
+    arranged[convolution_weight_size<Value>(s) - 1] = 0;
+    for (size_t i = 0; i < n; i++)
+        store(weight[i], reinterpret_cast<Value *>(arranged) + i);
+}
+
+template <typename Value> size_t convolution_scratch(const struct convolution_shape *s)
+{
+    const size_t frame = n_terms(s) * out_frame(s) * sizeof(Value);
+    return is_map<Value>(s) ? 0 : in_floats(frames_at_once(s, frame) * frame);
+}
+
+template <typename Value>
+void convolve(const struct convolution_shape *s, const float *weight, const float *bias, const float *in,
+              float *out, float *scratch)
 {
     const size_t pixels = out_frame(s), terms = n_terms(s), time = (size_t)s->time;
-    const size_t positions = time * pixels, outputs = (size_t)s->out_channels;
-    parallel::for_each(outputs * positions, SpreadBias{positions, bias, out});
-    if (is_pointwise(s)) {
-        cuda_product(s->out_channels, positions, (int)terms, weight, in, out, positions);
+    const size_t positions = time * pixels;
+    const Value *values = reinterpret_cast<const Value *>(weight);
+    Value *columns = reinterpret_cast<Value *>(scratch);
+    Product product = {s->out_channels, positions, (int)terms, out, positions, bias != NULL};
+    if (bias != NULL)
+        parallel::for_each((size_t)s->out_channels * positions, SpreadBias{positions, bias, out});
+    if (is_map<Value>(s)) {
+        multiply(product, values, reinterpret_cast<const Value *>(in));
         return;
     }
-    const size_t most = frames_at_once(s, terms * pixels);
+    const size_t most = frames_at_once(s, terms * pixels * sizeof(Value));
     for (size_t first = 0; first < time; first += most) {
-        const size_t n_frames = time - first < most ? time - first : most, n = n_frames * pixels;
-        parallel::for_each(terms * n, Gather{*s, n_frames, pixels, in + first * in_frame(s), scratch});
-        cuda_product(s->out_channels, n, (int)terms, weight, scratch, out + first * pixels, positions);
+        const size_t n_frames = time - first < most ? time - first : most;
+        product.n_columns = n_frames * pixels;
+        product.out = out + first * pixels;
+        parallel::for_each(terms * product.n_columns,
+                           Gather<Value>(s, n_frames, in + first * in_frame(s), columns));
+        multiply(product, values, columns);
     }
 }
 
 /* ---- transposed convolutions ---- */
 
-void cuda_arrange_transposed(const struct convolution_shape *s, const float *weight, float *arranged)
-{
-    const size_t rows = (size_t)s->out_channels * n_taps(s), inputs = (size_t)s->in_channels;
-    for (size_t row = 0; row < rows; row++)
-        for (size_t c = 0; c < inputs; c++)
-            arranged[row * inputs + c] = weight[c * rows + row];
-}
-
-static size_t product_floats(const struct convolution_shape *s)
-{
-    return (size_t)s->out_channels * n_taps(s) * in_frame(s);
-}
-
-/** Products, and the inputs of the frames, which lie side by side there. */
-size_t cuda_transposed_scratch(const struct convolution_shape *s)
-{
-    const size_t frame = product_floats(s) + (size_t)s->in_channels * in_frame(s);
-    return frames_at_once(s, frame) * frame;
-}
-
 namespace
 {
 
 /** Some frames of all channels. */
-struct TakeFrames {
-    size_t time, first, n_frames, pixels;
+template <typename Value> struct TakeFrames {
+    size_t time, first;
+    Divisor n_frames, pixels;
     const float *in;
-    float *out;
+    Value *out;
 
     ON_DEVICE void operator()(size_t i) const
     {
         const size_t channel = i / pixels / n_frames, frame = i / pixels % n_frames;
-        out[i] = in[(channel * time + first + frame) * pixels + i % pixels];
+        store(in[(channel * time + first + frame) * pixels + i % pixels], out + i);
     }
 };
 
-} // namespace
+/** Of a frame: its products, and its input, which lies beside that of other frames there. */
+template <typename Value> size_t transposed_bytes(const struct convolution_shape *s)
+{
+    const size_t rows = (size_t)s->out_channels * n_taps(s);
+    return in_frame(s) * (rows * sizeof(float) + (size_t)s->in_channels * sizeof(Value));
+}
 
-void cuda_transposed_convolution(const struct convolution_shape *s, const float *weight, const float *bias,
-                                 const float *in, float *out, float *scratch)
+template <typename Value> size_t transposed_scratch(const struct convolution_shape *s)
+{
+    const size_t frame = transposed_bytes<Value>(s);
+    return in_floats(frames_at_once(s, frame) * frame) + aligned_floats(1);
+}
+
+template <typename Value>
+void convolve_transposed(const struct convolution_shape *s, const float *weight, const float *bias,
+                         const float *in, float *out, float *scratch)
 {
     const size_t in_pixels = in_frame(s), pixels = out_frame(s), time = (size_t)s->time;
-    const size_t inputs = (size_t)s->in_channels, rows = (size_t)s->out_channels * n_taps(s);
-    const size_t most = frames_at_once(s, product_floats(s) + inputs * in_pixels);
+    const size_t rows = (size_t)s->out_channels * n_taps(s);
+    const size_t most = frames_at_once(s, transposed_bytes<Value>(s));
     for (size_t first = 0; first < time; first += most) {
         const size_t n_frames = time - first < most ? time - first : most, n = n_frames * in_pixels;
-        float *frames = scratch + rows * n;
-        parallel::for_each(inputs * n, TakeFrames{time, first, n_frames, in_pixels, in, frames});
-        cuda_fill(rows * n, 0.0f, scratch);
-        cuda_product((int)rows, n, s->in_channels, weight, frames, scratch, n);
+        Value *frames = reinterpret_cast<Value *>(scratch + aligned_floats(rows * n));
+        parallel::for_each((size_t)s->in_channels * n,
+                           TakeFrames<Value>{time, first, n_frames, in_pixels, in, frames});
+        multiply({(int)rows, n, s->in_channels, scratch, n, false}, reinterpret_cast<const Value *>(weight),
+                 frames);
         parallel::for_each((size_t)s->out_channels * n_frames * pixels,
-                           Collect{*s, first, n_frames, pixels, scratch, bias, out});
+                           Collect(s, first, n_frames, scratch, bias, out));
     }
+}
+
+template <typename Value>
+void arrange_transposed(const struct convolution_shape *s, const float *weight, float *arranged)
+{
+    const size_t rows = (size_t)s->out_channels * n_taps(s), inputs = (size_t)s->in_channels;
+    arranged[convolution_weight_size<Value>(s) - 1] = 0;
+    for (size_t row = 0; row < rows; row++)
+        for (size_t c = 0; c < inputs; c++)
+            store(weight[c * rows + row], reinterpret_cast<Value *>(arranged) + row * inputs + c);
+}
+
+} // namespace
+
+/* ---- all of them ---- */
+
+template <typename Value> static void put_convolutions(struct kernels *kernels)
+{
+    kernels->convolution_weight_size = convolution_weight_size<Value>;
+    kernels->arrange_convolution = arrange_convolution<Value>;
+    kernels->convolution_scratch = convolution_scratch<Value>;
+    kernels->convolution = convolve<Value>;
+    kernels->transposed_weight_size = convolution_weight_size<Value>;
+    kernels->arrange_transposed = arrange_transposed<Value>;
+    kernels->transposed_convolution_scratch = transposed_scratch<Value>;
+    kernels->transposed_convolution = convolve_transposed<Value>;
+}
+
+void cuda_put_convolutions(bool in_bfloat16, struct kernels *kernels)
+{
+    if (in_bfloat16)
+        put_convolutions<bfloat16>(kernels);
+    else
+        put_convolutions<float>(kernels);
 }

@@ -9,20 +9,14 @@ extern "C" {
 
 #include "kernels.h"
 
-extern const struct kernels kernels_cuda;
 extern const struct kernel_memory cuda_memory;
 
-size_t cuda_convolution_scratch(const struct convolution_shape *shape);
-void cuda_convolution(const struct convolution_shape *shape, const float *weight, const float *bias,
-                      const float *in, float *out, float *scratch);
-void cuda_arrange_transposed(const struct convolution_shape *shape, const float *weight, float *arranged);
-size_t cuda_transposed_scratch(const struct convolution_shape *shape);
-void cuda_transposed_convolution(const struct convolution_shape *shape, const float *weight,
-                                 const float *bias, const float *in, float *out, float *scratch);
+/** All kernels; float32 numbers are multiplied as such, or as the bfloat16 that they are stored as. */
+void cuda_make_kernels(bool in_bfloat16, struct kernels *kernels);
 
-bool cuda_generator_fits(const struct generator_convolution *call);
-size_t cuda_generator_scratch(const struct generator_convolution *call);
-void cuda_generator_convolution(const struct generator_convolution *call, float *out, float *scratch);
+/** Parts of that. */
+void cuda_put_convolutions(bool in_bfloat16, struct kernels *kernels);
+const struct generator_kernels *cuda_generators(bool in_bfloat16);
 
 void cuda_spike(const struct neuron *neuron, int n_channels, int time, int current_time, int n_pixels,
                 const float *current, const float *noise, float *membrane, float *spikes);
@@ -45,16 +39,8 @@ void cuda_swap_time(int n_channels, int time, int n_pixels, const float *in, flo
 
 void cuda_fill(size_t n, float value, float *out);
 
-/** `first` and `sums` are the host's memory: waits for the device. */
 void cuda_sums(int n_sums, const size_t *first, size_t n_values, size_t stride, const float *in,
                double *sums);
-
-/**
- * out [n_rows][n_columns], rows `out_stride` apart, += weight [n_rows][n_terms] columns [n_terms][n_columns]:
- * of the device by cuBLAS (device/product.cu), of the host where kernels are tested there.
- */
-void cuda_product(int n_rows, size_t n_columns, int n_terms, const float *weight, const float *columns,
-                  float *out, size_t out_stride);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A generator's convolution with what is around it: what it reads is made once, what is behind it is done
  * where its output lies. */
-#include "cuda_kernels.h"
+#include "convolution.h"
+#include "divisor.h"
 #include "parallel.h"
 #include "upsampling.h"
 
@@ -11,8 +12,8 @@ namespace
 /** upsampled(max(scale in + shift, 0)), each part only where it is asked for. */
 struct Head {
     struct generator_convolution call;
-    int height, width; /**< of what the convolution reads */
-    size_t time;
+    Divisor positions; /**< of a channel of what the convolution reads */
+    Upsampled map;     /**< where that is upsampled */
     float *out;
 
     ON_DEVICE float at(size_t channel, size_t place) const
@@ -25,42 +26,55 @@ struct Head {
 
     ON_DEVICE void operator()(size_t i) const
     {
-        const size_t pixels = (size_t)height * (size_t)width, channel = i / pixels / time;
+        const size_t channel = i / positions;
         if (!call.upsamples) {
             out[i] = at(channel, i);
             return;
         }
-        const Corners c = corners_of(height / 2, width / 2, i);
+        const Corners c = map.corners_of(i);
         out[i] = blend_corners(at(channel, c.near_near), at(channel, c.far_near), at(channel, c.near_far),
                                at(channel, c.far_far));
     }
 };
 
-/** max(out + added, 0), each part only where it is asked for. */
+/** max(out + bias + added, 0), each part only where it is asked for. */
 struct Tail {
     struct generator_convolution call;
-    int height, width;
+    Divisor positions; /**< of a channel */
+    Upsampled map;     /**< where what is added is upsampled */
     float *out;
 
     ON_DEVICE float added(size_t i) const
     {
         if (!call.added_is_half)
             return call.added[i];
-        const Corners c = corners_of(height / 2, width / 2, i);
+        const Corners c = map.corners_of(i);
         return blend_corners(call.added[c.near_near], call.added[c.far_near], call.added[c.near_far],
                              call.added[c.far_far]);
     }
 
     ON_DEVICE void operator()(size_t i) const
     {
-        const float value = call.adds ? out[i] + added(i) : out[i];
+        float value = call.bias != NULL ? out[i] + call.bias[i / positions] : out[i];
+        value = call.adds ? value + added(i) : value;
         out[i] = call.rectifies_output && !(value > 0.0f) ? 0.0f : value;
     }
 };
 
+/** Of maps of one pixel nothing is upsampled. */
+Upsampled upsampled_to(int height, int width)
+{
+    return Upsampled(height > 1 ? height / 2 : 1, width > 1 ? width / 2 : 1);
+}
+
 bool has_head(const struct generator_convolution *call)
 {
     return call->scale != NULL || call->rectifies_input || call->upsamples;
+}
+
+bool has_tail(const struct generator_convolution *call)
+{
+    return call->adds || call->rectifies_output;
 }
 
 size_t n_inputs(const struct convolution_shape *s)
@@ -68,36 +82,58 @@ size_t n_inputs(const struct convolution_shape *s)
     return (size_t)s->in_channels * (size_t)s->time * (size_t)s->in_height * (size_t)s->in_width;
 }
 
-size_t n_outputs(const struct convolution_shape *s)
-{
-    return (size_t)s->out_channels * (size_t)s->time * (size_t)s->out_height * (size_t)s->out_width;
-}
-
-} // namespace
-
-bool cuda_generator_fits(const struct generator_convolution *call)
+bool fits(const struct generator_convolution *call)
 {
     (void)call;
     return true;
 }
 
-/** What the convolution reads, and the convolution's own. */
-size_t cuda_generator_scratch(const struct generator_convolution *call)
+template <typename Value> size_t weight_size(const struct generator_convolution *call)
 {
-    return (has_head(call) ? n_inputs(call->shape) : 0) + cuda_convolution_scratch(call->shape);
+    return convolution_weight_size<Value>(call->shape);
 }
 
-void cuda_generator_convolution(const struct generator_convolution *call, float *out, float *scratch)
+template <typename Value>
+void arrange(const struct generator_convolution *call, const float *weight, float *arranged)
+{
+    arrange_convolution<Value>(call->shape, weight, arranged);
+}
+
+/** What the convolution reads, and the convolution's own. */
+template <typename Value> size_t scratch_size(const struct generator_convolution *call)
+{
+    return (has_head(call) ? aligned_floats(n_inputs(call->shape)) : 0) +
+           convolution_scratch<Value>(call->shape);
+}
+
+template <typename Value>
+void convolve_all(const struct generator_convolution *call, float *out, float *scratch)
 {
     const struct convolution_shape *s = call->shape;
-    const float *in = call->in;
+    const float *in = call->in, *bias = has_tail(call) ? NULL : call->bias;
     if (has_head(call)) {
         const size_t n = n_inputs(s);
-        parallel::for_each(n, Head{*call, s->in_height, s->in_width, (size_t)s->time, scratch});
+        parallel::for_each(
+            n, Head{*call, n / (size_t)s->in_channels, upsampled_to(s->in_height, s->in_width), scratch});
         in = scratch;
-        scratch += n;
+        scratch += aligned_floats(n);
     }
-    cuda_convolution(s, call->weight, call->bias, in, out, scratch);
-    if (call->adds || call->rectifies_output)
-        parallel::for_each(n_outputs(s), Tail{*call, s->out_height, s->out_width, out});
+    convolve<Value>(s, call->weight, bias, in, out, scratch);
+    if (!has_tail(call))
+        return;
+    const size_t positions = (size_t)s->time * (size_t)s->out_height * (size_t)s->out_width;
+    parallel::for_each((size_t)s->out_channels * positions,
+                       Tail{*call, positions, upsampled_to(s->out_height, s->out_width), out});
+}
+
+const struct generator_kernels of_float32 = {fits, weight_size<float>, arrange<float>, scratch_size<float>,
+                                             convolve_all<float>};
+const struct generator_kernels of_bfloat16 = {fits, weight_size<bfloat16>, arrange<bfloat16>,
+                                              scratch_size<bfloat16>, convolve_all<bfloat16>};
+
+} // namespace
+
+const struct generator_kernels *cuda_generators(bool in_bfloat16)
+{
+    return in_bfloat16 ? &of_bfloat16 : &of_float32;
 }

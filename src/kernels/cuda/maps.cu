@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Maps, value by value. */
 #include "cuda_kernels.h"
+#include "divisor.h"
 #include "parallel.h"
 
 namespace
@@ -37,7 +38,7 @@ struct Tanh {
 };
 
 struct ScaleShift {
-    size_t pixels;
+    Divisor pixels;
     const float *scale, *shift, *in;
     float *out;
 
@@ -59,7 +60,7 @@ struct Steps {
 };
 
 struct Add {
-    size_t time, pixels;
+    Divisor time, pixels;
     Steps a, b;
     float *out;
 
@@ -71,7 +72,7 @@ struct Add {
 };
 
 struct Copy {
-    size_t time, pixels;
+    Divisor time, pixels;
     Steps in;
     float *out;
 
@@ -83,7 +84,7 @@ struct Copy {
 
 /** out[c][p][t] = in[c][t][p]. */
 struct SwapTime {
-    size_t time, pixels;
+    Divisor time, pixels;
     const float *in;
     float *out;
 
@@ -91,6 +92,21 @@ struct SwapTime {
     {
         const size_t channel = i / time / pixels, pixel = i / time % pixels, t = i % time;
         out[i] = in[(channel * time + t) * pixels + pixel];
+    }
+};
+
+struct Sum {
+    const size_t *first;
+    size_t n_values, stride;
+    const float *in;
+    double *sums;
+
+    ON_DEVICE void operator()(size_t i) const
+    {
+        double sum = 0;
+        for (size_t j = 0; j < n_values; j++)
+            sum += (double)in[first[i] + j * stride];
+        sums[i] = sum;
     }
 };
 
@@ -134,4 +150,9 @@ void cuda_swap_time(int n_channels, int time, int n_pixels, const float *in, flo
 {
     const SwapTime work = {(size_t)time, (size_t)n_pixels, in, out};
     parallel::for_each((size_t)n_channels * work.time * work.pixels, work);
+}
+
+void cuda_sums(int n_sums, const size_t *first, size_t n_values, size_t stride, const float *in, double *sums)
+{
+    parallel::for_each((size_t)n_sums, Sum{first, n_values, stride, in, sums});
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Spiking neurons: all time steps of one, whose membrane stays in a register. */
 #include "cuda_kernels.h"
+#include "divisor.h"
 #include "parallel.h"
 
 namespace
@@ -23,7 +24,8 @@ ON_DEVICE inline float charge(const struct neuron &n, float v, float x)
 
 struct Spike {
     struct neuron neuron;
-    size_t time, current_time, pixels;
+    size_t time, current_time;
+    Divisor pixels;
     const float *current, *noise;
     float *membrane, *spikes;
 

@@ -3,6 +3,7 @@
 #ifndef MEICENSUS_CUDA_UPSAMPLING_H
 #define MEICENSUS_CUDA_UPSAMPLING_H
 
+#include "divisor.h"
 #include "parallel.h"
 
 /** Places of the four values that an output value takes part of: near or far row, near or far column. */
@@ -17,17 +18,28 @@ ON_DEVICE inline int upsampling_neighbour(int output, int n)
     return beside < 0 ? 0 : beside >= n ? n - 1 : beside;
 }
 
-/** Of output i of maps that were height x width. */
-ON_DEVICE inline Corners corners_of(int height, int width, size_t i)
-{
-    const size_t out_width = 2 * (size_t)width, out_frame = 2 * (size_t)height * out_width;
-    const int y = (int)(i % out_frame / out_width), x = (int)(i % out_width);
-    const size_t plane = i / out_frame * ((size_t)height * (size_t)width);
-    const size_t near_row = plane + (size_t)(y / 2) * (size_t)width;
-    const size_t far_row = plane + (size_t)upsampling_neighbour(y, height) * (size_t)width;
-    const size_t near_column = (size_t)(x / 2), far_column = (size_t)upsampling_neighbour(x, width);
-    return {near_row + near_column, near_row + far_column, far_row + near_column, far_row + far_column};
-}
+/** Maps that are upsampled from height x width. */
+struct Upsampled {
+    int height, width;
+    Divisor out_frame, out_width;
+
+    Upsampled(int map_height, int map_width)
+        : height(map_height), width(map_width), out_frame(4 * (size_t)map_height * (size_t)map_width),
+          out_width(2 * (size_t)map_width)
+    {
+    }
+
+    /** Of output i. */
+    ON_DEVICE Corners corners_of(size_t i) const
+    {
+        const int y = (int)(i % out_frame / out_width), x = (int)(i % out_width);
+        const size_t plane = i / out_frame * ((size_t)height * (size_t)width);
+        const size_t near_row = plane + (size_t)(y / 2) * (size_t)width;
+        const size_t far_row = plane + (size_t)upsampling_neighbour(y, height) * (size_t)width;
+        const size_t near_column = (size_t)(x / 2), far_column = (size_t)upsampling_neighbour(x, width);
+        return {near_row + near_column, near_row + far_column, far_row + near_column, far_row + far_column};
+    }
+};
 
 ON_DEVICE inline float upsampling_blend(float near, float far)
 {

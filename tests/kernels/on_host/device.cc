@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "device.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,8 @@
 
 #include "cuda_device.h"
 #include "cuda_kernels.h"
-
-/* ---- memory: pieces one behind the other, none of which is used again ---- */
+#include "divisor.h"
+#include "product.h"
 
 namespace
 {
@@ -17,12 +18,24 @@ namespace
 const size_t CAPACITY = (size_t)1 << 34, ALIGNMENT = 4096;
 const int BATCH = 12;
 
+/** Something that was started and is not done yet; what it works on lies behind it. */
+struct Started {
+    Started *next;
+    uint64_t number;
+    void (*run)(const void *work);
+};
+
 struct {
-    unsigned char *memory;
-    size_t used, limit, n_pieces;
+    unsigned char *memory; /**< pieces one behind the other, none of which is used again */
+    size_t used, held, limit, n_pieces;
+    bool is_blocking;
+    Started *first, *last;
+    uint64_t n_started, n_done, marks[KERNELS_MARKS];
     const char *fault;
     struct kernels kernels;
 } device;
+
+/* ---- what it does, and when ---- */
 
 void protect(int protection)
 {
@@ -30,35 +43,35 @@ void protect(int protection)
         abort();
 }
 
-enum status allocate(size_t n_bytes, void **memory, struct error *error)
+/** Do what was started, up to that number. */
+void run_until(uint64_t number)
 {
-    const size_t n = (n_bytes + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
-    if (device.memory == NULL) {
-        void *room = mmap(NULL, CAPACITY, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (room == MAP_FAILED)
-            abort();
-        device.memory = (unsigned char *)room;
-        device.limit = CAPACITY;
+    if (device.n_done >= number)
+        return;
+    protect(PROT_READ | PROT_WRITE);
+    while (device.n_done < number) {
+        Started *started = device.first;
+        started->run(started + 1);
+        device.n_done = started->number;
+        device.first = started->next;
+        free(started);
     }
-    if (n > device.limit - device.used)
-        return error_set(error, STATUS_INTERNAL, "no room for %zu bytes", n_bytes);
-    *memory = device.memory + device.used;
-    device.used += n;
-    device.n_pieces++;
-    return STATUS_OK;
+    protect(PROT_NONE);
 }
 
-void release(void *memory)
+void finish(void)
 {
-    if (memory != NULL)
-        device.n_pieces--;
+    run_until(device.n_started);
 }
 
-void copy(void *to, const void *from, size_t n_bytes)
+void mark(int number)
 {
-    device_open();
-    memcpy(to, from, n_bytes);
-    device_close();
+    device.marks[number] = device.n_started;
+}
+
+void wait_for(int number)
+{
+    run_until(device.marks[number]);
 }
 
 enum status check(struct error *error)
@@ -68,26 +81,135 @@ enum status check(struct error *error)
     return fault == NULL ? STATUS_OK : error_set(error, STATUS_INTERNAL, "CUDA: %s", fault);
 }
 
+/* ---- memory; the size of a piece stands before it ---- */
+
+size_t *size_of(void *memory)
+{
+    return reinterpret_cast<size_t *>(static_cast<unsigned char *>(memory) - ALIGNMENT);
+}
+
+void start_device(void)
+{
+    const char *mib = getenv("MEICENSUS_ON_HOST_MIB"), *blocking = getenv("CUDA_LAUNCH_BLOCKING");
+    void *room = mmap(NULL, CAPACITY, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED)
+        abort();
+    device.memory = static_cast<unsigned char *>(room);
+    device.limit = mib == NULL ? CAPACITY : (size_t)atoi(mib) << 20;
+    device.is_blocking = blocking != NULL && strcmp(blocking, "1") == 0;
+}
+
+enum status allocate(size_t n_bytes, void **memory, struct error *error)
+{
+    const size_t n = (n_bytes + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
+    if (device.held + n > device.limit || n + ALIGNMENT > CAPACITY - device.used)
+        return error_set(error, STATUS_INTERNAL,
+                         "CUDA: no room for %zu MiB on the device (%zu of %zu MiB free)", n >> 20,
+                         (device.limit - device.held) >> 20, device.limit >> 20);
+    *memory = device.memory + device.used + ALIGNMENT;
+    device.used += n + ALIGNMENT;
+    device.held += n;
+    device.n_pieces++;
+    if (mprotect(size_of(*memory), ALIGNMENT, PROT_READ | PROT_WRITE) != 0)
+        abort();
+    *size_of(*memory) = n;
+    return STATUS_OK;
+}
+
+/** A device waits for what it does before memory is given back. */
+void release(void *memory)
+{
+    if (memory == NULL)
+        return;
+    finish();
+    protect(PROT_READ | PROT_WRITE);
+    const size_t n = *size_of(memory);
+    if (madvise(memory, n, MADV_DONTNEED) != 0)
+        abort();
+    protect(PROT_NONE);
+    device.held -= n;
+    device.n_pieces--;
+}
+
+enum status allocate_shared(size_t n_bytes, void **memory, struct error *error)
+{
+    *memory = calloc(n_bytes > 0 ? n_bytes : 1, 1);
+    if (*memory == NULL)
+        return error_set(error, STATUS_INTERNAL, "no room for %zu bytes", n_bytes);
+    device.n_pieces++;
+    return STATUS_OK;
+}
+
+void release_shared(void *memory)
+{
+    finish();
+    free(memory);
+    device.n_pieces--;
+}
+
+struct Copy {
+    void *to;
+    const void *from;
+    size_t n_bytes;
+};
+
+void run_copy(const void *work)
+{
+    const Copy *copy = static_cast<const Copy *>(work);
+    memcpy(copy->to, copy->from, copy->n_bytes);
+}
+
+void send(void *to, const void *from, size_t n_bytes)
+{
+    const Copy copy = {to, from, n_bytes};
+    device_start(run_copy, &copy, sizeof copy);
+}
+
+void read_from(void *to, const void *from, size_t n_bytes)
+{
+    send(to, from, n_bytes);
+    finish();
+}
+
+void write_to(void *to, const void *from, size_t n_bytes)
+{
+    send(to, from, n_bytes);
+    finish(); /* not to have to keep what is copied */
+}
+
 } // namespace
+
+void device_start(void (*run)(const void *work), const void *work, size_t n_bytes)
+{
+    Started *started = static_cast<Started *>(malloc(sizeof *started + n_bytes));
+    if (started == NULL)
+        abort();
+    *started = {NULL, ++device.n_started, run};
+    memcpy(started + 1, work, n_bytes);
+    (device.first == NULL ? device.first : device.last->next) = started;
+    device.last = started;
+    if (device.is_blocking)
+        finish();
+}
 
 void device_fail(const char *fault)
 {
     device.fault = fault;
 }
 
-void device_open(void)
-{
-    protect(PROT_READ | PROT_WRITE);
-}
-
-void device_close(void)
-{
-    protect(PROT_NONE);
-}
-
 void device_limit(size_t n_bytes)
 {
-    device.limit = device.used + n_bytes;
+    device.limit = n_bytes;
+}
+
+size_t device_held(void)
+{
+    return device.held;
+}
+
+size_t device_quotient(size_t i, size_t divisor)
+{
+    return i / Divisor(divisor);
 }
 
 size_t device_n_pieces(void)
@@ -95,7 +217,9 @@ size_t device_n_pieces(void)
     return device.n_pieces;
 }
 
-const struct kernel_memory cuda_memory = {allocate, release, copy, copy, check};
+const struct kernel_memory cuda_memory = {
+    allocate, release, allocate_shared, release_shared, write_to, read_from,
+    send,     mark,    wait_for,        finish,         check};
 
 int cuda_n_devices(void)
 {
@@ -105,13 +229,15 @@ int cuda_n_devices(void)
 enum status cuda_open(int number, enum cuda_precision precision, struct cuda_device *chosen,
                       const struct kernels **kernels, struct error *error)
 {
-    (void)precision;
     if (number < 0 || number >= cuda_n_devices())
         return error_set(error, STATUS_BAD_INPUT, "CUDA: device %d of %d cannot be used", number,
                          cuda_n_devices());
+    if (device.memory == NULL)
+        start_device();
+    chosen->number = number;
     snprintf(chosen->name, sizeof chosen->name, "host");
     snprintf(chosen->capability, sizeof chosen->capability, "0.%d", number);
-    device.kernels = kernels_cuda;
+    cuda_make_kernels(precision == CUDA_BF16, &device.kernels);
     device.kernels.image_batch = BATCH;
     *kernels = &device.kernels;
     return STATUS_OK;
@@ -119,24 +245,64 @@ enum status cuda_open(int number, enum cuda_precision precision, struct cuda_dev
 
 /* ---- what kernels leave to a library: here, each sum on its own, in order ---- */
 
-void cuda_product(int n_rows, size_t n_columns, int n_terms, const float *weight, const float *columns,
-                  float *out, size_t out_stride)
+namespace
 {
-    device_open();
-    for (size_t row = 0; row < (size_t)n_rows; row++, out += out_stride)
-        for (size_t k = 0; k < (size_t)n_terms; k++)
-            for (size_t i = 0; i < n_columns; i++)
-                out[i] += weight[row * (size_t)n_terms + k] * columns[k * n_columns + i];
-    device_close();
+
+float widened(float value)
+{
+    return value;
 }
 
-void cuda_sums(int n_sums, const size_t *first, size_t n_values, size_t stride, const float *in, double *sums)
+float widened(bfloat16 value)
 {
-    device_open();
-    for (int i = 0; i < n_sums; i++) {
-        sums[i] = 0;
-        for (size_t j = 0; j < n_values; j++)
-            sums[i] += (double)in[first[i] + j * stride];
+    return to_float(value);
+}
+
+template <typename Value> struct StartedProduct {
+    Product p;
+    const Value *weight, *columns;
+};
+
+/** Columns that are worked on at once: what is read again stays in the cache. */
+const size_t SOME_COLUMNS = 256;
+
+template <typename Value> void multiply_some(const StartedProduct<Value> &all, size_t first, size_t end)
+{
+    const Product &p = all.p;
+    const Value *weight = all.weight;
+    float *out = p.out;
+    for (size_t row = 0; row < (size_t)p.n_rows; row++, out += p.out_stride) {
+        for (size_t i = first; !p.adds && i < end; i++)
+            out[i] = 0;
+        for (size_t k = 0; k < (size_t)p.n_terms; k++, weight++)
+            for (size_t i = first; i < end; i++)
+                out[i] += widened(*weight) * widened(all.columns[k * p.n_columns + i]);
     }
-    device_close();
+}
+
+template <typename Value> void run_product(const void *work)
+{
+    const StartedProduct<Value> &all = *static_cast<const StartedProduct<Value> *>(work);
+    for (size_t first = 0; first < all.p.n_columns; first += SOME_COLUMNS) {
+        const size_t end = first + SOME_COLUMNS;
+        multiply_some(all, first, end < all.p.n_columns ? end : all.p.n_columns);
+    }
+}
+
+template <typename Value> void start_product(const Product &p, const Value *weight, const Value *columns)
+{
+    const StartedProduct<Value> all = {p, weight, columns};
+    device_start(run_product<Value>, &all, sizeof all);
+}
+
+} // namespace
+
+void multiply(const Product &product, const float *weight, const float *columns)
+{
+    start_product(product, weight, columns);
+}
+
+void multiply(const Product &product, const bfloat16 *weight, const bfloat16 *columns)
+{
+    start_product(product, weight, columns);
 }

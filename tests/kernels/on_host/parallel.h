@@ -9,17 +9,28 @@
 #include "device.h"
 
 #define ON_DEVICE
+#define ON_BOTH
 
 namespace parallel
 {
 
+template <typename Work> struct Items {
+    size_t n;
+    Work work;
+};
+
 /** Last items first: none may depend on those before it. */
+template <typename Work> void run(const void *items)
+{
+    const Items<Work> *some = static_cast<const Items<Work> *>(items);
+    for (size_t i = some->n; i-- > 0;)
+        some->work(i);
+}
+
 template <typename Work> void for_each(size_t n, const Work &work)
 {
-    device_open();
-    for (size_t i = n; i-- > 0;)
-        work(i);
-    device_close();
+    const Items<Work> items = {n, work};
+    device_start(run<Work>, &items, sizeof items);
 }
 
 } // namespace parallel

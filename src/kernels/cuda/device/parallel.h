@@ -12,6 +12,7 @@
 #include <cuda_runtime.h>
 
 #define ON_DEVICE __device__
+#define ON_BOTH   __host__ __device__
 
 namespace parallel
 {

@@ -14,7 +14,7 @@
 struct cublas {
     void *library;
     cublasStatus_t (*create)(cublasHandle_t *handle);
-    cublasStatus_t (*destroy)(cublasHandle_t handle);
+    cublasStatus_t (*set_workspace)(cublasHandle_t handle, void *workspace, size_t n_bytes);
     cublasStatus_t (*multiply)(cublasHandle_t handle, cublasOperation_t trans_a, cublasOperation_t trans_b,
                                int m, int n, int k, const void *alpha, const void *a, cudaDataType a_type,
                                int lda, const void *b, cudaDataType b_type, int ldb, const void *beta,
@@ -22,15 +22,13 @@ struct cublas {
                                cublasGemmAlgo_t algorithm);
 };
 
-/** Sums that are asked for at once. */
-enum { SESSION_SUMS = 4096 };
-
 struct session {
+    struct kernels kernels; /**< as they were opened last */
     struct cublas cublas;
     cublasHandle_t handle;
-    cublasComputeType_t compute;
-    size_t *first; /**< [SESSION_SUMS], the device's */
-    double *sums;  /**< [SESSION_SUMS], the device's */
+    void *workspace;             /**< of cuBLAS, so that it takes no memory later on */
+    cublasComputeType_t compute; /**< of products of float32 numbers */
+    cudaEvent_t marks[KERNELS_MARKS];
     char fault[256];
 };
 
