@@ -177,6 +177,7 @@ if "$PYTHON" -c 'import torch, spikingjelly, protes, safetensors, sys; sys.exit(
     verdict 'the same pipeline in the packages' $? "$folder/pytorch.log"
     cat "$folder"/bench.cuda "$folder"/bench.cuda-tf32 "$folder"/bench.cuda-bf16 >"$folder/ours"
     awk -v isas='cuda cuda-tf32 cuda-bf16' '
+        function ratio(a, b) { return b > 0 ? sprintf("%.2f", a / b) : "-" }
         BEGIN {
             split(isas, isa, " ")
             print "| precision | ours, queries/s | packages at their best batch | ratio | packages as their users run them | ratio |"
@@ -189,8 +190,8 @@ if "$PYTHON" -c 'import torch, spikingjelly, protes, safetensors, sys; sys.exit(
         END {
             for (i = 1; i in isa; i++) {
                 p = isa[i]
-                printf "| %s | %.1f | %.1f (batch %d) | %.2f | %.1f | %.2f |\n", p, ours[p], best[p], batch[p],
-                       best[p] > 0 ? ours[p] / best[p] : 0, users, users > 0 ? ours[p] / users : 0
+                printf "| %s | %.1f | %.1f (batch %d) | %s | %.1f | %s |\n", p, ours[p], best[p], batch[p],
+                       ratio(ours[p], best[p]), users, ratio(ours[p], users)
             }
         }' "$folder/ours" "$folder/pytorch" >>"$report"
 else
