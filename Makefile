@@ -51,8 +51,10 @@ vector_objects = $(patsubst src/kernels/vector/%.c,$(OBJECT_DIR)/src/kernels/vec
 # Where there is no nvcc, the program says so when it is asked for a GPU.
 NVCC         := $(shell command -v nvcc 2>/dev/null)
 CUDA_FOLDER  := $(if $(NVCC),$(abspath $(dir $(realpath $(NVCC)))/..))
-CUDA_OBJECTS := $(patsubst %,$(OBJECT_DIR)/src/kernels/cuda/%.o,$(if $(NVCC),table $(CUDA_SOURCES:src/kernels/cuda/%.cu=%) \
-                    $(DEVICE_SOURCES:src/kernels/cuda/%.cu=%),absent))
+CUDA_OBJECTS := $(OBJECT_DIR)/src/kernels/cuda/$(if $(NVCC),table,absent).o
+# nvcc's are the same whatever CC, SANITIZE and BUILD are.
+NVCC_DIR     := build/nvcc
+CUDA_OBJECTS += $(if $(NVCC),$(patsubst src/kernels/cuda/%.cu,$(NVCC_DIR)/%.o,$(CUDA_SOURCES) $(DEVICE_SOURCES)))
 CUDA_LINK    := $(if $(NVCC),-L$(CUDA_FOLDER)/lib64 -Wl$(comma)-rpath$(comma)$(CUDA_FOLDER)/lib64 -lcudart_static -lstdc++ -ldl -lrt -lpthread)
 
 BUILD_INFO        := $(OBJECT_DIR)/build_info.o
@@ -174,7 +176,7 @@ nvcc_flags := -std=c++17 -O3 -g -fmad=false --Werror all-warnings -Xcompiler -Wa
               $(foreach sm,80 90 100,-gencode arch=compute_$(sm)$(comma)code=sm_$(sm)) -Iinclude -Isrc/kernels/cuda \
               -Isrc/kernels/cuda/device
 
-$(OBJECT_DIR)/src/kernels/cuda/%.o: src/kernels/cuda/%.cu $(OBJECT_DIR)/flags | libraries
+$(NVCC_DIR)/%.o: src/kernels/cuda/%.cu $(NVCC_DIR)/flags | libraries
 	@mkdir -p $(@D)
 	$(call say,compile $< (CUDA))
 	$(QUIET)$(NVCC) $(nvcc_flags) -MMD -MP -c -o $@ $<
@@ -241,6 +243,9 @@ $(BUILD_INFO): $(OBJECT_DIR)/build_info.c include/build_info.h | libraries
 # Every object is built again when the compiler or its flags change.
 $(OBJECT_DIR)/flags: always
 	$(call write_if_changed,$(COMPILER) $(CFLAGS) $(INCLUDE))
+
+$(NVCC_DIR)/flags: always
+	$(call write_if_changed,$(NVCC) $(nvcc_flags))
 
 define write_if_changed
 $(shell mkdir -p $(@D))$(file >$@.new,$(1))@cmp -s $@.new $@ && rm $@.new || mv $@.new $@

@@ -70,4 +70,8 @@ report "extended is as searched at once" $?
 "$program" plan "$folder/job.yaml" >"$log" 2>&1 && says 'of each group on its processor, not on a GPU'
 report "a plan says whose times it tells" $?
 
+BENCH_DEVICE=false tests/gpu/gpu_check.sh >"$log" 2>&1
+[ $? -eq 1 ] && says '^gpu-check: there is no GPU' && says '^FAIL gpu-check: nothing was checked'
+report "gpu-check fails where there is no GPU" $?
+
 exit $failed

@@ -21,10 +21,13 @@ forward() {
     "$program" forward --model "weights/$1.yaml" --input "$folder/input.h5" --output "$folder/$2.h5" "${isa[@]}" "${@:3}" >"$log" 2>&1
 }
 
-# near DIFFERENCE FILE DATASET GOLDEN_DATASET   no value differs by more. The status of h5diff counts attributes, too.
+# near DIFFERENCE FILE DATASET GOLDEN_DATASET   no value differs by more; on a GPU, which adds in another order, a spike
+# may flip, and one image of the 8 go another way. The status of h5diff counts attributes, too.
 near() {
+    local n
     h5diff -v -d "$1" "$folder/$2.h5" "$golden" "$3" "$4" >"$log" 2>&1
-    says '^0 differences found'
+    n=$(sed -n 's/^\([0-9]*\) differences found.*/\1/p' "$log")
+    [ -n "$n" ] && [ "$n" -le "$([ -n "${ISA:-}" ] && echo 10 || echo 0)" ]
 }
 
 # raw FILE DATASET OUTPUT   the bytes of a dataset, little-endian

@@ -59,21 +59,25 @@ say "# meicensus on $device" '' '| | |' '|---|---|' "| date | $(date -u +%Y-%m-%
     "| processor | $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores |" '' \
     "Of \`make gpu-check\`; every table stands below the command that printed its numbers. Programs: \`$MEICENSUS\`," \
     "\`$CHECK_KERNELS\`, \`$BENCH_DEVICE\`."
+[[ $device != host,* ]] || say '' '**This is no GPU**, but the processor in its place: the check itself was tried.'
 
 # ---- kernels --------------------------------------------------------------------------------------------------
 section 'Kernels against the reference'
 command="$CHECK_KERNELS --cuda --seed 1"
 show "$command"
 $command >"$folder/kernels.log" 2>&1
-verdict "$(grep -c ^PASS "$folder/kernels.log") checks of kernels passed, $(grep -c ^FAIL "$folder/kernels.log") failed" $? \
+status=$?
+verdict "$(grep -c ^PASS "$folder/kernels.log") checks of kernels passed, $(grep -c ^FAIL "$folder/kernels.log") failed" $status \
     "$folder/kernels.log"
 
 section 'Memory accesses'
 if command -v compute-sanitizer >/dev/null; then
     command="compute-sanitizer --error-exitcode 9 $CHECK_KERNELS --cuda --seed 2"
     show "$command"
+    # shellcheck disable=SC2086
     timeout 3600 $command >"$folder/memcheck.log" 2>&1
-    verdict "compute-sanitizer: $(grep 'ERROR SUMMARY' "$folder/memcheck.log" | tail -n 1)" $? "$folder/memcheck.log"
+    status=$?
+    verdict "compute-sanitizer: $(grep 'ERROR SUMMARY' "$folder/memcheck.log" | tail -n 1)" $status "$folder/memcheck.log"
 else
     say 'Not checked: compute-sanitizer is not installed.'
 fi
@@ -83,7 +87,8 @@ section 'Networks against what the packages computed (tests/golden)'
 command="ISA=cuda MEICENSUS=$MEICENSUS tests/end_to_end/forward.sh"
 show "$command"
 ISA=cuda MEICENSUS=$MEICENSUS tests/end_to_end/forward.sh >"$folder/golden.log" 2>&1
-verdict "$(grep -c ^PASS "$folder/golden.log") cases passed, $(grep -c ^FAIL "$folder/golden.log") failed" $? "$folder/golden.log"
+status=$?
+verdict "$(grep -c ^PASS "$folder/golden.log") cases passed, $(grep -c ^FAIL "$folder/golden.log") failed" $status "$folder/golden.log"
 
 # ---- censuses -------------------------------------------------------------------------------------------------
 section 'A census on the processor and on the GPU'
@@ -107,7 +112,7 @@ say 'The same units, seeds and queries; the MEIs of both are shown again in floa
 # census NAME RANKS ARGUMENT...   a whole one, its results in one file
 census() {
     local name=$1 command="mpirun -n $2 $MEICENSUS run $folder/census.yaml --set results=$folder/$1 ${*:3}"
-    show "$command"
+    show "${command% }"
     $command >"$folder/$name.log" 2>&1 && "$MEICENSUS" gather "$folder/$name" >>"$folder/$name.log" 2>&1 &&
         "$MEICENSUS" verify "$folder/$name/results.h5" >>"$folder/$name.log" 2>&1
 }
@@ -135,9 +140,9 @@ for isa in cuda cuda-tf32 cuda-bf16; do
     awk -v isa=$isa '
         BEGIN { print "| " isa ", batch | queries/s | TFLOP/s | of the peak |\n|---|---|---|---|" }
         $1 == "product" { peak = $3 }
-        $1 == "queries" { printf "| %d | %.1f | %.3f | %.1f %% |\n", $2, $3, $4, 100 * $4 / peak }
+        $1 == "queries" { printf "| %d | %.1f | %.4g | %.1f %% |\n", $2, $3, $4, 100 * $4 / peak }
         $1 == "refused" { $1 = ""; print "|" $0 " | | | |" }
-        END { printf "\nPeak: %.3f TFLOP/s.\n", peak }' "$folder/bench.$isa" >>"$report"
+        END { printf "\nPeak: %.4g TFLOP/s.\n", peak }' "$folder/bench.$isa" >>"$report"
     say ''
 done
 
@@ -172,6 +177,7 @@ if "$PYTHON" -c 'import torch, spikingjelly, protes, safetensors, sys; sys.exit(
     verdict 'the same pipeline in the packages' $? "$folder/pytorch.log"
     cat "$folder"/bench.cuda "$folder"/bench.cuda-tf32 "$folder"/bench.cuda-bf16 >"$folder/ours"
     awk -v isas='cuda cuda-tf32 cuda-bf16' '
+        function ratio(a, b) { return b > 0 ? sprintf("%.2f", a / b) : "-" }
         BEGIN {
             split(isas, isa, " ")
             print "| precision | ours, queries/s | packages at their best batch | ratio | packages as their users run them | ratio |"
@@ -184,8 +190,8 @@ if "$PYTHON" -c 'import torch, spikingjelly, protes, safetensors, sys; sys.exit(
         END {
             for (i = 1; i in isa; i++) {
                 p = isa[i]
-                printf "| %s | %.1f | %.1f (batch %d) | %.2f | %.1f | %.2f |\n", p, ours[p], best[p], batch[p],
-                       best[p] > 0 ? ours[p] / best[p] : 0, users, users > 0 ? ours[p] / users : 0
+                printf "| %s | %.1f | %.1f (batch %d) | %s | %.1f | %s |\n", p, ours[p], best[p], batch[p],
+                       ratio(ours[p], best[p]), users, ratio(ours[p], users)
             }
         }' "$folder/ours" "$folder/pytorch" >>"$report"
 else

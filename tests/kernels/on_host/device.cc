@@ -266,27 +266,54 @@ template <typename Value> struct StartedProduct {
 /** Columns that are worked on at once: what is read again stays in the cache. */
 const size_t SOME_COLUMNS = 256;
 
-template <typename Value> void multiply_some(const StartedProduct<Value> &all, size_t first, size_t end)
+/** out[i] += sum over k of weight[k] columns[k][i], added in that order. */
+template <typename Value>
+void add_row(size_t n, size_t n_terms, const Value *weight, const float *columns, float *out)
+{
+    float sums[SOME_COLUMNS];
+    memcpy(sums, out, n * sizeof *sums);
+    size_t k = 0;
+    for (; k + 4 <= n_terms; k += 4, columns += 4 * n) {
+        const float a = widened(weight[k]), b = widened(weight[k + 1]), c = widened(weight[k + 2]),
+                    d = widened(weight[k + 3]);
+        for (size_t i = 0; i < n; i++)
+            sums[i] = (((sums[i] + a * columns[i]) + b * columns[n + i]) + c * columns[2 * n + i]) +
+                      d * columns[3 * n + i];
+    }
+    for (; k < n_terms; k++, columns += n)
+        for (size_t i = 0; i < n; i++)
+            sums[i] += widened(weight[k]) * columns[i];
+    memcpy(out, sums, n * sizeof *sums);
+}
+
+/** n columns from `first` on; room: [n_terms][n]. */
+template <typename Value>
+void multiply_some(const StartedProduct<Value> &all, size_t first, size_t n, float *room)
 {
     const Product &p = all.p;
-    const Value *weight = all.weight;
-    float *out = p.out;
-    for (size_t row = 0; row < (size_t)p.n_rows; row++, out += p.out_stride) {
-        for (size_t i = first; !p.adds && i < end; i++)
-            out[i] = 0;
-        for (size_t k = 0; k < (size_t)p.n_terms; k++, weight++)
-            for (size_t i = first; i < end; i++)
-                out[i] += widened(*weight) * widened(all.columns[k * p.n_columns + i]);
+    const size_t n_terms = (size_t)p.n_terms;
+    for (size_t k = 0; k < n_terms; k++)
+        for (size_t i = 0; i < n; i++)
+            room[k * n + i] = widened(all.columns[k * p.n_columns + first + i]);
+    for (size_t row = 0; row < (size_t)p.n_rows; row++) {
+        float *out = p.out + row * p.out_stride + first;
+        if (!p.adds)
+            memset(out, 0, n * sizeof *out);
+        add_row(n, n_terms, all.weight + row * n_terms, room, out);
     }
 }
 
 template <typename Value> void run_product(const void *work)
 {
     const StartedProduct<Value> &all = *static_cast<const StartedProduct<Value> *>(work);
+    float *room = static_cast<float *>(malloc(SOME_COLUMNS * (size_t)all.p.n_terms * sizeof *room));
+    if (room == NULL)
+        abort();
     for (size_t first = 0; first < all.p.n_columns; first += SOME_COLUMNS) {
-        const size_t end = first + SOME_COLUMNS;
-        multiply_some(all, first, end < all.p.n_columns ? end : all.p.n_columns);
+        const size_t left = all.p.n_columns - first;
+        multiply_some(all, first, left < SOME_COLUMNS ? left : SOME_COLUMNS, room);
     }
+    free(room);
 }
 
 template <typename Value> void start_product(const Product &p, const Value *weight, const Value *columns)
