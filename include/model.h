@@ -211,6 +211,11 @@ struct model_place {
  */
 double model_start_sums(const struct model_run *run, int layer, const struct model_place *places,
                         size_t *first, double *sums);
+
+/** The same of all of n_places places of a layer for every image of the last forward: first, sums
+ * [image][n_places]. */
+double model_start_place_sums(const struct model_run *run, int layer, int n_places,
+                              const struct model_place *places, size_t *first, double *sums);
 float model_channel_activation(const struct model_run *run, int layer, int channel);
 float model_neuron_activation(const struct model_run *run, int layer, int channel, int y, int x);
 

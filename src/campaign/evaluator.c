@@ -34,6 +34,10 @@ struct evaluator {
     const int32_t **shown_codes; /**< [batch], likewise */
     struct model_run *many_run;  /**< the subject's for `batch` images on a device; else NULL */
     struct flight flights[EVALUATOR_FLIGHTS];
+    float *lined_up; /**< [channel][batch][height][width], on a device */
+    size_t n_sums;   /**< room in `first` and `sums`, which are shared with a device */
+    size_t *first;
+    double *sums;
 };
 
 static bool same_space(const struct model *generator, const struct model *subject)
@@ -50,6 +54,7 @@ static enum status create_many(struct evaluator *evaluator, struct error *error)
 {
     TRY(MEMORY_ALLOCATE(evaluator->places, (size_t)evaluator->batch, error));
     TRY(MEMORY_ALLOCATE(evaluator->shown_codes, (size_t)evaluator->batch, error));
+    TRY(MEMORY_ALLOCATE(evaluator->lined_up, (size_t)evaluator->batch * evaluator->n_values, error));
     TRY(model_run_create_batch(evaluator->subject, evaluator->batch, &evaluator->many_run, error));
     return model_run_follow(evaluator->many_run, evaluator->generator_run, error);
 }
@@ -107,6 +112,18 @@ static void free_flight(const struct evaluator *evaluator, struct flight *flight
     *flight = (struct flight){0};
 }
 
+static void free_sums(struct evaluator *evaluator)
+{
+    const struct kernel_memory *memory = model_memory(evaluator->generator);
+    if (evaluator->first != NULL)
+        memory->release_shared(evaluator->first);
+    if (evaluator->sums != NULL)
+        memory->release_shared(evaluator->sums);
+    evaluator->first = NULL;
+    evaluator->sums = NULL;
+    evaluator->n_sums = 0;
+}
+
 void evaluator_free(struct evaluator *evaluator)
 {
     if (evaluator == NULL)
@@ -115,6 +132,8 @@ void evaluator_free(struct evaluator *evaluator)
         model_memory(evaluator->generator)->finish();
     for (int i = 0; i < EVALUATOR_FLIGHTS; i++)
         free_flight(evaluator, &evaluator->flights[i]);
+    free_sums(evaluator);
+    free(evaluator->lined_up);
     model_run_free(evaluator->generator_run);
     model_run_free(evaluator->subject_run);
     model_run_free(evaluator->many_run);
@@ -221,16 +240,102 @@ void evaluator_share_images(struct evaluator *evaluator, const struct evaluator 
 
 /* ---- activations ---- */
 
-void evaluator_show(struct evaluator *evaluator, int image, int64_t n_units, const struct unit *const *units,
-                    float *activations)
+static int deepest_layer(int64_t n_units, const struct unit *const *units)
 {
     int deepest = 0;
     for (int64_t i = 0; i < n_units; i++)
         deepest = units[i]->layer > deepest ? units[i]->layer : deepest;
-    model_forward(evaluator->subject_run, evaluator->images + (size_t)image * evaluator->n_values, deepest,
-                  NULL);
-    for (int64_t i = 0; i < n_units; i++)
-        activations[i] = unit_activation(evaluator->subject_run, units[i]);
+    return deepest;
+}
+
+static void show_one_by_one(struct evaluator *evaluator, int64_t n_units, const struct unit *const *units,
+                            float *activations)
+{
+    const int deepest = deepest_layer(n_units, units);
+    for (int image = 0; image < evaluator->n_images; image++) {
+        model_forward(evaluator->subject_run, evaluator->images + (size_t)image * evaluator->n_values,
+                      deepest, NULL);
+        for (int64_t i = 0; i < n_units; i++)
+            *activations++ = unit_activation(evaluator->subject_run, units[i]);
+    }
+}
+
+/** As a forward of many takes them: [channel][image][pixel]. */
+static void line_up(struct evaluator *evaluator)
+{
+    const struct map_shape shape = model_input_shape(evaluator->subject);
+    const size_t pixels = (size_t)shape.height * (size_t)shape.width, n = (size_t)evaluator->n_images;
+    for (size_t c = 0; c < (size_t)shape.channels; c++)
+        for (size_t i = 0; i < n; i++)
+            memcpy(evaluator->lined_up + (c * n + i) * pixels,
+                   evaluator->images + i * evaluator->n_values + c * pixels, pixels * sizeof(float));
+}
+
+static enum status make_room_for_sums(struct evaluator *evaluator, size_t n, struct error *error)
+{
+    const struct kernel_memory *memory = model_memory(evaluator->subject);
+    if (n <= evaluator->n_sums)
+        return STATUS_OK;
+    free_sums(evaluator);
+    TRY(memory->allocate_shared(n * sizeof *evaluator->first, (void **)&evaluator->first, error));
+    TRY(memory->allocate_shared(n * sizeof *evaluator->sums, (void **)&evaluator->sums, error));
+    evaluator->n_sums = n;
+    return STATUS_OK;
+}
+
+/** Units of one layer and kind, from `first` on: their number, at most as many as there is room for. */
+static int count_neighbours(const struct evaluator *evaluator, int64_t first, int64_t n_units,
+                            const struct unit *const *units)
+{
+    int n = 1;
+    while (n < evaluator->batch && first + n < n_units && units[first + n]->layer == units[first]->layer &&
+           units[first + n]->kind == units[first]->kind)
+        n++;
+    return n;
+}
+
+/** Activations of some units side by side for all images. */
+static enum status read_activations(struct evaluator *evaluator, int64_t first, int n, int64_t n_units,
+                                    const struct unit *const *units, float *activations, struct error *error)
+{
+    const struct kernel_memory *memory = model_memory(evaluator->subject);
+    for (int i = 0; i < n; i++) {
+        const struct unit *unit = units[first + i];
+        evaluator->places[i] = (struct model_place){unit->channel, unit->y, unit->x};
+    }
+    const double n_added = model_start_place_sums(evaluator->many_run, units[first]->layer, n,
+                                                  evaluator->places, evaluator->first, evaluator->sums);
+    memory->finish();
+    TRY(memory->check(error));
+    for (int image = 0; image < evaluator->n_images; image++)
+        for (int i = 0; i < n; i++)
+            activations[image * n_units + first + i] = (float)(evaluator->sums[image * n + i] / n_added);
+    return STATUS_OK;
+}
+
+static enum status show_together(struct evaluator *evaluator, int64_t n_units,
+                                 const struct unit *const *units, float *activations, struct error *error)
+{
+    const struct presentation presentation = {.n_images = evaluator->n_images};
+    const size_t batch = (size_t)evaluator->batch;
+    TRY(make_room_for_sums(evaluator, batch * batch, error));
+    line_up(evaluator);
+    model_forward(evaluator->many_run, evaluator->lined_up, deepest_layer(n_units, units), &presentation);
+    for (int64_t first = 0; first < n_units;) {
+        const int n = count_neighbours(evaluator, first, n_units, units);
+        TRY(read_activations(evaluator, first, n, n_units, units, activations, error));
+        first += n;
+    }
+    return STATUS_OK;
+}
+
+enum status evaluator_show_all(struct evaluator *evaluator, int64_t n_units, const struct unit *const *units,
+                               float *activations, struct error *error)
+{
+    if (evaluator->many_run != NULL)
+        return show_together(evaluator, n_units, units, activations, error);
+    show_one_by_one(evaluator, n_units, units, activations);
+    return STATUS_OK;
 }
 
 enum status evaluator_check(const struct evaluator *evaluator, struct error *error)

@@ -29,9 +29,12 @@ bool evaluator_has_image(const struct evaluator *evaluator, const int32_t *code)
  * own subject. */
 void evaluator_share_images(struct evaluator *evaluator, const struct evaluator *maker);
 
-/** Show one of the images that were made last, as deep as n_units units need it: activations [n_units]. */
-void evaluator_show(struct evaluator *evaluator, int image, int64_t n_units, const struct unit *const *units,
-                    float *activations);
+/**
+ * Show the images that were made last, as deep as n_units units need it (units of a layer and kind side by
+ * side): activations [image][n_units]. STATUS_INTERNAL: a device failed.
+ */
+enum status evaluator_show_all(struct evaluator *evaluator, int64_t n_units, const struct unit *const *units,
+                               float *activations, struct error *error);
 
 /** Did the device that the subject works on, if it does, fail since this was asked last? */
 enum status evaluator_check(const struct evaluator *evaluator, struct error *error);

@@ -579,6 +579,20 @@ double model_start_sums(const struct model_run *run, int layer, const struct mod
     return (double)summands.n;
 }
 
+double model_start_place_sums(const struct model_run *run, int layer, int n_places,
+                              const struct model_place *places, size_t *first, double *sums)
+{
+    struct summands summands = {0};
+    for (int image = 0; image < run->n_images; image++)
+        for (int i = 0; i < n_places; i++) {
+            summands = summands_of(run, layer, image, places[i]);
+            first[image * n_places + i] = summands.first;
+        }
+    run->model->kernels->sums(run->n_images * n_places, first, summands.n, summands.stride,
+                              values_of(run, layer), sums);
+    return (double)summands.n;
+}
+
 float model_image_activation(const struct model_run *run, int image, int layer, int channel)
 {
     const struct layer_state *state = &run->layers[layer];

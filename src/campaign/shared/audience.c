@@ -20,7 +20,8 @@ static enum status seat_units(const struct shared_state *state, struct evaluator
             end++;
         *spectators = (struct spectators){.evaluator = evaluators[subject], .first = first, .n = end - first};
         TRY(MEMORY_ALLOCATE(spectators->units, (size_t)spectators->n, error));
-        TRY(MEMORY_ALLOCATE(spectators->activations, (size_t)spectators->n, error));
+        const size_t batch = (size_t)evaluator_batch(spectators->evaluator);
+        TRY(MEMORY_ALLOCATE(spectators->activations, batch * (size_t)spectators->n, error));
         for (int64_t i = 0; i < spectators->n; i++)
             spectators->units[i] = state->units[first + i].unit;
     }
@@ -56,13 +57,13 @@ void audience_free(struct audience *audience)
 
 /** What image `i` of the round did to the units of a subject. */
 static void take_activations(struct audience *audience, const struct spectators *spectators,
-                             struct shared_round *round, int i)
+                             struct shared_round *round, int i, const float *activations)
 {
     const struct shared_state *state = audience->state;
     const int32_t bred_for = shared_round_bred_for(state, round, i);
     for (int64_t k = 0; k < spectators->n; k++) {
         const int64_t unit = spectators->first + k;
-        const float activation = spectators->activations[k];
+        const float activation = activations[k];
         const float score = state->units[unit].minimise ? -activation : activation;
         audience->is_active[unit] = audience->is_active[unit] || activation > 0;
         if (unit == bred_for)
@@ -86,12 +87,11 @@ static enum status show_together(struct audience *audience, struct shared_round 
         const struct spectators *spectators = &audience->spectators[s];
         if (s > 0)
             evaluator_share_images(spectators->evaluator, first->evaluator);
-        for (int i = 0; i < n; i++) {
-            evaluator_show(spectators->evaluator, i, spectators->n, spectators->units,
-                           spectators->activations);
-            take_activations(audience, spectators, round, begin + i);
-        }
-        TRY(evaluator_check(spectators->evaluator, error));
+        TRY(evaluator_show_all(spectators->evaluator, spectators->n, spectators->units,
+                               spectators->activations, error));
+        for (int i = 0; i < n; i++)
+            take_activations(audience, spectators, round, begin + i,
+                             spectators->activations + i * spectators->n);
     }
     return STATUS_OK;
 }

@@ -11,7 +11,7 @@ struct spectators {
     struct evaluator *evaluator;
     int64_t first, n;
     const struct unit **units; /**< [n] */
-    float *activations;        /**< [n], of the image in hand */
+    float *activations;        /**< [image][n] of those made together */
 };
 
 struct audience {
