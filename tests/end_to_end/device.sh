@@ -67,6 +67,15 @@ run_job resumed 1 --set 'searches.0.budget=30' && census 1 run "$folder/job.yaml
     census 1 gather "$folder/resumed" && same "$folder/ranks1/results.h5" "$folder/resumed/results.h5"
 report "extended is as searched at once" $?
 
+shared='searches=[{mode: shared, methods: [tt_b], layers: all, sample: 3, budget: 150, shared: {random: 40, round: 50}}]'
+run_and_gather shared1 1 --set "$shared" && run_and_gather shared2 2 --set "$shared" &&
+    same "$folder/shared1/results.h5" "$folder/shared2/results.h5" &&
+    "$program" verify "$folder/shared1/results.h5" --recompute 20 >"$log" 2>&1 && says ', 0.00 spikes'
+report "units that share images find on a device what the reference kernels see" $?
+run_job shared3 3 --set "$shared"
+[ $? -eq 5 ] && says 'rank 1 computes with 0.0 float32 host, rank 2 with 0.1 float32 host'
+report "workers that compute otherwise share no images" $?
+
 "$program" plan "$folder/job.yaml" >"$log" 2>&1 && says 'of each group on its processor, not on a GPU'
 report "a plan says whose times it tells" $?
 
