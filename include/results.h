@@ -3,7 +3,7 @@
  * Names in the results file: the contract between src/store/ (writes) and analysis/ (reads).
  * Fields of the runs are in record.h.
  *
- *   /                    attributes: format ("meicensus results"), format_version (1), Conventions,
+ *   /                    attributes: format ("meicensus results"), format_version (2), Conventions,
  *                        title, source (program and version), complete (uint8: every run present)
  *   /census/<subject>/<generator>/<method>/
  *                        arrays over [unit][replicate][...], one per record field (record.h), and
@@ -66,7 +66,7 @@
 #define MEICENSUS_RESULTS_H
 
 #define RESULTS_FORMAT         "meicensus results"
-#define RESULTS_FORMAT_VERSION 1
+#define RESULTS_FORMAT_VERSION 2
 
 #define RESULTS_CENSUS     "/census"
 #define RESULTS_UNITS      "/units"
