@@ -200,7 +200,7 @@ refuses 'no folder is refused' 2 'usage' "$folder/one.h5"
 refuses 'two files are refused' 2 'one results file at a time' "$folder/one.h5" "$folder/few.h5" --out "$folder/x"
 refuses 'an unknown option is refused' 2 'no such option' --fast
 "$writer" write one "$folder/newer.h5" newer >/dev/null 2>&1
-refuses 'a file of a newer version is refused' 3 'format_version is 2' "$folder/newer.h5" --out "$folder/x"
+refuses 'a file of a newer version is refused' 3 'format_version is 3' "$folder/newer.h5" --out "$folder/x"
 [ ! -e "$folder/x" ]
 report 'nothing is made for a file that cannot be read' $?
 mkdir -p "$folder/full/spiking_resnet18/units.csv"

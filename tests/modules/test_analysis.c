@@ -528,7 +528,7 @@ static void other_files_are_refused(void **state)
 
     write_shape("few", in_folder("newer.h5"));
     make_newer(in_folder("newer.h5"));
-    assert_refused("newer.h5", STATUS_BAD_INPUT, "format_version is 2, this program reads version 1");
+    assert_refused("newer.h5", STATUS_BAD_INPUT, "format_version is 3, this program reads version 2");
 
     write_shape("one", in_folder("unit.h5"));
     hid_t id = open_to_change(in_folder("unit.h5"));

@@ -536,12 +536,12 @@ static void write_number(hid_t file, const char *attribute, hid_t type, const vo
 static void contradictions_are_found(void **state)
 {
     struct fixture *fixture = *state;
-    const int32_t future = 2, present = 1, beyond = N_UNITS;
+    const int32_t future = RESULTS_FORMAT_VERSION + 1, present = RESULTS_FORMAT_VERSION, beyond = N_UNITS;
     const uint8_t yes = 1;
     hid_t file = H5Fopen(fixture->path, H5F_ACC_RDWR, H5P_DEFAULT);
     write_number(file, "format_version", H5T_NATIVE_INT32, &future);
     H5Fclose(file);
-    expect_after_seal(fixture, STATUS_BAD_INPUT, "format_version 1 only");
+    expect_after_seal(fixture, STATUS_BAD_INPUT, "format_version 2 only");
 
     file = H5Fopen(fixture->path, H5F_ACC_RDWR, H5P_DEFAULT);
     write_number(file, "format_version", H5T_NATIVE_INT32, &present);
