@@ -8,26 +8,10 @@
 #include "methods.h"
 
 const struct search_method *const search_methods[] = {
-    &search_tt,
-    &search_tt_s,
-    &search_tt_b,
-    &search_tt_exp,
-    &search_tt_plain,
-    &search_ttopt,
-    &search_cma,
-    &search_cma_diagonal,
-    &search_cma_cholesky,
-    &search_de,
-    &search_noisy_bandit,
-    &search_spsa,
-    &search_portfolio,
-    &search_one_plus_one,
-    &search_elite_ga,
-    &search_xdream_ga,
-    &search_fdgd,
-    &search_nes,
-    &search_random,
-    NULL,
+    &search_tt,           &search_tt_s, &search_tt_b,         &search_tt_exp,       &search_tt_plain,
+    &search_ttopt,        &search_cma,  &search_cma_diagonal, &search_cma_cholesky, &search_de,
+    &search_noisy_bandit, &search_spsa, &search_portfolio,    &search_one_plus_one, &search_elite_ga,
+    &search_xdream_ga,    &search_fdgd, &search_nes,          &search_random,       NULL,
 };
 
 const struct search_method *search_method_find(const char *name)

@@ -230,32 +230,31 @@ static struct results_group fixture_group(const struct fixture *fixture, int ind
     const struct fixture_shape *shape = fixture->shape;
     int64_t queries[RECORD_HISTORY_MAX];
     int generator = index / shape->n_methods;
-    return (struct results_group){.subject = "spiking_resnet18",
-                                  .generator = generators[generator],
-                                  .method = methods[index % shape->n_methods],
-                                  .settings = "{}\n",
-                                  .mode = shape->oddity == SHARED && index % shape->n_methods == 0
-                                              ? "shared"
-                                              : "independent",
-                                  .sizes = {.dimensions = 16,
-                                            .channels = 3,
-                                            .height = FIXTURE_SIDE,
-                                            .width = FIXTURE_SIDE,
-                                            .history = record_history_queries(FIXTURE_BUDGET, queries),
-                                            .budget = FIXTURE_BUDGET,
-                                            .trace = FIXTURE_BUDGET,
-                                            .trials = shape->n_trials,
-                                            .classes = shape->n_trials == 0 ? 0 : FIXTURE_CLASSES},
-                                  .n_replicates = (size_t)shape->n_replicates,
-                                  .class_names = classes,
-                                  .minimise = shape->oddity == MINIMISE,
-                                  .timesteps = 20,
-                                  .noise = "carry_over",
-                                  .mean = mean,
-                                  .std = deviation,
-                                  .how_to_read = "an index of 32 values",
-                                  .latent_points = 32,
-                                  .latent_kind = generator == 0 ? "grid" : "codebook"};
+    return (struct results_group){
+        .subject = "spiking_resnet18",
+        .generator = generators[generator],
+        .method = methods[index % shape->n_methods],
+        .settings = "{}\n",
+        .mode = shape->oddity == SHARED && index % shape->n_methods == 0 ? "shared" : "independent",
+        .sizes = {.dimensions = 16,
+                  .channels = 3,
+                  .height = FIXTURE_SIDE,
+                  .width = FIXTURE_SIDE,
+                  .history = record_history_queries(FIXTURE_BUDGET, queries),
+                  .budget = FIXTURE_BUDGET,
+                  .trace = FIXTURE_BUDGET,
+                  .trials = shape->n_trials,
+                  .classes = shape->n_trials == 0 ? 0 : FIXTURE_CLASSES},
+        .n_replicates = (size_t)shape->n_replicates,
+        .class_names = classes,
+        .minimise = shape->oddity == MINIMISE,
+        .timesteps = 20,
+        .noise = "carry_over",
+        .mean = mean,
+        .std = deviation,
+        .how_to_read = "an index of 32 values",
+        .latent_points = 32,
+        .latent_kind = generator == 0 ? "grid" : "codebook"};
 }
 
 static enum status fixture_find_row(void *context, size_t group, size_t row_of_group, size_t replicate,
