@@ -50,8 +50,9 @@ static enum status check_launcher(int n_ranks, struct error *error)
 enum status ranks_start(struct ranks *ranks, struct error *error)
 {
     MPI_Comm node;
-    int first;
-    if (MPI_Init(NULL, NULL) != MPI_SUCCESS)
+    int first, level;
+    /* a device's searches are told by several threads, none of which but the first calls MPI */
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS)
         return error_set(error, STATUS_INTERNAL, "MPI_Init failed");
     ranks->comm = MPI_COMM_WORLD;
     MPI_Comm_rank(ranks->comm, &ranks->rank);

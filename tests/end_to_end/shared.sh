@@ -49,9 +49,9 @@ done
 census 1 verify "$folder/ranks1/results.h5" --recompute 40 && says 'largest difference of an activation .*, 0.00 spikes'
 report "the reference kernels find the same activations" $?
 
-# values FIELD   the numbers or texts of a field of early/vq_vae/elite_ga, a line each
+# values FIELD [FOLDER]   the numbers or texts of a field of early/vq_vae/elite_ga, a line each
 values() {
-    h5dump -y -A 0 -w 1 -d "/census/early/vq_vae/elite_ga/$1" "$folder/ranks1/results.h5" |
+    h5dump -y -A 0 -w 1 -d "/census/early/vq_vae/elite_ga/$1" "$folder/${2:-ranks1}/results.h5" |
         sed -n '/^   DATA {/,/^   }/p' | sed -e 1d -e '$d' -e 's/[ ,]//g' -e 's/\\000//g' -e '/^$/d'
 }
 
@@ -86,6 +86,16 @@ run_and_gather array 1 --set shards=4 --shard 0
 for shard in 1 2 3; do run_job array 1 --set shards=4 --shard "$shard" || break; done
 census 1 gather "$folder/array" && same "$folder/ranks3/results.h5" "$folder/array/results.h5"
 report "four shards do the same" $?
+
+# The best of both replicates is where it begins, so no unit ends below that.
+run_and_gather started 2 --set "searches=[{mode: shared, methods: [elite_ga], sample: 6, budget: 200, \
+shared: {random: 50, round: 30}, start: {results: $folder/array/results.h5}}]" &&
+    [ "$(values start_queries started | sort -u | wc -l)" -eq 1 ] && [ "$(values start_queries started | head -1)" -gt 1 ] &&
+    values bred_for started | grep -q '"start"'
+report "it can start from an earlier census" $?
+paste <(values activation array | paste -sd ' \n') <(values activation started) >"$log"
+awk '$3 < ($1 > $2 ? $1 : $2) { worse++ } END { exit NR != 24 || worse > 0 }' "$log"
+report "and loses nothing of it" $?
 
 # A process that did the same rounds and was not heard of
 cp -r "$folder/ranks3" "$folder/doubled"
