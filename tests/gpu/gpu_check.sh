@@ -166,6 +166,10 @@ for workers in 1 2 4; do
     verdict "census by $workers workers" $? "$folder/ranks$workers.log"
     echo "| $workers | $(sed -n 's/.* \([0-9.]*\) queries\/s.*/\1/p' "$folder/ranks$workers.log" | tail -n 1) |" >>"$folder/ranks.md"
 done
+command="h5diff --exclude-path /provenance $folder/cuda/results.h5 $folder/ranks1/results.h5"
+show "$command"
+$command >"$folder/again.log" 2>&1 && [ ! -s "$folder/again.log" ]
+verdict 'the same job on the same GPU, by one worker, gives the same bits again' $? "$folder/again.log"
 say '' '| workers | queries/s |' '|---|---|' "$(cat "$folder/ranks.md")"
 
 section 'PyTorch and SpikingJelly'
