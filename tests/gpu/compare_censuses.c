@@ -15,6 +15,8 @@
 #include "hdf5_arrays.h"
 #include "memory.h"
 
+enum { MOST_DIMENSIONS = 4096 };
+
 struct comparison {
     struct job *job;
     struct plan *plan;
@@ -33,6 +35,9 @@ static enum status read_codes(const char *path, const struct comparison *c, cons
     snprintf(dataset, sizeof dataset, "%s/%s/%s/%s/latent", RESULTS_CENSUS,
              job->subjects[group->subject].name, job->generators[group->generator].name,
              job->methods[group->method].name);
+    if (group->layout.sizes.dimensions > MOST_DIMENSIONS)
+        return error_set(error, STATUS_BAD_INPUT, "%s: codes of more than %d dimensions", path,
+                         MOST_DIMENSIONS);
     TRY(hdf5_array_read(path, dataset, codes, error));
     if (codes->n_values != n)
         return error_set(error, STATUS_BAD_INPUT, "%s: %s has %zu values, expected %zu", path, dataset,
@@ -44,7 +49,7 @@ static enum status read_codes(const char *path, const struct comparison *c, cons
 static float activation(const struct comparison *c, int64_t run, const float *latent)
 {
     const struct plan_group *group = &c->plan->groups[c->plan->runs[run].group];
-    int32_t code[4096];
+    int32_t code[MOST_DIMENSIONS];
     for (int64_t i = 0; i < group->layout.sizes.dimensions; i++)
         code[i] = (int32_t)latent[i];
     return evaluator_activation(c->evaluator,

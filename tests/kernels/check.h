@@ -39,6 +39,10 @@ struct check {
 /** A stream for a case of this name, whatever the set. */
 struct stream check_stream(const struct check *check, const char *name);
 
+/** Do the kernels promise an image's bits whatever it stands beside, and wherever in memory? Those of a
+ * device do not: their products are a library's. */
+bool check_promises_bits(const struct check *check);
+
 /** A number as it is multiplied, where that is exactly known; else as it is. */
 float check_operand(const struct check *check, float value);
 

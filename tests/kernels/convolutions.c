@@ -232,7 +232,7 @@ void check_convolution(struct check *check, const struct convolution_case *c, en
 /** Where images may take the place of time steps, each must come out as if it were alone. */
 static void check_together(struct check *check, const struct convolution_case *c)
 {
-    if (check->kernels->image_batch == 1 || c->shape.feeds_spikes)
+    if (!check_promises_bits(check) || check->kernels->image_batch == 1 || c->shape.feeds_spikes)
         return;
     struct convolution_case together = *c, alone = *c;
     together.shape.time = stream_integer(&check->stream, 2, check->kernels->image_batch);

@@ -234,7 +234,8 @@ static void check_case(struct check *check, struct generator_case *c, enum fill 
     if (!guarded_is_intact(&c->in) || !guarded_is_intact(&c->added))
         check_fault(check, "%s: wrote to its input", name);
     compare(check, c, name);
-    compare_alone(check, c, name);
+    if (check_promises_bits(check))
+        compare_alone(check, c, name);
     free_case(c);
 }
 
