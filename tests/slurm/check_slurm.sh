@@ -64,7 +64,7 @@ generators:
 methods:
   tt: {}
 searches:
-  - {layers: [sn1], select: [0-31], budget: 800}
+  - {layers: [sn1], select: [0-31], budget: 1200}
 trials: {count: 2}
 END
 }
@@ -91,9 +91,9 @@ check "cluster: the nodes start" tests/slurm/testbed.sh start "$dir/cluster"
 
 array=$(submit --array=0-3%2 slurm/census.sbatch "$dir/array.yaml")
 check "array: the first two tasks are at work" wait_for eval 'is_at_work 0 && is_at_work 1'
+scancel "${array}_1"
 # scancel repeats a signal while the job changes its state; once is enough.
 timeout 3 scancel --batch --signal=USR1 "${array}_0"
-scancel "${array}_1"
 check "USR1: the task queues itself again" wait_for stopped_once
 check "cancel: the task is gone" wait_for has_field "${array}_1" JobState CANCELLED
 check "gather: refuses a census with missing runs" refused mpirun -n 2 build/meicensus gather "$dir/array"
