@@ -187,7 +187,7 @@ static const struct key shared_keys[] = {
                "between two exchanges of what was found; results depend on it, but not on ranks"),
     SHARED_KEY(elite, KEY_INTEGER, 1, 1000, "8", "codes", NULL,
                "best ones that are known of every unit, whoever they were bred for"),
-    SHARED_KEY(spending, KEY_CHOICE, 0, 0, "pauses", "", spending_names,
+    SHARED_KEY(spending, KEY_CHOICE, 0, 0, "bandit", "", spending_names,
                "which units get children: in turn; with pauses that double while nothing is gained; as a "
                "bandit chooses (Thompson sampling of gains)"),
     {0}};

@@ -186,7 +186,7 @@ static const char job_text[] =
     "stop: {target: 90}\n"
     "searches:\n"
     "  - {mode: shared, methods: [elite_ga], unit: class, budget: 90, replicates: 2,\n"
-    "     shared: {random: 25, round: 20, elite: 4}}\n"
+    "     shared: {random: 25, round: 20, elite: 4, spending: turns}}\n"
     "  - {mode: shared, methods: [low], unit: class, select: [1], minimise: true, budget: 60,\n"
     "     shared: {random: 25, round: 20}}\n"
     "  - {methods: [alone], unit: class, budget: 10}\n";
