@@ -581,31 +581,35 @@ int64_t plan_shard_runs(const struct plan *plan, int shard)
     return n;
 }
 
+/** "layer4.1.sn2/7", "layer4.1.sn2/7,0,1" or "class/3", behind what is there already. */
+static void add_unit_name(const struct model *model, const struct unit *unit, char name[RUN_NAME_CAPACITY])
+{
+    size_t length = strlen(name);
+    snprintf(name + length, RUN_NAME_CAPACITY - length, "%s/%d",
+             unit->kind == UNIT_CLASS ? "class" : model_layer_name(model, unit->layer), unit->channel);
+    length = strlen(name);
+    if (unit->kind == UNIT_NEURON)
+        snprintf(name + length, RUN_NAME_CAPACITY - length, ",%d,%d", unit->y, unit->x);
+}
+
 void plan_run_name(const struct plan *plan, int64_t index, char name[RUN_NAME_CAPACITY])
 {
     const struct run *run = &plan->runs[index];
     const struct plan_group *group = &plan->groups[run->group];
     const struct plan_subject *subject = &plan->subjects[group->subject];
-    const struct unit *unit = &subject->units[run->unit];
-    int length = snprintf(
-        name, RUN_NAME_CAPACITY, "%s/%s/%s/%s/%d", plan->job->subjects[group->subject].name,
-        plan->job->generators[group->generator].name, plan->job->methods[group->method].name,
-        unit->kind == UNIT_CLASS ? "class" : model_layer_name(subject->model, unit->layer), unit->channel);
-    if (unit->kind == UNIT_NEURON && length < RUN_NAME_CAPACITY)
-        length += snprintf(name + length, (size_t)(RUN_NAME_CAPACITY - length), ",%d,%d", unit->y, unit->x);
-    if (group->replicates > 1 && length < RUN_NAME_CAPACITY)
-        snprintf(name + length, (size_t)(RUN_NAME_CAPACITY - length), " replicate %d", run->replicate);
+    snprintf(name, RUN_NAME_CAPACITY, "%s/%s/%s/", plan->job->subjects[group->subject].name,
+             plan->job->generators[group->generator].name, plan->job->methods[group->method].name);
+    add_unit_name(subject->model, &subject->units[run->unit], name);
+    const size_t length = strlen(name);
+    if (group->replicates > 1)
+        snprintf(name + length, RUN_NAME_CAPACITY - length, " replicate %d", run->replicate);
 }
 
 void plan_unit_name(const struct plan *plan, int subject, const struct unit *unit,
                     char name[RUN_NAME_CAPACITY])
 {
-    const struct model *model = plan->subjects[subject].model;
-    const int length =
-        snprintf(name, RUN_NAME_CAPACITY, "%s/%s/%d", plan->job->subjects[subject].name,
-                 unit->kind == UNIT_CLASS ? "class" : model_layer_name(model, unit->layer), unit->channel);
-    if (unit->kind == UNIT_NEURON && length < RUN_NAME_CAPACITY)
-        snprintf(name + length, (size_t)(RUN_NAME_CAPACITY - length), ",%d,%d", unit->y, unit->x);
+    snprintf(name, RUN_NAME_CAPACITY, "%s/", plan->job->subjects[subject].name);
+    add_unit_name(plan->subjects[subject].model, unit, name);
 }
 
 int plan_layer_index(const struct model *model, int layer)

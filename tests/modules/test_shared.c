@@ -318,6 +318,22 @@ static void test_rounds_do_not_depend_on_workers(void **state)
     fixture_close(&fixture);
 }
 
+/** The first pool of the job, before its first round. */
+static void open_census(struct fixture *fixture, struct shared_state *census, struct shared_round *round)
+{
+    struct error error = {0};
+    fixture_open(fixture, job_text);
+    require(shared_state_create(fixture->plan, &fixture->plan->pools[0], census, &error), &error);
+    require(shared_round_create(census, round, &error), &error);
+}
+
+static void close_census(struct fixture *fixture, struct shared_state *census, struct shared_round *round)
+{
+    shared_round_free(round);
+    shared_state_free(census);
+    fixture_close(fixture);
+}
+
 /** Only news that changed a list stay, in order, whoever told what. */
 static void test_news_that_count_remain(void **state)
 {
@@ -326,9 +342,7 @@ static void test_news_that_count_remain(void **state)
     struct shared_state census;
     struct shared_round round;
     struct error error = {0};
-    fixture_open(&fixture, job_text);
-    require(shared_state_create(fixture.plan, &fixture.plan->pools[0], &census, &error), &error);
-    require(shared_round_create(&census, &round, &error), &error);
+    open_census(&fixture, &census, &round);
     shared_round_begin(&census, &round);
     assert_int_equal(round.n_images, 20);
     show(&census, &round, 2);
@@ -339,9 +353,7 @@ static void test_news_that_count_remain(void **state)
             round.news[i - 1].unit < round.news[i].unit ||
             (round.news[i - 1].unit == round.news[i].unit && round.news[i - 1].image < round.news[i].image));
     assert_int_equal(census.n_images, 20);
-    shared_round_free(&round);
-    shared_state_free(&census);
-    fixture_close(&fixture);
+    close_census(&fixture, &census, &round);
 }
 
 /** Who reached the target gets no more children. */
@@ -352,9 +364,7 @@ static void test_units_stop(void **state)
     struct shared_state census;
     struct shared_round round;
     struct error error = {0};
-    fixture_open(&fixture, job_text);
-    require(shared_state_create(fixture.plan, &fixture.plan->pools[0], &census, &error), &error);
-    require(shared_round_create(&census, &round, &error), &error);
+    open_census(&fixture, &census, &round);
     for (int k = 0; k < 2; k++) {
         shared_round_begin(&census, &round);
         for (int64_t unit = 0; unit < census.pool->n_runs; unit++)
@@ -371,9 +381,7 @@ static void test_units_stop(void **state)
     assert_int_equal(round.asked[0], 3);
     assert_int_equal(round.n_images, 4);
     assert_int_equal(shared_round_bred_for(&census, &round, 2), 3);
-    shared_round_free(&round);
-    shared_state_free(&census);
-    fixture_close(&fixture);
+    close_census(&fixture, &census, &round);
 }
 
 /** What the searches of a census learn: as elite_ga, which counts. */

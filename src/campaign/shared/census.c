@@ -130,19 +130,18 @@ static enum status show(struct sharing *sharing, struct error *error)
     return ranks_agree(ranks, exchange_findings(&sharing->exchange, round, begin, end, error), error);
 }
 
-static enum status check_news(const struct sharing *sharing, const struct journal_frame *frame)
+/** Is every piece of news about a unit of the census and an image of the round? */
+static bool news_are_possible(const struct sharing *sharing)
 {
     const struct shared_round *round = &sharing->round;
     for (size_t i = 0; i < round->n_news; i++) {
         const struct journal_news *news = &round->news[i];
-        if (news->unit < 0 || news->unit >= sharing->state->pool->n_runs || news->image < -1 ||
-            (news->image >= 0 &&
-             (news->image < round->first || news->image >= round->first + round->n_images)))
-            return STATUS_DAMAGED;
+        const bool is_of_round = news->image >= round->first && news->image < round->first + round->n_images;
+        if (news->unit < 0 || news->unit >= sharing->state->pool->n_runs ||
+            (news->image != -1 && !is_of_round))
+            return false;
     }
-    return memcmp(frame->asked, round->asked, (size_t)round->n_asked * sizeof *round->asked) == 0
-               ? STATUS_OK
-               : STATUS_DAMAGED;
+    return true;
 }
 
 /** Rank 0: is what a journal has the round that was just bred? */
@@ -156,7 +155,8 @@ static enum status check_recorded(const struct sharing *sharing, const struct jo
         return STATUS_OK;
     if (head->first == round->first && head->n_asked == round->n_asked && head->n_images == round->n_images &&
         head->codes_hash == hash_continue(state->codes_hash, round->codes, n_bytes) &&
-        check_news(sharing, frame) == STATUS_OK)
+        memcmp(frame->asked, round->asked, (size_t)round->n_asked * sizeof *round->asked) == 0 &&
+        news_are_possible(sharing))
         return STATUS_OK;
     return error_set(
         error, STATUS_DAMAGED,
