@@ -8,7 +8,8 @@
 #include "status.h"
 
 /**
- * `count` elements of `size` bytes, zeroed, 64-byte aligned (whole cache lines and vectors).
+ * `count` elements of `size` bytes, zeroed, 64-byte aligned (whole cache lines and vectors; huge pages, where
+ * there are some, from 2 MiB on).
  * *memory is set on success; the caller frees it with free(). `what` names the thing in the message.
  */
 enum status memory_allocate(void **memory, size_t count, size_t size, const char *what, struct error *error);

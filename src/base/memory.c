@@ -4,20 +4,34 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64 };
+/* Whole cache lines and vectors; of what is large, whole huge pages, of which a processor finds more at once.
+ */
+enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
+
+/** Zeroed memory, or NULL. */
+static void *zeroed(size_t bytes)
+{
+    const size_t page = bytes < HUGE_PAGE ? CACHE_LINE : HUGE_PAGE;
+    const size_t whole = bytes == 0 ? page : (bytes + page - 1) / page * page;
+    void *memory = aligned_alloc(page, whole);
+    if (memory == NULL)
+        return NULL;
+    if (page == HUGE_PAGE)
+        (void)madvise(memory, whole, MADV_HUGEPAGE); /* a wish: small pages do as well */
+    return memset(memory, 0, bytes);
+}
 
 enum status memory_allocate(void **memory, size_t count, size_t size, const char *what, struct error *error)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT)
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - HUGE_PAGE)
         return error_set(error, STATUS_INTERNAL, "%s: %zu elements of %zu bytes are too many", what, count,
                          size);
-    bytes = bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *result = aligned_alloc(ALIGNMENT, bytes);
+    void *result = zeroed(bytes);
     if (result == NULL)
         return error_set(error, STATUS_INTERNAL, "%s: out of memory (%zu bytes)", what, bytes);
-    memset(result, 0, bytes);
     *memory = result;
     return STATUS_OK;
 }

@@ -29,7 +29,7 @@ enum { SIDE = LINE, TILES = 4, POINTS = 5, PLACES = KINDS * KINDS, ROWS = BLOCK_
 /* Lines of a place, an image: what rows and columns of tiles make; what edges make of columns, of rows, and
  * of both. Four rows are worked on at once: those of the map in four groups, the four rows of tiles at each
  * point, and the edges' three. */
-enum { LINES = 111, STEP = 64, GAP = 16 };
+enum { LINES = 111, STEP = 128, GAP = 16 };
 /* As many images at once as a panel has vectors: their lines of one place fill so many panels. */
 enum { IMAGES = BLOCK_VECTORS, PANELS = LINE_VECTORS };
 enum edge { TWICE_FIRST, FIRST, LAST, EDGES };

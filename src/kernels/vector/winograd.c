@@ -17,7 +17,7 @@
 /* TILES at a time stay in the second-level cache, with all their channels. */
 enum { OUT = 4, IN = 6, PLACES = IN * IN, TILES = PRODUCT_PANEL, ROWS = BLOCK_ROWS };
 /* Inputs of one step, and blocks of outputs that take them while they are in the first-level cache. */
-enum { STEP = 64, BLOCKS = 32 };
+enum { STEP = 128, BLOCKS = 32 };
 /* Floats that keep what is far apart from falling into the same cache lines of a set. */
 enum { GAP = 16 };
 enum { FEWEST_CHANNELS = 8, FEWEST_PIXELS = 64 };
