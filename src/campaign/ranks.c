@@ -2,6 +2,7 @@
 #include "ranks.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,9 @@
 #include "clock.h"
 #include "hash.h"
 #include "memory.h"
+
+/* Seconds. */
+static const double LEAST_PAUSE = 5e-5, MOST_PAUSE = 5e-3;
 
 /** Variables by which launchers tell a process how many there are. */
 static const char *const size_variables[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE",
@@ -70,18 +74,26 @@ void ranks_end(void)
     MPI_Finalize();
 }
 
-/** MPI's own waiting would burn a core, and others may work for hours before they come here. */
+/**
+ * MPI's own waiting would burn a core, and others may work for hours before they come here; but where they
+ * come soon, sleep would hold all of them up. So one part in a hundred of the time that it has taken is slept
+ * at a time, at most MOST_PAUSE; what is too short for that goes to whoever wants the core.
+ */
 static void wait_looking(MPI_Request *request, void (*look)(void *context), void *context)
 {
+    const double begin = clock_seconds();
     int done = 0;
-    double pause = 1e-4;
-    MPI_Test(request, &done, MPI_STATUS_IGNORE);
-    while (!done) {
+    for (;;) {
+        MPI_Test(request, &done, MPI_STATUS_IGNORE);
+        if (done)
+            return;
         if (look != NULL)
             look(context);
-        clock_sleep(pause);
-        pause = pause < 5e-3 ? pause * 2 : pause;
-        MPI_Test(request, &done, MPI_STATUS_IGNORE);
+        const double pause = (clock_seconds() - begin) / 100;
+        if (pause < LEAST_PAUSE)
+            sched_yield();
+        else
+            clock_sleep(pause < MOST_PAUSE ? pause : MOST_PAUSE);
     }
 }
 
