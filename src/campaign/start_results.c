@@ -134,12 +134,18 @@ static int compare_names(const void *a, const void *b)
     return 0;
 }
 
+static int compare_layers(const struct found_unit *u, const struct found_unit *v)
+{
+    const int layers = strcmp(u->layer, v->layer);
+    return layers != 0 ? layers : u->kind - v->kind;
+}
+
 static int compare_merits(const void *a, const void *b)
 {
     const struct found_unit *u = a, *v = b;
-    const int layers = strcmp(u->layer, v->layer);
-    if (layers != 0 || u->kind != v->kind)
-        return layers != 0 ? layers : u->kind - v->kind;
+    const int layers = compare_layers(u, v);
+    if (layers != 0)
+        return layers;
     return u->merit == v->merit ? compare_names(a, b) : u->merit > v->merit ? -1 : 1;
 }
 
@@ -221,16 +227,31 @@ static enum status use_own(struct earlier *earlier, int64_t unit, int64_t *row, 
                      wanted.layer);
 }
 
+/** Where the best units of a layer begin. */
+static int64_t find_layer(const struct earlier *earlier, const struct found_unit *own)
+{
+    int64_t low = 0, high = earlier->n_units;
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if (compare_layers(&earlier->best[middle], own) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /** The n most active other units of the layer. */
 static enum status use_neighbours(struct earlier *earlier, int64_t unit, int64_t n, int64_t *rows,
                                   struct error *error)
 {
     const struct found_unit own = name_of(earlier, unit);
     int64_t n_taken = 0;
-    for (int64_t i = 0; i < earlier->n_units && n_taken < n; i++) {
+    for (int64_t i = find_layer(earlier, &own); i < earlier->n_units && n_taken < n; i++) {
         struct found_unit *other = &earlier->best[i];
-        if (other->code >= 0 && other->kind == own.kind && strcmp(other->layer, own.layer) == 0 &&
-            compare_names(other, &own) != 0)
+        if (compare_layers(other, &own) != 0)
+            break;
+        if (other->code >= 0 && compare_names(other, &own) != 0)
             TRY(use_unit(earlier, other, &rows[n_taken++], error));
     }
     if (n_taken == n)
