@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "audience.h"
 
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "memory.h"
 
@@ -36,6 +36,10 @@ enum status audience_create(const struct shared_state *state, struct evaluator *
     TRY(seat_units(state, evaluators, audience, error));
     TRY(elites_create(&audience->found, state->pool->n_runs, state->elites.most, state->n_dimensions, error));
     TRY(MEMORY_ALLOCATE(audience->is_active, (size_t)state->pool->n_runs, error));
+    TRY(MEMORY_ALLOCATE(audience->signs, (size_t)state->pool->n_runs, error));
+    TRY(MEMORY_ALLOCATE(audience->limits, (size_t)state->pool->n_runs, error));
+    for (int64_t i = 0; i < state->pool->n_runs; i++)
+        audience->signs[i] = state->units[i].minimise ? -1.0f : 1.0f;
     return MEMORY_ALLOCATE(audience->codes, (size_t)evaluator_batch(audience->spectators[0].evaluator),
                            error);
 }
@@ -49,28 +53,69 @@ void audience_free(struct audience *audience)
     free(audience->spectators);
     elites_free(&audience->found);
     free(audience->is_active);
+    free(audience->signs);
+    free(audience->limits);
     free((void *)audience->codes);
     *audience = (struct audience){0};
 }
 
 /* ---- showing ---- */
 
-/** What image `i` of the round did to the units of a subject. */
+/** What the score of a unit has to exceed to be of interest. */
+static float limit_of(const struct audience *audience, int64_t unit)
+{
+    const struct shared_unit *known = &audience->state->units[unit];
+    const float least = audience->state->elites.least[unit], found = audience->found.least[unit];
+    if (known->minimise && !known->is_active && !audience->is_active[unit])
+        return -INFINITY;
+    return least > found ? least : found;
+}
+
+static void begin_round(struct audience *audience)
+{
+    elites_clear(&audience->found);
+    for (int64_t unit = 0; unit < audience->state->pool->n_runs; unit++) {
+        audience->is_active[unit] = false;
+        audience->limits[unit] = limit_of(audience, unit);
+    }
+}
+
+static bool any_above(int n, const float *activations, const float *signs, const float *limits)
+{
+    int above = 0;
+    for (int i = 0; i < n; i++)
+        above |= signs[i] * activations[i] > limits[i];
+    return above != 0;
+}
+
+static void take_activation(struct audience *audience, const struct shared_round *round, int i, int64_t unit,
+                            float activation)
+{
+    const struct shared_state *state = audience->state;
+    const struct elite elite = {audience->signs[unit] * activation, shared_round_bred_for(state, round, i),
+                                round->first + i};
+    audience->is_active[unit] = audience->is_active[unit] || activation > 0;
+    if (elite.score > state->elites.least[unit] && elite.score > audience->found.least[unit])
+        elites_offer(&audience->found, unit, &elite, round->codes + (size_t)i * (size_t)state->n_dimensions);
+    audience->limits[unit] = limit_of(audience, unit);
+}
+
+/** What image `i` of the round did to the units of a subject; most of it is of no interest. */
 static void take_activations(struct audience *audience, const struct spectators *spectators,
                              struct shared_round *round, int i, const float *activations)
 {
-    const struct shared_state *state = audience->state;
-    const int32_t bred_for = shared_round_bred_for(state, round, i);
-    for (int64_t k = 0; k < spectators->n; k++) {
-        const int64_t unit = spectators->first + k;
-        const float activation = activations[k];
-        const float score = state->units[unit].minimise ? -activation : activation;
-        audience->is_active[unit] = audience->is_active[unit] || activation > 0;
-        if (unit == bred_for)
-            round->scores[i] = score;
-        if (score > state->elites.least[unit] && score > audience->found.least[unit])
-            elites_offer(&audience->found, unit, &(struct elite){score, bred_for, round->first + i},
-                         round->codes + (size_t)i * (size_t)state->n_dimensions);
+    enum { BLOCK = 64 };
+    const float *signs = audience->signs + spectators->first, *limits = audience->limits + spectators->first;
+    const int64_t own = shared_round_bred_for(audience->state, round, i) - spectators->first;
+    if (own >= 0 && own < spectators->n)
+        round->scores[i] = signs[own] * activations[own];
+    for (int64_t first = 0; first < spectators->n; first += BLOCK) {
+        const int n = spectators->n - first < BLOCK ? (int)(spectators->n - first) : BLOCK;
+        if (!any_above(n, activations + first, signs + first, limits + first))
+            continue;
+        for (int64_t k = first; k < first + n; k++)
+            if (signs[k] * activations[k] > limits[k])
+                take_activation(audience, round, i, spectators->first + k, activations[k]);
     }
 }
 
@@ -114,8 +159,7 @@ enum status audience_show(struct audience *audience, struct shared_round *round,
                           audience_leave *leave, void *context, struct error *error)
 {
     const int batch = evaluator_batch(audience->spectators[0].evaluator);
-    elites_clear(&audience->found);
-    memset(audience->is_active, 0, (size_t)audience->state->pool->n_runs * sizeof *audience->is_active);
+    begin_round(audience);
     for (int i = begin; i < end; i += batch) {
         if (leave(context))
             return error_set(error, STATUS_STOPPED,

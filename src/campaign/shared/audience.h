@@ -19,7 +19,9 @@ struct audience {
     int n_subjects;
     struct spectators *spectators; /**< [n_subjects]; the images are made for the first, and shown to all */
     struct elites found;           /**< what a block of images may bring into the lists */
-    bool *is_active;               /**< [unit] that was active for an image of the block */
+    bool *is_active;               /**< [unit] that was seen to be active in this block */
+    float *signs;                  /**< [unit] by which an activation becomes a score */
+    float *limits;                 /**< [unit] lower and equal scores are of no interest */
     const int32_t **codes;         /**< of images that are made together */
 };
 
