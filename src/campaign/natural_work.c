@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,17 +42,33 @@ struct shower {
 
 /* ---- showing images ---- */
 
+/** On a device with too little memory, half a batch may do. */
+static enum status make_run(struct shower *shower, int rank, struct error *error)
+{
+    const struct model *model = shower->natural->network.model;
+    const int batch = model_image_batch(model);
+    shower->batch = batch;
+    const enum status status = model_run_create_batch(model, batch, &shower->run, error);
+    if (status == STATUS_OK || !model_is_on_device(model))
+        return status;
+    fprintf(stderr, "meicensus: rank %d: %s: it goes on with %d images a call, not %d\n", rank,
+            error->message, batch / 2, batch);
+    shower->batch = batch / 2;
+    return model_run_create_batch(model, shower->batch, &shower->run, error);
+}
+
 static enum status shower_open(const struct natural *natural, struct shower *shower, struct error *error)
 {
     struct journal_incarnation incarnation;
-    const struct model *model = natural->network.model;
     const size_t n_values = dataset_image_values(natural->dataset);
-    *shower = (struct shower){.natural = natural, .batch = model_image_batch(model)};
-    worker_incarnation(&natural->network.backend, natural->ranks.rank, natural->parts.digest, &incarnation);
+    *shower = (struct shower){.natural = natural};
+    TRY(make_run(shower, natural->ranks.rank, error));
     TRY(MEMORY_ALLOCATE(shower->bytes, n_values, error));
     TRY(MEMORY_ALLOCATE(shower->image, n_values, error));
     TRY(MEMORY_ALLOCATE(shower->inputs, n_values * (size_t)shower->batch, error));
-    TRY(model_run_create_batch(model, shower->batch, &shower->run, error));
+    worker_incarnation(&natural->network.backend, natural->ranks.rank, natural->parts.digest, &incarnation);
+    if (model_is_on_device(natural->network.model))
+        incarnation.identity.batch = shower->batch;
     TRY(MEMORY_ALLOCATE(shower->values, natural->units.n_items * NATURAL_CHUNK_IMAGES, error));
     return journal_create(natural->parts.folder, 0, &incarnation, &shower->journal, error);
 }

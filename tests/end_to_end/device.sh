@@ -76,6 +76,23 @@ run_job shared3 3 --set "$shared"
 [ $? -eq 5 ] && says 'rank 1 computes with 0.0 float32 host, rank 2 with 0.1 float32 host'
 report "workers that compute otherwise share no images" $?
 
+# idx TYPE N ...   a header of MNIST's files: dimensions, then so many random bytes
+idx() {
+    perl -e 'binmode STDOUT; srand 1; my $n = 1; $n *= $_ for @ARGV;
+             print pack("CCCC", 0, 0, 8, scalar @ARGV), pack("N*", @ARGV), map { chr int rand 10 * @ARGV ** 2 } 1 .. $n' "$@"
+}
+
+mkdir "$folder/images" && idx 30 28 28 >"$folder/images/t10k-images-idx3-ubyte" && idx 30 >"$folder/images/t10k-labels-idx1-ubyte"
+natural() {
+    census 1 natural --model weights/mnist_cnn.yaml --timesteps 4 --isa cuda --data "$folder/images" --output "$folder/$1.h5"
+}
+natural whole && ! says 'it goes on with' && MEICENSUS_ON_HOST_MIB=5 natural half && says 'it goes on with 6 images a call, not 12'
+report "natural goes on with half a batch where memory is short" $?
+for dataset in top_activation top_image quantile; do
+    h5diff -v "$folder/whole.h5" "$folder/half.h5" "/$dataset" >"$log" 2>&1 && says '^0 differences found'
+    report "natural finds the same $dataset with half a batch" $?
+done
+
 "$program" plan "$folder/job.yaml" >"$log" 2>&1 && says 'of each group on its processor, not on a GPU'
 report "a plan says whose times it tells" $?
 
