@@ -57,7 +57,7 @@ struct job_stop {
     bool has_target;
     double target;
     long long no_improvement; /**< queries; 0: never */
-    double seconds;           /**< of one lockstep batch; 0: never */
+    double seconds;           /**< of a search, from its first ask on; 0: never */
 };
 
 /** Further presentations of the codes with the best scores, after a search with noise. */

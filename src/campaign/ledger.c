@@ -69,12 +69,12 @@ static enum status check_sizes(const struct record_layout *layout, const struct 
                      (unsigned long long)frame->offset);
 }
 
-/** Must a second execution of this run give the same bits? A program that varies, or fails now and then, may
- * not. */
+/** Must a second execution of this run give the same bits? Not where a program varies, or fails now and then;
+ * nor where time ends searches, and with them what later replicates look away from. */
 static bool can_be_repeated(const struct plan *plan, int64_t run)
 {
     const struct model *subject = plan->subjects[plan->groups[plan->runs[run].group].subject].model;
-    return model_description(subject) == NULL;
+    return model_description(subject) == NULL && plan->job->stop.seconds == 0;
 }
 
 /** Equal identities must have equal results. */

@@ -40,6 +40,7 @@ struct active_run {
     void *record;
     struct active_run *before; /* the replicate that it has to be unlike; NULL: none */
     float *mei;                /* image of the winner, for the replicates that follow; NULL: there is none */
+    double started;            /* when it began to ask; 0: not yet */
     bool is_settled;           /* its winner is named */
     bool finished, is_refuted; /* is_refuted: its codes do not repeat those of the replay */
     int64_t n_told;
@@ -64,7 +65,7 @@ struct lockstep {
     const struct lockstep_watch *watch;
     int n_runs;
     struct active_run *runs;
-    double started;
+    double started;   /**< for what a run costs */
     bool has_answers; /**< is the subject shown many images at once? */
     bool is_flown;    /**< on a device */
     struct half halves[EVALUATOR_FLIGHTS];
@@ -256,6 +257,12 @@ static void take_score(const struct lockstep *lockstep, struct active_run *activ
     memcpy(outcome->best_code, code, sizeof *code * n);
 }
 
+/** Is it known already when the run ends? By now, time might end it elsewhere. */
+static bool is_repeated(const struct active_run *active)
+{
+    return active->replay.end != STOP_NONE && active->outcome.queries <= active->replay.n_scores;
+}
+
 static enum stop_reason check_stop(const struct lockstep *lockstep, const struct active_run *active)
 {
     const struct job_stop *stop = &lockstep->plan->job->stop;
@@ -263,6 +270,8 @@ static enum stop_reason check_stop(const struct lockstep *lockstep, const struct
     const struct model *subject = lockstep->plan->subjects[lockstep->group->subject].model;
     const bool minimise = lockstep->group->minimise;
     const float best = outcome->activation_searched;
+    if (is_repeated(active))
+        return outcome->queries == active->replay.n_scores ? active->replay.end : STOP_NONE;
     if (stop->at_bound && model_layer_is_spiking(subject, active->unit->layer) &&
         best == (minimise ? 0.0f : 1.0f))
         return STOP_BOUND;
@@ -272,7 +281,7 @@ static enum stop_reason check_stop(const struct lockstep *lockstep, const struct
         return STOP_BUDGET;
     if (stop->no_improvement > 0 && outcome->queries - outcome->best_query >= stop->no_improvement)
         return STOP_NO_IMPROVEMENT;
-    if (stop->seconds > 0 && clock_seconds() - lockstep->started > stop->seconds)
+    if (stop->seconds > 0 && clock_seconds() - active->started > stop->seconds)
         return STOP_WALL_TIME;
     return STOP_NONE;
 }
@@ -331,6 +340,8 @@ static int64_t unit_place(const struct lockstep *lockstep, const struct active_r
 static void next_codes(const struct lockstep *lockstep, struct active_run *active)
 {
     const int64_t n_dimensions = lockstep->group->layout.sizes.dimensions;
+    if (active->started == 0)
+        active->started = clock_seconds();
     if (active->n_told >= active->n_start) {
         active->n_codes = active->batch;
         active->method->ask(active->search, active->codes);
@@ -363,7 +374,7 @@ static void score_batch(const struct lockstep *lockstep, struct active_run *acti
 /** Scores of other codes are worthless: start again without them. */
 static enum status start_anew(const struct lockstep *lockstep, struct active_run *active, struct error *error)
 {
-    active->replay.n_scores = 0;
+    active->replay = (struct replay){0};
     return start_search(lockstep, active, error);
 }
 

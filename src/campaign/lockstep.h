@@ -9,11 +9,12 @@
 #include "campaign.h"
 #include "evaluator.h"
 
-/** Scores of an earlier, unfinished execution of a run under the same identity. */
+/** Scores of an earlier execution of a run under the same identity. */
 struct replay {
     int64_t n_scores;
-    uint64_t codes_hash; /**< after that many queries */
-    const float *scores; /**< [n_scores] */
+    uint64_t codes_hash;  /**< after that many queries */
+    const float *scores;  /**< [n_scores] */
+    enum stop_reason end; /**< why it ended after these, which time may have been; STOP_NONE: it had not */
 };
 
 /** Who watches the loop. Called before every query, on a device before every ask; it has to be cheap. Always

@@ -26,7 +26,9 @@ static struct replay whole_replay(const struct record_layout *layout, const void
 {
     return (struct replay){*(const int64_t *)record_at_const(layout, record, FIELD_QUERIES),
                            *(const uint64_t *)record_at_const(layout, record, FIELD_CODES_HASH),
-                           record_at_const(layout, record, FIELD_TRACE)};
+                           record_at_const(layout, record, FIELD_TRACE),
+                           (enum stop_reason) *
+                               (const uint8_t *)record_at_const(layout, record, FIELD_STOP_REASON)};
 }
 
 struct replay master_replay(const struct ledger *ledger, int64_t run, const struct journal_identity *identity)
@@ -36,7 +38,7 @@ struct replay master_replay(const struct ledger *ledger, int64_t run, const stru
         return (struct replay){0};
     if (entry->record != NULL)
         return whole_replay(&ledger->plan->groups[ledger->plan->runs[run].group].layout, entry->record);
-    return (struct replay){entry->progress.n_told, entry->progress.codes_hash, entry->scores};
+    return (struct replay){entry->progress.n_told, entry->progress.codes_hash, entry->scores, STOP_NONE};
 }
 
 /** This worker will ask for nothing more. */

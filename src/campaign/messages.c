@@ -18,6 +18,7 @@ struct batch_item {
     int64_t run;
     int64_t n_scores;
     uint64_t codes_hash;
+    int64_t end;
 };
 
 void messages_send_hello(const struct ranks *ranks, const struct journal_identity *identity)
@@ -90,7 +91,8 @@ void messages_send_batch(const struct ranks *ranks, int to, const int64_t *runs,
 {
     struct batch_item items[LARGEST_BATCH] = {{0}};
     for (int i = 0; i < n_runs; i++)
-        items[i] = (struct batch_item){runs[i], replays[i].n_scores, replays[i].codes_hash};
+        items[i] =
+            (struct batch_item){runs[i], replays[i].n_scores, replays[i].codes_hash, (int64_t)replays[i].end};
     MPI_Send(items, (int)sizeof *items * n_runs, MPI_BYTE, to, TAG_BATCH, ranks->comm);
     for (int i = 0; i < n_runs; i++)
         if (replays[i].n_scores > 0)
@@ -133,7 +135,8 @@ static enum status receive_scores(const struct ranks *ranks, const struct batch_
     TRY(MEMORY_ALLOCATE(*scores, n, error));
     float *next = *scores;
     for (int i = 0; i < n_runs; i++) {
-        replays[i] = (struct replay){items[i].n_scores, items[i].codes_hash, next};
+        replays[i] =
+            (struct replay){items[i].n_scores, items[i].codes_hash, next, (enum stop_reason)items[i].end};
         if (items[i].n_scores > 0)
             MPI_Recv(next, (int)items[i].n_scores, MPI_FLOAT, MASTER, TAG_SCORES, ranks->comm,
                      MPI_STATUS_IGNORE);

@@ -10,6 +10,7 @@
 #include "../../src/campaign/closeness.h"
 #include "../../src/campaign/lockstep.h"
 #include "../../src/campaign/trials.h"
+#include "clock.h"
 #include "hash.h"
 
 enum { BUDGET = 8, TT_BUDGET = 80, TT_BATCH = 25 };
@@ -104,6 +105,7 @@ static const struct search_method scripted = {.name = "scripted",
 
 static struct fixture shared;
 static const struct job_stop never_early = {.at_bound = false};
+static enum stop_reason replay_end; /* of finished_record */
 
 /** What a test may have changed is as in the job again. */
 static int reset(void **state)
@@ -112,6 +114,7 @@ static int reset(void **state)
     script.batch = 1;
     script.prepare_status = STATUS_OK;
     script.n_informed = 0;
+    replay_end = STOP_NONE;
     for (int i = 0; i < 64; i++)
         script.codes[i] = i;
     shared.job->stop = (struct job_stop){.at_bound = true};
@@ -161,7 +164,7 @@ static void *finished_record(const char *name, const float *scores, int n_scores
 {
     const int64_t run = find_run(shared.plan, name);
     const struct record_layout *layout = run_layout(shared.plan, run);
-    const struct replay replay = {n_scores, script_hash(n_scores), scores};
+    const struct replay replay = {n_scores, script_hash(n_scores), scores, replay_end};
     struct lockstep *lockstep = advance(&run, 1, &replay, NULL);
     const struct lockstep_result result = lockstep_result(lockstep, 0);
     assert_true(result.finished);
@@ -325,6 +328,52 @@ static void test_stop_at_wall_time(void **state)
     check_stop(sn1_3, scores, STOP_WALL_TIME, 1);
     shared.job->stop.seconds = 1e6;
     check_stop(sn1_3, scores, STOP_BUDGET, BUDGET);
+}
+
+/** A run that is done again ends where it did, however long that takes this time. */
+static void test_stop_of_a_run_that_is_done_again(void **state)
+{
+    (void)state;
+    const float scores[BUDGET] = {0.3f};
+    replay_end = STOP_WALL_TIME;
+    for (int i = 0; i < 2; i++) {
+        shared.job->stop = (struct job_stop){.seconds = i == 0 ? 1e-9 : 1e6};
+        use_script(NULL, 0);
+        void *record = finished_record(sn1_3, scores, 5);
+        assert_int_equal(*FIELD(uint8_t, record, FIELD_STOP_REASON), STOP_WALL_TIME);
+        assert_int_equal(*FIELD(int64_t, record, FIELD_QUERIES), 5);
+        free(record);
+    }
+}
+
+static bool takes_time(void *context)
+{
+    (void)context;
+    clock_sleep(0.2);
+    return false;
+}
+
+static void counts_nothing(void *context, int64_t n_queries)
+{
+    (void)context;
+    (void)n_queries;
+}
+
+/** The time of a later replicate begins when those before it are settled. */
+static void test_wall_time_of_a_chain(void **state)
+{
+    (void)state;
+    const int64_t first = find_run(shared.plan, "spiking/vq_vae/chain/sn1/3 replicate 0");
+    const int64_t runs[] = {first, first + 1, first + 2};
+    const struct replay replays[3] = {{0}};
+    const struct lockstep_watch watch = {NULL, takes_time, counts_nothing};
+    shared.job->stop = (struct job_stop){.seconds = 0.6};
+    struct lockstep *lockstep = advance(runs, 3, replays, &watch);
+    for (int i = 0; i < 3; i++) {
+        const void *record = lockstep_result(lockstep, i).record;
+        assert_true(*FIELD(int64_t, record, FIELD_QUERIES) > 1);
+    }
+    lockstep_free(lockstep);
 }
 
 /* ---- failed runs ---- */
@@ -524,7 +573,7 @@ static void test_going_on(void **state)
         const struct lockstep_result result = lockstep_result(left, i);
         assert_false(result.finished);
         assert_int_equal(result.n_told % TT_BATCH, 0);
-        replays[i] = (struct replay){result.n_told, result.codes_hash, result.scores};
+        replays[i] = (struct replay){result.n_told, result.codes_hash, result.scores, STOP_NONE};
         n_saved += result.n_told;
     }
     assert_true(n_saved >= 3 * TT_BATCH);
@@ -547,7 +596,7 @@ static void test_foreign_scores_are_not_used(void **state)
     const int64_t run = find_run(shared.plan, tt_names[0]);
     for (int i = 0; i < 2 * TT_BATCH; i++)
         scores[i] = 0.5f + 0.001f * (float)i;
-    const struct replay replay = {2 * TT_BATCH, 12345, scores};
+    const struct replay replay = {2 * TT_BATCH, 12345, scores, STOP_NONE};
     struct lockstep *lockstep = advance(&run, 1, &replay, NULL);
     assert_null(different_field(run_layout(shared.plan, run), lockstep_result(lockstep, 0).record, alone[0]));
     lockstep_free(lockstep);
@@ -594,12 +643,12 @@ static void test_going_on_from_a_cut_batch(void **state)
     const struct lockstep_watch watch = {&counter, stops_after, counts};
     const float *trace = record_at_const(layout, alone[0], FIELD_TRACE);
     const struct replay replay = {
-        TT_BUDGET, *(const uint64_t *)record_at_const(layout, alone[0], FIELD_CODES_HASH), trace};
+        TT_BUDGET, *(const uint64_t *)record_at_const(layout, alone[0], FIELD_CODES_HASH), trace, STOP_NONE};
     struct lockstep *lockstep = advance(&run, 1, &replay, &watch);
     assert_int_equal(counter.n_queries, 0);
     assert_null(different_field(layout, lockstep_result(lockstep, 0).record, alone[0]));
     lockstep_free(lockstep);
-    const struct replay wrong = {TT_BUDGET, replay.codes_hash + 1, trace};
+    const struct replay wrong = {TT_BUDGET, replay.codes_hash + 1, trace, STOP_NONE};
     lockstep = advance(&run, 1, &wrong, &watch);
     assert_int_equal(counter.n_queries, TT_BUDGET);
     assert_null(different_field(layout, lockstep_result(lockstep, 0).record, alone[0]));
@@ -650,7 +699,7 @@ static void *warm_record(const char *name, const float *scores)
     const int64_t run = find_run(shared.plan, name);
     const struct record_layout *layout = run_layout(shared.plan, run);
     warm(name, N_START);
-    const struct replay replay = {BUDGET, warm_hash(BUDGET - N_START), scores};
+    const struct replay replay = {BUDGET, warm_hash(BUDGET - N_START), scores, STOP_NONE};
     struct counter counter = {.last_look = INT64_MAX};
     const struct lockstep_watch watch = {&counter, stops_after, counts};
     struct lockstep *lockstep = advance(&run, 1, &replay, &watch);
@@ -849,7 +898,8 @@ static void test_replicates_look_away_from_each_other(void **state)
     struct counter counter = {.last_look = INT64_MAX};
     const struct lockstep_watch watch = {&counter, stops_after, counts};
     for (int i = 0; i < 3; i++)
-        replays[i] = (struct replay){i < 2 ? BUDGET : 3, 0, chain_float(lockstep, first, i, FIELD_TRACE)};
+        replays[i] =
+            (struct replay){i < 2 ? BUDGET : 3, 0, chain_float(lockstep, first, i, FIELD_TRACE), STOP_NONE};
     for (int i = 0; i < 2; i++)
         replays[i].codes_hash = *(const uint64_t *)record_at_const(
             run_layout(shared.plan, first), lockstep_result(lockstep, i).record, FIELD_CODES_HASH);
@@ -891,6 +941,8 @@ int main(void)
         cmocka_unit_test_setup(test_stop_at_target, reset),
         cmocka_unit_test_setup(test_stop_without_improvement, reset),
         cmocka_unit_test_setup(test_stop_at_wall_time, reset),
+        cmocka_unit_test_setup(test_stop_of_a_run_that_is_done_again, reset),
+        cmocka_unit_test_setup(test_wall_time_of_a_chain, reset),
         cmocka_unit_test_setup(test_failed_method_fails_its_runs_only, reset),
         cmocka_unit_test_setup(test_fault_of_the_machine_ends_the_batch, reset),
         cmocka_unit_test_setup(test_scores_that_are_no_numbers, reset),

@@ -162,7 +162,7 @@ static void test_a_replay_is_remembered(void **state)
         const struct lockstep_result part = lockstep_result(left, 0);
         assert_false(part.finished);
         assert_in_range(part.n_told, BUDGET / 4, BUDGET / 2);
-        const struct replay replay = {part.n_told, part.codes_hash, part.scores};
+        const struct replay replay = {part.n_told, part.codes_hash, part.scores, STOP_NONE};
         struct lockstep *resumed = advance(run, &replay, NULL);
         assert_null(different_field(run_layout(shared.plan, run), lockstep_result(resumed, 0).record,
                                     lockstep_result(undisturbed, 0).record));
