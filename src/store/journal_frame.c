@@ -56,6 +56,8 @@ enum frame_state frame_check(const unsigned char *file, size_t n_bytes, size_t o
         return header_is_torn(file, n_bytes, offset) ? FRAME_TORN : FRAME_DAMAGED;
     if (header->version != FRAME_VERSION)
         return FRAME_FOREIGN;
+    if (header->payload_bytes % FRAME_ALIGNMENT != 0)
+        return FRAME_DAMAGED;
     if (available - sizeof *header < sizeof(struct frame_footer) ||
         header->payload_bytes > available - sizeof *header - sizeof(struct frame_footer))
         return FRAME_TORN;

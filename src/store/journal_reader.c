@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +15,15 @@
 #include "journal_frame.h"
 #include "memory.h"
 
+/* The system maps some 65 thousand files of a process, and every worker of every start leaves a journal,
+ * often with nothing in it: small ones are read. */
+enum { SMALL_BYTES = 1 << 14 };
+
 struct journal_map {
     char *path;
     const unsigned char *bytes; /**< NULL if the file is empty */
     size_t n_bytes;
+    unsigned char *small; /**< a small file: its bytes; else NULL */
     struct journal_incarnation incarnation;
 };
 
@@ -71,6 +77,23 @@ static void read_incarnation(struct journal_map *map)
         map->incarnation = found;
 }
 
+static enum status read_small(struct journal_map *map, int descriptor, struct error *error)
+{
+    if (map->n_bytes == 0)
+        return STATUS_OK;
+    TRY(MEMORY_ALLOCATE(map->small, map->n_bytes, error));
+    for (size_t n = 0; n < map->n_bytes;) {
+        const ssize_t some = pread(descriptor, map->small + n, map->n_bytes - n, (off_t)n);
+        if (some < 0 && errno != EINTR)
+            return error_set_errno(error, STATUS_IO, "%s: cannot be read", map->path);
+        if (some == 0) /* it has been cut meanwhile */
+            map->n_bytes = n;
+        n += some > 0 ? (size_t)some : 0;
+    }
+    map->bytes = map->n_bytes == 0 ? NULL : map->small;
+    return STATUS_OK;
+}
+
 static enum status map_bytes(struct journal_map *map, int descriptor, struct error *error)
 {
     struct stat information;
@@ -79,8 +102,8 @@ static enum status map_bytes(struct journal_map *map, int descriptor, struct err
     if (!S_ISREG(information.st_mode))
         return error_set(error, STATUS_IO, "%s: has the name of a journal but is no regular file", map->path);
     map->n_bytes = (size_t)information.st_size;
-    if (map->n_bytes == 0)
-        return STATUS_OK;
+    if (map->n_bytes <= SMALL_BYTES)
+        return read_small(map, descriptor, error);
     void *bytes = mmap(NULL, map->n_bytes, PROT_READ, MAP_SHARED, descriptor, 0);
     if (bytes == MAP_FAILED)
         return error_set_errno(error, STATUS_IO, "%s: cannot be mapped", map->path);
@@ -354,8 +377,9 @@ void journal_folder_close(struct journal_folder *journals)
     if (journals == NULL)
         return;
     for (size_t i = 0; i < journals->n_maps; i++) {
-        if (journals->maps[i].bytes != NULL)
+        if (journals->maps[i].bytes != NULL && journals->maps[i].small == NULL)
             munmap((void *)(uintptr_t)journals->maps[i].bytes, journals->maps[i].n_bytes);
+        free(journals->maps[i].small);
         free(journals->maps[i].path);
     }
     free(journals->maps);

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "../../src/store/journal_frame.h"
 #include "hash.h"
 #include "journal.h"
 
@@ -473,6 +474,58 @@ static void folders_are_read_in_order_and_by_shard(void **state)
     journal_folder_close(journals);
 }
 
+/* The frame behind it would begin at no whole word, and its scores would, too. */
+static void frames_of_no_whole_words_are_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct journal_incarnation incarnation = make_incarnation();
+    const unsigned char payload[17] = {0};
+    struct journal *journal = NULL;
+    struct delivery delivery;
+    struct journal_counts counts;
+    enum status status;
+    assert_int_equal(journal_create(fixture->folder, 0, &incarnation, &journal, &fixture->error), STATUS_OK);
+    FILE *file = fopen(journal_path(journal), "ab");
+    struct frame_footer footer;
+    struct frame_header header = {.kind = JOURNAL_UNFINISHED,
+                                  .offset = file_bytes(journal_path(journal)),
+                                  .payload_bytes = sizeof payload};
+    frame_seal(&header, payload, &footer);
+    fwrite(&header, sizeof header, 1, file);
+    fwrite(payload, sizeof payload, 1, file);
+    fwrite(&footer, sizeof footer, 1, file);
+    fclose(file);
+    scan(fixture, &delivery, &counts, &status);
+    assert_int_equal(status, STATUS_DAMAGED);
+    assert_int_equal(counts.n_unfinished, 1); /* the fixture's */
+    assert_int_equal(journal_close(journal, &fixture->error), STATUS_OK);
+}
+
+/* More than a process may map. */
+static void folders_may_hold_very_many_journals(void **state)
+{
+    enum { N_NAMES = 2, N_LINKS = 35000 };
+    struct fixture *fixture = *state;
+    struct journal_incarnation incarnation = make_incarnation();
+    struct journal_folder *journals = NULL;
+    char made[4096], path[4096];
+    for (int i = 0; i < N_NAMES; i++) {
+        struct journal *journal = NULL;
+        assert_int_equal(journal_create(fixture->folder, 0, &incarnation, &journal, &fixture->error),
+                         STATUS_OK);
+        snprintf(made, sizeof made, "%s", journal_path(journal));
+        assert_int_equal(journal_close(journal, &fixture->error), STATUS_OK);
+        for (int k = 1; k < N_LINKS; k++) {
+            snprintf(path, sizeof path, "%s/0.%d.%d.journal", fixture->folder, i, k);
+            assert_int_equal(link(made, path), 0);
+        }
+    }
+    assert_int_equal(journal_folder_open(fixture->folder, 0, &journals, &fixture->error), STATUS_OK);
+    assert_true(journal_folder_files(journals) >= N_NAMES * N_LINKS);
+    assert_memory_equal(journal_folder_incarnation(journals, N_LINKS), &incarnation, sizeof incarnation);
+    journal_folder_close(journals);
+}
+
 static void unreadable_places_are_named(void **state)
 {
     struct fixture *fixture = *state;
@@ -522,6 +575,8 @@ int main(void)
         TEST(a_misplaced_frame_is_damage),
         TEST(a_full_disk_loses_nothing_acknowledged),
         TEST(folders_are_read_in_order_and_by_shard),
+        TEST(frames_of_no_whole_words_are_damage),
+        TEST(folders_may_hold_very_many_journals),
         TEST(unreadable_places_are_named),
         TEST(a_visit_can_end_the_scan),
     };
