@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "hash.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/evp.h>
 #include <xxhash.h>
@@ -39,11 +42,29 @@ static enum status digest_file(EVP_MD_CTX *context, FILE *file, const char *path
     return STATUS_OK;
 }
 
+/** What never ends, or waits for a writer, has no hash. */
+static enum status open_regular(const char *path, FILE **file, struct error *error)
+{
+    struct stat information;
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0)
+        return error_set_errno(error, STATUS_IO, "%s: cannot be opened", path);
+    enum status status = STATUS_OK;
+    if (fstat(descriptor, &information) != 0)
+        status = error_set_errno(error, STATUS_IO, "%s: cannot be read", path);
+    else if (!S_ISREG(information.st_mode))
+        status = error_set(error, STATUS_BAD_INPUT, "%s: is no regular file", path);
+    else if ((*file = fdopen(descriptor, "rb")) == NULL)
+        status = error_set_errno(error, STATUS_INTERNAL, "%s: cannot be read", path);
+    if (status != STATUS_OK)
+        close(descriptor);
+    return status;
+}
+
 enum status hash_file_sha256(const char *path, char text[SHA256_TEXT_CAPACITY], struct error *error)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return error_set_errno(error, STATUS_IO, "%s: cannot be opened", path);
+    FILE *file = NULL;
+    TRY(open_regular(path, &file, error));
     enum status status = STATUS_OK;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     if (context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)

@@ -54,6 +54,7 @@ wrong_job "duplicate method" 's/random/tt_b/' "wrong.yaml:11: .*'tt_b'"
 wrong_job "unknown method" 's/random/rondom/' "wrong.yaml:11: .*'rondom'.*did you mean 'random'"
 wrong_job "method that is not in the section" 's/select/methods: [nix]\n    select/' "wrong.yaml:14: 'nix'"
 wrong_job "unknown unit kind" 's/select/unit: chanel\n    select/' "wrong.yaml:14: .*did you mean 'channel'"
+wrong_job "tensors that never end" 's|timesteps: 2|tensors: /dev/zero|' '/dev/zero: is no regular file'
 wrong_job "unknown neuron constant" 's/timesteps: 2/neuron: {tua: 3}/' "wrong.yaml:5: .*'tua'.*did you mean 'tau'"
 wrong_job "junk behind a number" 's/budget: 30/budget: 10x/' "wrong.yaml:15: .*'10x'"
 wrong_job "number in another notation" 's/budget: 30/budget: 1e3/' "wrong.yaml:15: .*'1e3'"
