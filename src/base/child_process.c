@@ -52,6 +52,7 @@ static void become(const char *command, pid_t parent, int input, int output)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     execl("/bin/sh", "sh", "-c", command, (char *)NULL);
     _exit(SHELL_CANNOT_RUN);
 }

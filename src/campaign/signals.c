@@ -21,6 +21,7 @@ void signals_catch(void)
     sigaction(SIGTERM, &action, NULL);
     action.sa_flags |= SA_RESETHAND;
     sigaction(SIGINT, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a fault of writing, which is told */
 }
 
 bool signals_arrived(void)

@@ -274,11 +274,9 @@ refused "verify of nothing" 4 'absent.h5: .*No such file' "$program" verify "$fo
 # shellcheck disable=SC2317
 is_running() { says 'running)$' || has_ended; }
 
-# Started with SIGXFSZ ignored; the limit comes when MPI has made its own files.
+# The limit comes when MPI has made its own files.
 into large --set 'searches.0.select=[0-30]' --set batch=1
-trap '' XFSZ
 launch 1 "${run[@]:1}"
-trap - XFSZ
 wait_until 60 is_running
 prlimit --pid "$launched" --fsize=4096
 ended 20
