@@ -617,28 +617,40 @@ static bool has_no_locks(int reason)
     return reason == ENOLCK || reason == EOPNOTSUPP || reason == ENOSYS;
 }
 
+/** Open the file and hold it, unless somebody else does, or who did has deleted it meanwhile. *file < 0: it
+ * cannot be opened. */
+static bool take_lock(const char *path, int *file)
+{
+    struct stat information;
+    if (*file >= 0)
+        close(*file);
+    *file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*file < 0 || (flock(*file, LOCK_EX | LOCK_NB) != 0 && !has_no_locks(errno)))
+        return false;
+    return fstat(*file, &information) == 0 && information.st_nlink > 0;
+}
+
 enum status folder_lock(const char *folder, const char *name, double seconds, int *lock, struct error *error)
 {
     char path[FOLDER_PATH_CAPACITY];
-    TRY(folder_path(folder, name, path, error));
-    const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (file < 0)
-        return error_set_errno(error, STATUS_IO, "%s: cannot be opened", path);
     const double until = clock_seconds() + seconds;
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && flock(file, LOCK_EX | LOCK_NB) != 0 && !has_no_locks(errno)) {
-        if (clock_seconds() > until || signals_arrived())
+    int file = -1;
+    enum status status = folder_path(folder, name, path, error);
+    while (status == STATUS_OK && !take_lock(path, &file)) {
+        if (file < 0)
+            status = error_set_errno(error, STATUS_IO, "%s: cannot be opened", path);
+        else if (clock_seconds() > until || signals_arrived())
             status = refuse(file, path, error);
         else
             clock_sleep(0.1);
     }
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK) {
+        tell_holder(file);
+        *lock = file;
+    } else if (file >= 0) {
         close(file);
-        return status;
     }
-    tell_holder(file);
-    *lock = file;
-    return STATUS_OK;
+    return status;
 }
 
 void folder_unlock(int lock)

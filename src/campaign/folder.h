@@ -5,7 +5,7 @@
  *   journal/            one journal per worker process (journal.h)
  *   progress.<k>.json   how far shard k is, replaced every few seconds
  *   shard.<k>.lock      held while shard k is being worked on
- *   gather.lock         held while results.h5 is being made
+ *   gather.lock         held while results.h5 is being made; beside another file, FILE.lock, for so long
  *   run.lock            held while run.json is being extended
  *   results.h5          made by gather
  */
@@ -76,6 +76,7 @@ enum status folder_path(const char *folder, const char *name, char path[FOLDER_P
 /**
  * Hold the lock file `name`, or STATUS_INCOMPLETE naming host and process that hold it, after waiting
  * `seconds` for them to end. *lock is given to folder_unlock; the system also frees it when the process dies.
+ * Who holds it may delete the file.
  */
 enum status folder_lock(const char *folder, const char *name, double seconds, int *lock, struct error *error);
 void folder_unlock(int lock);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "build_info.h"
 #include "campaign.h"
@@ -22,7 +23,8 @@ static const double lock_patience = 10.0;
 /** Everything a gather holds; freed by gathering_free. */
 struct gathering {
     struct ranks ranks;
-    int lock; /**< rank 0 only; -1: none */
+    int lock;                               /**< rank 0 only; -1: none */
+    char output_lock[FOLDER_PATH_CAPACITY]; /**< its file beside a file of another name; else "" */
     struct backend backend;
     const char *folder;
     struct folder_facts facts;
@@ -302,12 +304,36 @@ static enum status check_complete(const struct gathering *gathering, bool partia
         (long long)plan_shard_of(plan, first));
 }
 
-static enum status read_facts(struct gathering *gathering, bool takes_lock, struct error *error)
+/** Two gathers into one file would destroy each other's; the campaign's folder need not be writable. */
+static enum status lock_output(struct gathering *gathering, const char *output, struct error *error)
+{
+    char path[FOLDER_PATH_CAPACITY];
+    if (snprintf(path, sizeof path, "%s.lock", output) >= (int)sizeof path)
+        return error_set(error, STATUS_BAD_INPUT, "%s: the path is too long", output);
+    const char *slash = strrchr(path, '/');
+    char folder[FOLDER_PATH_CAPACITY] = ".";
+    if (slash != NULL)
+        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    TRY(folder_lock(folder, slash == NULL ? path : slash + 1, lock_patience, &gathering->lock, error));
+    memcpy(gathering->output_lock, path, sizeof path);
+    return STATUS_OK;
+}
+
+static void unlock(const struct gathering *gathering)
+{
+    if (gathering->output_lock[0] != '\0')
+        unlink(gathering->output_lock);
+    folder_unlock(gathering->lock);
+}
+
+static enum status read_facts(struct gathering *gathering, const char *output, struct error *error)
 {
     TRY(folder_facts_read(gathering->folder, &gathering->facts, error));
-    return takes_lock && gathering->ranks.rank == 0
+    if (gathering->ranks.rank != 0)
+        return STATUS_OK;
+    return output == NULL
                ? folder_lock(gathering->folder, "gather.lock", lock_patience, &gathering->lock, error)
-               : STATUS_OK;
+               : lock_output(gathering, output, error);
 }
 
 static enum status prepare(struct gathering *gathering, bool partial, struct error *error)
@@ -390,7 +416,7 @@ enum status campaign_gather(const char *folder, const char *output, bool partial
     struct gathering gathering = {.folder = folder, .lock = -1};
     enum status status = ranks_start(&gathering.ranks, error);
     if (status == STATUS_OK)
-        status = read_facts(&gathering, output == NULL, error);
+        status = read_facts(&gathering, output, error);
     status = ranks_agree(&gathering.ranks, status, error);
     if (status == STATUS_OK)
         status = ranks_agree(&gathering.ranks, prepare(&gathering, partial, error), error);
@@ -402,7 +428,7 @@ enum status campaign_gather(const char *folder, const char *output, bool partial
             error->message[0] = '\0';
     }
     gathering_free(&gathering);
-    folder_unlock(gathering.lock);
+    unlock(&gathering);
     ranks_end();
     return status;
 }

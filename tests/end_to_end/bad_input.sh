@@ -214,6 +214,8 @@ accepted "status without the other shard" "$program" status "$folder/shards"
 says '^shard 0: 0 of 1 runs finished' && says '^shard 1: 1 of 1 runs finished'
 report "status tells shard from shard" $?
 
+refused "gather into a file that another gathers into" 6 'other.h5.lock is held by ' \
+    flock "$folder/other.h5.lock" "$program" gather "$folder/whole" --output "$folder/other.h5"
 refused "gather while another gathers" 6 'gather.lock is held by ' \
     flock "$folder/whole/gather.lock" "$program" gather "$folder/whole"
 refused "status of no folder" 3 'absent' "$program" status "$folder/absent"
