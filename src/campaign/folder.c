@@ -12,6 +12,7 @@
 
 #include <cJSON.h>
 
+#include "../store/files.h"
 #include "build_info.h"
 #include "clock.h"
 #include "memory.h"
@@ -338,24 +339,24 @@ static enum status write_durable(int file, const char *path, const char *text, s
     return STATUS_OK;
 }
 
-/** What was given a name in the folder keeps it after a power cut. */
-static enum status sync_folder(const char *folder, struct error *error)
-{
-    const int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool synced = file >= 0 && fsync(file) == 0;
-    enum status status =
-        synced ? STATUS_OK : error_set_errno(error, STATUS_IO, "%s: cannot be made durable", folder);
-    if (file >= 0)
-        close(file);
-    return status;
-}
-
 /** Give `temporary` the name `path` unless that exists; a file system without hard links may replace it. */
 static bool publish(const char *temporary, const char *path)
 {
     const bool linked = link(temporary, path) == 0;
     const bool cannot_link = !linked && (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS);
     return linked || (cannot_link && rename(temporary, path) == 0);
+}
+
+/** A new file `<path>.<number>.part`. Processes of several machines, or containers, may have one number. */
+static int create_own(const char *path, char temporary[FOLDER_PATH_CAPACITY + 32])
+{
+    int file = -1;
+    errno = EEXIST;
+    for (int attempt = 0; file < 0 && errno == EEXIST && attempt < 1000; attempt++) {
+        snprintf(temporary, FOLDER_PATH_CAPACITY + 32, "%s.%ld.part", path, (long)getpid() + attempt);
+        file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    }
+    return file;
 }
 
 /** Publish run.json under its name only when it is whole; unless `replace`, only if no other start was first.
@@ -366,8 +367,7 @@ static enum status publish_facts(const char *path, const struct folder_facts *fa
     char temporary[FOLDER_PATH_CAPACITY + 32];
     char *text = NULL;
     TRY(facts_text(facts, &text, error));
-    snprintf(temporary, sizeof temporary, "%s.%ld.part", path, (long)getpid());
-    const int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    const int file = create_own(path, temporary);
     enum status status = file < 0 ? error_set_errno(error, STATUS_IO, "%s: cannot be created", temporary)
                                   : write_durable(file, temporary, text, error);
     free(text);
@@ -524,7 +524,7 @@ static enum status extend_facts(const char *folder, const char *path, struct fol
     TRY_CLEANUP(check_extension(folder, &there, facts, error));
     TRY_CLEANUP(add_stage(&there, facts, error));
     TRY_CLEANUP(publish_facts(path, facts, /*replace=*/true, error));
-    status = sync_folder(folder, error);
+    status = folder_sync(folder, error);
 cleanup:
     folder_facts_free(&there);
     return status;
@@ -567,7 +567,9 @@ enum status folder_make(const char *path, struct error *error)
         if (path[i] != '/' && path[i] != '\0')
             continue;
         snprintf(part, sizeof part, "%.*s", (int)i, path);
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+        if (mkdir(part, 0777) == 0)
+            TRY(folder_of_file_sync(part, error));
+        else if (errno != EEXIST)
             return error_set_errno(error, STATUS_IO, "%s: the folder cannot be made", part);
     }
     return STATUS_OK;
@@ -581,7 +583,7 @@ enum status folder_prepare(const char *folder, bool extend, struct folder_facts 
     TRY(folder_make(journals, error));
     if (access(path, F_OK) != 0) {
         TRY(publish_facts(path, facts, /*replace=*/false, error));
-        TRY(sync_folder(folder, error));
+        TRY(folder_sync(folder, error));
     }
     if (extend)
         TRY(extend_folder(folder, path, facts, error));
