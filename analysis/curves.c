@@ -240,7 +240,7 @@ static void plot_median(FILE *script, const struct curves *curves, const struct 
 {
     fprintf(script,
             "    '%s.csv' every ::%zu::%zu using (column('%s')):(column('median')) "
-            "with lines lw 2 lc rgb '%s' notitle, \\\n",
+            "with steps lw 2 lc rgb '%s' notitle, \\\n",
             curves->name, line->first, line->end - 1, curves->x, line->colour);
 }
 
@@ -320,8 +320,11 @@ static enum status draw_generator(struct figure_context *context, const struct c
     for (int layer = 0; layer < subject->n_layers; layer++) {
         if (!figures_place(subject, generator, ANY_METHOD, layer, figures_activation, &places[n_places]))
             continue;
-        if (curves->counts_rows)
+        if (curves->counts_rows) {
             count_rows(table, generator, &places[n_places]);
+            if (places[n_places].most == 0)
+                continue;
+        }
         n_units += places[n_places++].most;
     }
     output_file_name(subject->generators[generator], file_name);

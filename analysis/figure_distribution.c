@@ -331,6 +331,14 @@ enum status figure_activation(struct figure_context *context, struct error *erro
     return make(context, &quantities[ACTIVATION], error);
 }
 
+static bool all_minimise(const struct subject *subject)
+{
+    for (int i = 0; i < subject->n_groups; i++)
+        if (!subject->groups[i].minimise)
+            return false;
+    return true;
+}
+
 enum status figure_relative(struct figure_context *context, struct error *error)
 {
     struct quantity relative = quantities[RELATIVE];
@@ -338,6 +346,8 @@ enum status figure_relative(struct figure_context *context, struct error *error)
         relative.absent =
             "no natural references in the results file: name them in the job, as natural of the "
             "subject (n = 0 units)";
+    else if (all_minimise(context->subject))
+        relative.absent = "every activation was minimised: no ratio (n = 0 units)";
     return make(context, &relative, error);
 }
 

@@ -37,11 +37,13 @@ static bool is_compared(const struct subject *subject, const struct group *group
     return alone && shared;
 }
 
-/** Has every method that searched this layer for this generator finished the unit? */
+/** Was the layer searched both ways for this generator, and has every method that searched it finished the
+ * unit? */
 static bool is_common(const struct subject *subject, const struct group *group, size_t row)
 {
     const int layer = input_layer_of(subject, group, row);
     const int32_t unit = group->unit[row];
+    bool alone = false, shared = false;
     for (int i = 0; i < subject->n_groups; i++) {
         const struct group *other = &subject->groups[i];
         if (other->generator != group->generator || other->minimise != group->minimise ||
@@ -49,8 +51,10 @@ static bool is_common(const struct subject *subject, const struct group *group, 
             continue;
         if (other->row_of_unit[unit] < 0 || other->results[other->row_of_unit[unit]].n_done == 0)
             return false;
+        alone = alone || !other->is_shared;
+        shared = shared || other->is_shared;
     }
-    return true;
+    return alone && shared;
 }
 
 static void add_passes(struct table *table, const struct group *group, size_t point)

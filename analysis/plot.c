@@ -68,7 +68,7 @@ static void write_head(struct plot *plot, const struct plot_layout *layout, cons
             "set datafile columnheaders\n"
             "is(name, value) = column(name) == value\n"
             "set multiplot layout %d,%d margins %.5f,%.5f,%.5f,%.5f spacing %.5f,%.5f title %s font ',14'\n"
-            "set grid y lc rgb '#dddddd'\n"
+            "set grid y lt 1 lw 0.5 lc rgb '#dddddd'\n"
             "%s"
             "set ylabel offset 1\n"
             "set key at screen 0.5,%.5f center top vertical maxrows %d Left reverse samplen 2\n",
@@ -275,7 +275,7 @@ void plot_place_label(const struct subject *subject, const struct place *place,
                       char label[PLACE_LABEL_CAPACITY])
 {
     static const char *const kinds[] = {
-        [UNIT_CHANNEL] = "", [UNIT_NEURON] = " neurons", [UNIT_CLASS] = " classes"};
+        [UNIT_CHANNEL] = "", [UNIT_NEURON] = " neurons", [UNIT_CLASS] = " outputs"};
     const struct layer *layer = place->layer == ALL_LAYERS ? NULL : &subject->layers[place->layer];
     char range[32] = "";
     if (place->most > place->fewest)

@@ -4,6 +4,10 @@
 # read them, add partition or account, then run them:
 #   slurm/submit.sh JOB DIR SHARDS      JOB: job file, DIR: its output folder, SHARDS: its number of shards
 set -eu
+if [ $# -ne 3 ]; then
+    echo 'usage: slurm/submit.sh JOB DIR SHARDS' >&2
+    exit 2
+fi
 job=$1 dir=$2 shards=$3
 # Slurm refuses array indices of MaxArraySize and above: more shards are several arrays with an offset.
 largest=$(scontrol show config 2>/dev/null | awk '$1 == "MaxArraySize" { print $3 }')

@@ -18,7 +18,7 @@ from importer.sources import read_state
 
 CIFAR_10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 EXAMPLES = """example:
-  weights/describe.py vgg11.pt --family vgg --name my_vgg --spiking '{kind: lif, tau: 2.0}' --timesteps 10 > my_vgg.yaml
+  weights/describe.py vgg11.pt --family vgg --name my_vgg --input 3 224 224 --spiking '{kind: lif, tau: 2.0}' --timesteps 10 > my_vgg.yaml
   weights/import.py vgg11.pt --model my_vgg.yaml
 
 exit code: 0 written, 2 wrong command line, 3 refused (the message names the file or key)

@@ -18,7 +18,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor, nn
 
-EXAMPLES = """examples, as they stand in a job file (subjects: {NAME: {command: ...}}):
+EXAMPLES = """examples; in a job file, between quotes (subjects: {NAME: {command: "..."}}), for YAML takes a comma for an end:
   python weights/external_subject.py --model mymodule:make_network --layers conv1,layer1.0
   python weights/external_subject.py --model torchvision:resnet18 --layers layer1,layer4 --input 3,224,224
   python weights/external_subject.py --model snn:make --layers sn1 --spiking --timesteps 20 --deterministic

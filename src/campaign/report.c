@@ -17,14 +17,16 @@
 /* ---- plan ---- */
 
 /** Seconds of one generated image, and of one whole forward pass of the subject or answer of the program,
- * measured here. */
+ * measured here: as the search shows an image, and as a trial does. */
 struct pair_speed {
-    double generator, subject;
+    double generator, subject, trial;
 };
 
-/** Show an image once. A program is asked for a unit of the group: it may have no class outputs. */
+/** Show an image once under `noise`. A program is asked for a unit of the group: it may have no class
+ * outputs. */
 static enum status show_once(const struct plan *plan, const struct plan_group *group,
-                             struct evaluator *evaluator, const float *image, struct error *error)
+                             struct evaluator *evaluator, const struct job_trials *noise, const float *image,
+                             struct error *error)
 {
     const struct plan_subject *subject = &plan->subjects[group->subject];
     const struct unit output = {model_output_layer(subject->model), UNIT_CLASS, 0, -1, -1};
@@ -32,7 +34,7 @@ static enum status show_once(const struct plan *plan, const struct plan_group *g
     if (evaluator_asks_program(evaluator))
         return evaluator_ask_image(evaluator, &subject->units[group->units[0]], image, 1, NULL, &activation,
                                    error);
-    evaluator_activation(evaluator, &output, image);
+    evaluator_noisy_activation(evaluator, &output, noise, 0, 0, image);
     return STATUS_OK;
 }
 
@@ -42,6 +44,7 @@ static enum status measure_pair(const struct plan *plan, const struct plan_group
     struct evaluator *evaluator = NULL;
     int32_t *code = NULL;
     const struct model *generator = plan->generators[group->generator];
+    const struct job_trials *noise = &plan->job->searches[group->search].noise;
     enum status status = STATUS_OK;
     TRY_CLEANUP(evaluator_create(plan, group->subject, group->generator, &evaluator, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(code, (size_t)model_latent(generator)->n_dimensions, error));
@@ -49,8 +52,10 @@ static enum status measure_pair(const struct plan *plan, const struct plan_group
         const double start = clock_seconds();
         const float *image = evaluator_image(evaluator, code);
         const double made = clock_seconds();
-        TRY_CLEANUP(show_once(plan, group, evaluator, image, error));
-        *speed = (struct pair_speed){made - start, clock_seconds() - made};
+        TRY_CLEANUP(show_once(plan, group, evaluator, noise, image, error));
+        const double shown = clock_seconds();
+        TRY_CLEANUP(show_once(plan, group, evaluator, &plan->job->trials, image, error));
+        *speed = (struct pair_speed){made - start, shown - made, clock_seconds() - shown};
     }
 cleanup:
     free(code);
@@ -86,7 +91,7 @@ static void add_shared_run(const struct plan *plan, const struct run *run, const
     amount->runs++;
     amount->queries += queries;
     amount->seconds += queries * speed->generator + images / (double)group->n_units * depth * speed->subject +
-                       (double)(group->layout.sizes.trials + 1) * speed->subject;
+                       (double)(group->layout.sizes.trials + 1) * speed->trial;
     amount->journal_bytes += (double)group->layout.n_bytes + 200 + queries * sizeof(float);
 }
 
@@ -102,7 +107,7 @@ static void add_lone_run(const struct plan *plan, const struct run *run, const s
     amount->queries += queries;
     amount->seconds += queries * (speed->generator + share * speed->subject) +
                        rechecks * share * speed->subject +
-                       (double)(group->layout.sizes.trials + 1) * speed->subject;
+                       (double)(group->layout.sizes.trials + 1) * speed->trial;
     amount->journal_bytes += (double)group->layout.n_bytes + 200;
 }
 

@@ -32,8 +32,9 @@ const struct command command_run = {
     .name = "run",
     .summary = "do a census, or go on with one",
     .details = "\n"
-               "Start it with mpirun on as many ranks as there are cores. The same command again continues "
-               "what was stopped.",
+               "Start it with mpirun on one rank more than there are cores: the first one hands out work and "
+               "sleeps. "
+               "The same command again continues what was stopped.",
     .positionals = {JOB_POSITIONAL},
     .options = options,
     .run = run,

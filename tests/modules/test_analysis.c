@@ -775,7 +775,7 @@ static void labels_count_from_the_fewest_to_the_most(void **state)
     plot_place_label(&subject, &place, label);
     assert_string_equal(label, "sn1 (n = 0-3)");
     plot_place_label(&subject, &(struct place){1, 10, 10}, label);
-    assert_string_equal(label, "fc classes (n = 10)");
+    assert_string_equal(label, "fc outputs (n = 10)");
     plot_place_label(&subject, &(struct place){ALL_LAYERS, 7, 7}, label);
     assert_string_equal(label, "all layers (n = 7)");
 }
