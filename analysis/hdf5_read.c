@@ -61,6 +61,7 @@ static enum status dataset_extent(hid_t dataset, const char *where, const char *
     enum status status = STATUS_OK;
     hid_t space = H5Dget_space(dataset);
     int rank = H5Sget_simple_extent_ndims(space);
+    *extent = (struct extent){0};
     if (rank < 0 || rank > HDF5_MAX_RANK)
         status = error_set(error, STATUS_BAD_INPUT, "%s/%s: has %d dimensions, expected at most %d", where,
                            name, rank, HDF5_MAX_RANK);
@@ -80,6 +81,7 @@ enum status hdf5_extent(hid_t location, const char *where, const char *name, str
     return status;
 }
 
+/** HDF5 itself counts the elements of a selection without a look at overflow, and would read none of them. */
 static enum status check_extent(const struct extent *expected, const struct extent *found, const char *where,
                                 const char *name, struct error *error)
 {
@@ -91,6 +93,9 @@ static enum status check_extent(const struct extent *expected, const struct exte
             return error_set(error, STATUS_BAD_INPUT, "%s/%s: dimension %d has %llu elements, expected %llu",
                              where, name, i, (unsigned long long)found->size[i],
                              (unsigned long long)expected->size[i]);
+    if (extent_count(found) == SIZE_MAX)
+        return error_set(error, STATUS_BAD_INPUT, "%s/%s: has more elements than can be counted", where,
+                         name);
     return STATUS_OK;
 }
 
