@@ -211,6 +211,11 @@ void hdf5_free_texts(char **texts, size_t n)
     free(texts);
 }
 
+static const char *name_of_class(H5T_class_t class)
+{
+    return class == H5T_STRING ? "text" : class == H5T_INTEGER ? "whole number" : "real number";
+}
+
 /** Opens an attribute that must hold one element of the wanted class. */
 static enum status open_attribute(hid_t location, const char *where, const char *name, H5T_class_t class,
                                   hid_t *attribute, struct error *error)
@@ -227,18 +232,30 @@ static enum status open_attribute(hid_t location, const char *where, const char 
         return STATUS_OK;
     H5Aclose(*attribute);
     return error_set(error, STATUS_BAD_INPUT, "%s: attribute '%s' must be one %s", where, name,
-                     class == H5T_STRING ? "text" : "whole number");
+                     name_of_class(class));
+}
+
+static enum status read_one(hid_t location, const char *where, const char *name, H5T_class_t class,
+                            hid_t memory_type, void *number, struct error *error)
+{
+    hid_t attribute;
+    TRY(open_attribute(location, where, name, class, &attribute, error));
+    herr_t failed = H5Aread(attribute, memory_type, number);
+    H5Aclose(attribute);
+    return failed < 0 ? error_set(error, STATUS_DAMAGED, "%s: attribute '%s' cannot be read", where, name)
+                      : STATUS_OK;
 }
 
 enum status hdf5_read_number(hid_t location, const char *where, const char *name, int64_t *number,
                              struct error *error)
 {
-    hid_t attribute;
-    TRY(open_attribute(location, where, name, H5T_INTEGER, &attribute, error));
-    herr_t failed = H5Aread(attribute, H5T_NATIVE_INT64, number);
-    H5Aclose(attribute);
-    return failed < 0 ? error_set(error, STATUS_DAMAGED, "%s: attribute '%s' cannot be read", where, name)
-                      : STATUS_OK;
+    return read_one(location, where, name, H5T_INTEGER, H5T_NATIVE_INT64, number, error);
+}
+
+enum status hdf5_read_real(hid_t location, const char *where, const char *name, double *number,
+                           struct error *error)
+{
+    return read_one(location, where, name, H5T_FLOAT, H5T_NATIVE_DOUBLE, number, error);
 }
 
 /** Reads a text attribute of either kind; *text is freed by the caller. */

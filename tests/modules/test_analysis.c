@@ -747,6 +747,24 @@ static void convergence_has_a_panel_a_searched_layer(void **state)
     free_analysis(analysis);
 }
 
+/* The others' histories are less their closeness to the first. */
+static void unlike_replicates_converge_by_the_first(void **state)
+{
+    struct analysis *analysis = analyse("chained", figure_convergence);
+    const struct group *group = &analysis->input.subjects[0].groups[0];
+    char row[96];
+    (void)state;
+    assert_true(group->is_chained);
+    assert_true(group->activation[0] + group->activation[2] != group->activation[1] + group->activation[3]);
+    snprintf(row, sizeof row, ",%d,2,", FIXTURE_BUDGET);
+    const char *last = strstr(text_of(analysis, "convergence.csv"), row);
+    assert_non_null(last);
+    double low, quarter, median;
+    assert_int_equal(sscanf(last + strlen(row), "%lf,%lf,%lf", &low, &quarter, &median), 3);
+    assert_float_equal(median, 0.5 * (double)(group->activation[0] + group->activation[2]), 1e-6);
+    free_analysis(analysis);
+}
+
 static void shared_images_are_divided_by_their_units(void **state)
 {
     struct analysis *analysis = analyse("modes", figure_passes);
@@ -886,6 +904,7 @@ int main(int n_words, char **words)
         TEST(missing_datasets_are_named),
         TEST(panels_have_the_layers_and_units_of_their_groups),
         TEST(convergence_has_a_panel_a_searched_layer),
+        TEST(unlike_replicates_converge_by_the_first),
         TEST(shared_images_are_divided_by_their_units),
         TEST(comparisons_have_the_units_of_both),
         TEST(many_methods_have_few_panels),
