@@ -346,12 +346,24 @@ def test_refused_entry(tmp_path: Path) -> None:
     assert imported(source, "sn_gan", tmp_path / "a.safetensors", "--entry", "generator")
 
 
+HEAD = "format: meicensus model 1\nname: x\ntensors: x\n"
+
+
 @pytest.mark.parametrize("text, message", [
     ("layers: []\n", "not an architecture file"),
     ("format: [\n", "while parsing"),
     ("format: meicensus model 1\nname: x\n", "misses tensors, layers, latent or input"),
     ("format: meicensus model 1\nname: x\ntensors: x\nlatent: {dimensions: 128}\nlayers:\n  - {name: a, kind: dense}\n", "unknown kind"),
     ("format: meicensus model 1\nname: x\ntensors: x\nlatent: {dimensions: 128}\nlayers:\n  - {name: l1, kind: linear, from: z}\n", "layer l1"),
+    (HEAD + "latent: {dimensions: 128}\nlayers:\n", "'layers' is None, expected a list"),
+    (HEAD + "latent: [128]\nlayers: []\n", "'latent' is [128], expected a mapping"),
+    (HEAD + "input: {channels: 3, height: 32}\nlayers: []\n", "'width' of 'input' is None"),
+    (HEAD + "input: {channels: 3, height: 0, width: 32}\nlayers: []\n", "'height' of 'input' is 0"),
+    (HEAD + "latent: {dimensions: 128}\nneuron: [lif]\nlayers: []\n", "'neuron' is ['lif'], expected a mapping"),
+    (HEAD + "latent: {dimensions: 128}\nunused_tensors: [1]\nlayers: []\n", "'unused_tensors' holds 1"),
+    (HEAD + "latent: {dimensions: 128}\nlayers:\n  - {name: a, kind: [linear]}\n", "layer 1 has no name or an unknown kind"),
+    (HEAD + "latent: {dimensions: 128}\nlayers:\n  - {name: a, kind: spiking, neuron: 5}\n", "'neuron' of layer 'a' is 5"),
+    (HEAD + "input: {channels: 3, height: 8, width: 8}\nlayers:\n  - {name: p, kind: max_pool, kernel: 2, stride: 0}\n", "layer p"),
 ])
 def test_refused_architecture(tmp_path: Path, text: str, message: str) -> None:
     model = tmp_path / "model.yaml"
