@@ -23,7 +23,7 @@ import torch
 import shipped
 from conftest import ROOT
 from gan_reference import Generator
-from importer import Refused, require_safe_torch
+from importer import Refused, require_safe_torch, sources
 from make_golden import draw_inputs, random_generator
 from snn_reference import SnnTorchCNN, run_resnet, spiking_resnet18
 from vq_reference import Decoder
@@ -143,6 +143,30 @@ def test_hdf5_group(tmp_path: Path) -> None:
         output = generator(torch.from_numpy(file["sngan_random/input"][()]))
         np.testing.assert_allclose(output.numpy(), file["sngan_random/output"][()], atol=1e-6)
     assert state["block2.c1.weight"].dtype == torch.float16
+
+
+@pytest.mark.parametrize("values", [np.zeros(3, ">f4"), np.array(2, "<f4")])
+def test_hdf5_numbers(tmp_path: Path, values: np.ndarray) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["state/a"] = values
+    tensor = sources.read_hdf5(tmp_path / "x.h5", "state")["a"]
+    assert tensor.dtype == torch.float32 and tensor.tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("values", ["text", ["a", "b"], np.zeros(3, [("a", "f4")]), np.zeros(2, "f16"), h5py.Empty("f4")])
+def test_refused_hdf5_values(tmp_path: Path, values: object) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["state/a"] = values
+    with pytest.raises(Refused, match="x.h5: state/a holds .*, expected numbers"):
+        sources.read_hdf5(tmp_path / "x.h5", "state")
+
+
+def test_refused_cut_hdf5(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["state/a"] = np.zeros(10000)
+    os.truncate(tmp_path / "x.h5", 5000)
+    with pytest.raises(Refused, match="x.h5: not a readable HDF5 file"):
+        sources.read_hdf5(tmp_path / "x.h5", "state")
 
 
 def test_snntorch(tmp_path: Path) -> None:
