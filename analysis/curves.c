@@ -13,16 +13,21 @@ enum { ROWS_AT_ONCE = 256, PANEL_WIDTH = 300, PANEL_HEIGHT = 190, BELOW_PANEL = 
 
 /* ---- rows ---- */
 
-/** Mean history over the finished replicates of one row; history [replicate][point]. */
+/** Mean history over the finished replicates of one row whose histories are activations, NAN if there is
+ * none; history [replicate][point]. */
 static void mean_history(const struct group *group, size_t row, const float *history, float *mean)
 {
-    size_t n_points = (size_t)group->sizes.history;
+    const size_t n_points = (size_t)group->sizes.history,
+                 n_replicates = group->is_chained && group->n_replicates > 1 ? 1 : group->n_replicates;
     for (size_t point = 0; point < n_points; point++) {
         double sum = 0;
-        for (size_t replicate = 0; replicate < group->n_replicates; replicate++)
-            if (input_run_done(group, row, replicate))
+        size_t n = 0;
+        for (size_t replicate = 0; replicate < n_replicates; replicate++)
+            if (input_run_done(group, row, replicate)) {
                 sum += (double)history[replicate * n_points + point];
-        mean[point] = (float)(sum / group->results[row].n_done);
+                n++;
+            }
+        mean[point] = n == 0 ? NAN : (float)(sum / (double)n);
     }
 }
 

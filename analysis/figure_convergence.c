@@ -13,7 +13,8 @@ static const struct curves curves = {
     .x_label = "queries",
     .title = "best activation so far",
     .caption =
-        "best activation so far against queries: median and quantile bands over units, a panel a layer"};
+        "best activation so far against queries: median and quantile bands over units, a panel a layer; of "
+        "searches for unlike replicates (distinct) the first replicates only"};
 
 static bool every_unit(const struct subject *subject, const struct group *group, size_t row)
 {

@@ -61,6 +61,7 @@ static enum status dataset_extent(hid_t dataset, const char *where, const char *
     enum status status = STATUS_OK;
     hid_t space = H5Dget_space(dataset);
     int rank = H5Sget_simple_extent_ndims(space);
+    *extent = (struct extent){0};
     if (rank < 0 || rank > HDF5_MAX_RANK)
         status = error_set(error, STATUS_BAD_INPUT, "%s/%s: has %d dimensions, expected at most %d", where,
                            name, rank, HDF5_MAX_RANK);
@@ -80,6 +81,7 @@ enum status hdf5_extent(hid_t location, const char *where, const char *name, str
     return status;
 }
 
+/** HDF5 itself counts the elements of a selection without a look at overflow, and would read none of them. */
 static enum status check_extent(const struct extent *expected, const struct extent *found, const char *where,
                                 const char *name, struct error *error)
 {
@@ -91,6 +93,9 @@ static enum status check_extent(const struct extent *expected, const struct exte
             return error_set(error, STATUS_BAD_INPUT, "%s/%s: dimension %d has %llu elements, expected %llu",
                              where, name, i, (unsigned long long)found->size[i],
                              (unsigned long long)expected->size[i]);
+    if (extent_count(found) == SIZE_MAX)
+        return error_set(error, STATUS_BAD_INPUT, "%s/%s: has more elements than can be counted", where,
+                         name);
     return STATUS_OK;
 }
 
@@ -206,6 +211,11 @@ void hdf5_free_texts(char **texts, size_t n)
     free(texts);
 }
 
+static const char *name_of_class(H5T_class_t class)
+{
+    return class == H5T_STRING ? "text" : class == H5T_INTEGER ? "whole number" : "real number";
+}
+
 /** Opens an attribute that must hold one element of the wanted class. */
 static enum status open_attribute(hid_t location, const char *where, const char *name, H5T_class_t class,
                                   hid_t *attribute, struct error *error)
@@ -222,18 +232,30 @@ static enum status open_attribute(hid_t location, const char *where, const char 
         return STATUS_OK;
     H5Aclose(*attribute);
     return error_set(error, STATUS_BAD_INPUT, "%s: attribute '%s' must be one %s", where, name,
-                     class == H5T_STRING ? "text" : "whole number");
+                     name_of_class(class));
+}
+
+static enum status read_one(hid_t location, const char *where, const char *name, H5T_class_t class,
+                            hid_t memory_type, void *number, struct error *error)
+{
+    hid_t attribute;
+    TRY(open_attribute(location, where, name, class, &attribute, error));
+    herr_t failed = H5Aread(attribute, memory_type, number);
+    H5Aclose(attribute);
+    return failed < 0 ? error_set(error, STATUS_DAMAGED, "%s: attribute '%s' cannot be read", where, name)
+                      : STATUS_OK;
 }
 
 enum status hdf5_read_number(hid_t location, const char *where, const char *name, int64_t *number,
                              struct error *error)
 {
-    hid_t attribute;
-    TRY(open_attribute(location, where, name, H5T_INTEGER, &attribute, error));
-    herr_t failed = H5Aread(attribute, H5T_NATIVE_INT64, number);
-    H5Aclose(attribute);
-    return failed < 0 ? error_set(error, STATUS_DAMAGED, "%s: attribute '%s' cannot be read", where, name)
-                      : STATUS_OK;
+    return read_one(location, where, name, H5T_INTEGER, H5T_NATIVE_INT64, number, error);
+}
+
+enum status hdf5_read_real(hid_t location, const char *where, const char *name, double *number,
+                           struct error *error)
+{
+    return read_one(location, where, name, H5T_FLOAT, H5T_NATIVE_DOUBLE, number, error);
 }
 
 /** Reads a text attribute of either kind; *text is freed by the caller. */

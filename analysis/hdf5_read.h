@@ -46,9 +46,13 @@ enum status hdf5_read_texts(hid_t location, const char *where, const char *name,
                             struct error *error);
 void hdf5_free_texts(char **texts, size_t n);
 
-/** Attribute with one number. */
+/** Attribute with one whole number. */
 enum status hdf5_read_number(hid_t location, const char *where, const char *name, int64_t *number,
                              struct error *error);
+
+/** Attribute with one real number. */
+enum status hdf5_read_real(hid_t location, const char *where, const char *name, double *number,
+                           struct error *error);
 
 /** Text attribute; cut to `capacity`. */
 enum status hdf5_read_text(hid_t location, const char *where, const char *name, char *text, size_t capacity,

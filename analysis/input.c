@@ -245,9 +245,11 @@ cleanup:
 static enum status read_attributes(struct group *group, struct error *error)
 {
     int64_t minimise = 0;
+    double distinct = 0;
     char kind[NAME_CAPACITY], mode[NAME_CAPACITY];
     TRY(hdf5_read_text(group->id, group->where, "mode", mode, sizeof mode, error));
     TRY(hdf5_read_number(group->id, group->where, "minimise", &minimise, error));
+    TRY(hdf5_read_real(group->id, group->where, "distinct", &distinct, error));
     TRY(hdf5_read_number(group->id, group->where, "latent_points", &group->latent_points, error));
     TRY(hdf5_read_text(group->id, group->where, "noise", group->noise, sizeof group->noise, error));
     TRY(hdf5_read_text(group->id, group->where, "latent_kind", kind, sizeof kind, error));
@@ -255,6 +257,7 @@ static enum status read_attributes(struct group *group, struct error *error)
         return error_set(error, STATUS_BAD_INPUT, "%s: latent_kind is '%s', expected grid or codebook",
                          group->where, kind);
     group->minimise = minimise != 0;
+    group->is_chained = distinct > 0;
     group->is_shared = strcmp(mode, "shared") == 0;
     group->codebook = strcmp(kind, "codebook") == 0;
     return STATUS_OK;

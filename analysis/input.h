@@ -54,7 +54,9 @@ struct group {
     size_t n_rows, n_replicates;
     struct record_sizes sizes; /**< budget is not known here: it sizes `trace` only */
     bool minimise, codebook;
-    bool is_shared; /**< its units shared their images: queries are those of all of them */
+    bool is_shared;  /**< its units shared their images: queries are those of all of them */
+    bool is_chained; /**< its replicates had to be unlike those before: the history of the first alone is one
+                        of activations */
     int64_t latent_points;
     char noise[NAME_CAPACITY];
     int32_t *unit;        /**< [row] place in subject->units */

@@ -73,7 +73,7 @@ static void one_plus_one_ask(struct search *search, int32_t *codes)
 {
     const struct archive *archive = &search->archive;
     int n_dimensions = search->problem.n_dimensions;
-    bool knows_nothing = archive->n_entries == 0;
+    bool knows_nothing = isinf(archive->best.mean); /* pruning may have dropped all entries, but not that */
     bool from_start = knows_nothing || archive->best.point == START;
     struct draws draws = draws_begin(search->problem.key, ++search->step);
     search->is_start = knows_nothing;

@@ -23,6 +23,7 @@ enum fixture_oddity {
     GAPS,     /* every seventh run is missing, every eleventh failed */
     KINDS,    /* the first layer's units are neurons, the last one's are classes */
     MINIMISE, /* activations are minimised */
+    CHAINED,  /* replicates had to be unlike those before */
     SHARED,   /* the first method's units share their images */
     UNLIKE    /* generators searched units of their own, and layer 1 failed: fixture_searches */
 };
@@ -48,6 +49,7 @@ static const struct fixture_shape fixture_shapes[] = {
     {"silent", 2, 8, 1, 2, 2, 5, SILENT, NATURAL_NUMBERS},
     {"bare", 2, 8, 1, 2, 1, 0, PLAIN, NO_NATURAL},
     {"minimise", 2, 12, 1, 2, 2, 5, MINIMISE, NATURAL_PIXELS},
+    {"chained", 1, 2, 1, 1, 2, 5, CHAINED, NO_NATURAL},
     {"unlike", 5, 5, 2, 2, 2, 5, UNLIKE, NO_NATURAL},
     {"modes", 2, 8, 1, 2, 1, 5, SHARED, NO_NATURAL},
 };
@@ -246,6 +248,7 @@ static struct results_group fixture_group(const struct fixture *fixture, int ind
                   .trials = shape->n_trials,
                   .classes = shape->n_trials == 0 ? 0 : FIXTURE_CLASSES},
         .n_replicates = (size_t)shape->n_replicates,
+        .distinct = shape->oddity == CHAINED ? 0.5 : 0,
         .class_names = classes,
         .minimise = shape->oddity == MINIMISE,
         .timesteps = 20,

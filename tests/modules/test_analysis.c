@@ -592,6 +592,37 @@ static void wrong_references_are_damage(void **state)
     assert_found_damaged("damaged.h5", "its shape does not fit the units");
 }
 
+static void replace_dataset(hid_t file, const char *path, hid_t type, const hsize_t extent[2])
+{
+    const hsize_t chunk[] = {1, 1};
+    assert_true(H5Ldelete(file, path, H5P_DEFAULT) >= 0);
+    hid_t space = H5Screate_simple(2, extent, NULL), creation = H5Pcreate(H5P_DATASET_CREATE);
+    assert_true(H5Pset_chunk(creation, 2, chunk) >= 0);
+    hid_t dataset = H5Dcreate2(file, path, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    assert_true(dataset >= 0);
+    H5Dclose(dataset);
+    H5Pclose(creation);
+    H5Sclose(space);
+}
+
+/* 8 units with 2^61 images each: a number of elements that wraps around to 0. Nothing of it is on the disk.
+ */
+static void sizes_beyond_counting_are_refused(void **state)
+{
+    static const char *const names[] = {"top_image", "top_label", "top_activation"};
+    const hsize_t extent[] = {8, (hsize_t)1 << 61};
+    (void)state;
+    write_shape("few", in_folder("endless.h5"));
+    hid_t file = open_to_change(in_folder("endless.h5"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[96];
+        snprintf(path, sizeof path, "natural/spiking_resnet18/%s", names[i]);
+        replace_dataset(file, path, i == 2 ? H5T_NATIVE_FLOAT : H5T_NATIVE_INT64, extent);
+    }
+    H5Fclose(file);
+    assert_refused("endless.h5", STATUS_BAD_INPUT, "top_image: has more elements than can be counted");
+}
+
 static void missing_datasets_are_named(void **state)
 {
     static const char *const names[] = {"latent", "activation", "history", "mei_rgb8", "status", "unit"};
@@ -713,6 +744,24 @@ static void convergence_has_a_panel_a_searched_layer(void **state)
     assert_count(analysis, "convergence_vq_vae.gp", "(n = 4)'", 4);
     assert_count(analysis, "convergence_vq_vae.gp", "set title 'layer1.0.sn1 (n = 0)'", 1);
     assert_count(analysis, "convergence_vq_vae.gp", "'no finished run'", 1);
+    free_analysis(analysis);
+}
+
+/* The others' histories are less their closeness to the first. */
+static void unlike_replicates_converge_by_the_first(void **state)
+{
+    struct analysis *analysis = analyse("chained", figure_convergence);
+    const struct group *group = &analysis->input.subjects[0].groups[0];
+    char row[96];
+    (void)state;
+    assert_true(group->is_chained);
+    assert_true(group->activation[0] + group->activation[2] != group->activation[1] + group->activation[3]);
+    snprintf(row, sizeof row, ",%d,2,", FIXTURE_BUDGET);
+    const char *last = strstr(text_of(analysis, "convergence.csv"), row);
+    assert_non_null(last);
+    double low, quarter, median;
+    assert_int_equal(sscanf(last + strlen(row), "%lf,%lf,%lf", &low, &quarter, &median), 3);
+    assert_float_equal(median, 0.5 * (double)(group->activation[0] + group->activation[2]), 1e-6);
     free_analysis(analysis);
 }
 
@@ -850,10 +899,12 @@ int main(int n_words, char **words)
         TEST(references_may_lack_pixels_or_a_ratio),
         TEST(wrong_references_are_refused),
         TEST(wrong_references_are_damage),
+        TEST(sizes_beyond_counting_are_refused),
         TEST(other_files_are_refused),
         TEST(missing_datasets_are_named),
         TEST(panels_have_the_layers_and_units_of_their_groups),
         TEST(convergence_has_a_panel_a_searched_layer),
+        TEST(unlike_replicates_converge_by_the_first),
         TEST(shared_images_are_divided_by_their_units),
         TEST(comparisons_have_the_units_of_both),
         TEST(many_methods_have_few_panels),

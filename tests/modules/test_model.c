@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "../../src/model/layer.h"
 #include "backend.h"
 #include "document.h"
 #include "hdf5_arrays.h"
@@ -593,6 +594,25 @@ static void neurons_by_hand(void **state)
     }
 }
 
+/** Constants that are no mapping are refused, those of a layer or a job and those of the model file alike. */
+static void neurons_are_mappings(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"[1, 2]", "[{kind: lif}]"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct document *document = NULL;
+        struct neuron neuron;
+        struct error error = {0};
+        require(document_read_text(wrong[i], "neuron", &document, &error), &error);
+        const struct node *root = document_root(document);
+        assert_int_equal(neuron_read(root, NULL, &neuron, &error), STATUS_BAD_INPUT);
+        assert_non_null(strstr(error.message, "expected a mapping"));
+        assert_int_equal(neuron_read(NULL, root, &neuron, &error), STATUS_BAD_INPUT);
+        assert_non_null(strstr(error.message, "expected a mapping"));
+        document_free(document);
+    }
+}
+
 /** Two channels of three pixels, each with its own current that changes over three steps, and noise. */
 static void neurons_layout_and_noise(void **state)
 {
@@ -854,14 +874,23 @@ static void activations_are_means(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(neurons_by_hand),    cmocka_unit_test(neurons_layout_and_noise),
-        cmocka_unit_test(codebook_generator), cmocka_unit_test(random_generator),
-        cmocka_unit_test(trained_generator),  cmocka_unit_test(generator_together_and_alone),
-        cmocka_unit_test(layers_hard_reset),  cmocka_unit_test(layers_soft_reset),
-        cmocka_unit_test(network_hard_reset), cmocka_unit_test(network_soft_reset),
-        cmocka_unit_test(network_leaky),      cmocka_unit_test(state_is_reset),
-        cmocka_unit_test(state_is_kept),      cmocka_unit_test(activations_are_means),
-        cmocka_unit_test(layers_together),    cmocka_unit_test(images_together),
+        cmocka_unit_test(neurons_by_hand),
+        cmocka_unit_test(neurons_layout_and_noise),
+        cmocka_unit_test(neurons_are_mappings),
+        cmocka_unit_test(codebook_generator),
+        cmocka_unit_test(random_generator),
+        cmocka_unit_test(trained_generator),
+        cmocka_unit_test(generator_together_and_alone),
+        cmocka_unit_test(layers_hard_reset),
+        cmocka_unit_test(layers_soft_reset),
+        cmocka_unit_test(network_hard_reset),
+        cmocka_unit_test(network_soft_reset),
+        cmocka_unit_test(network_leaky),
+        cmocka_unit_test(state_is_reset),
+        cmocka_unit_test(state_is_kept),
+        cmocka_unit_test(activations_are_means),
+        cmocka_unit_test(layers_together),
+        cmocka_unit_test(images_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

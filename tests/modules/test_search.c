@@ -494,6 +494,29 @@ static void test_one_plus_one_follows_its_rule(void **state)
     free(setup.settings);
 }
 
+/* Pruning drops all that is no better than the rest, which leaves nothing of a plateau but the best code. */
+static void test_one_plus_one_goes_on_where_nothing_is_better(void **state)
+{
+    (void)state;
+    enum { N = 32, SHRINKING = 18, QUERIES = 1100 };
+    struct setup setup = set_up("one_plus_one", NULL);
+    struct search *search = start(&setup, N, 64, QUERIES, 3);
+    int32_t code[N] = {0}, before[N];
+    for (int query = 0; query < QUERIES; query++) {
+        const float score = query > 0 && query < SHRINKING ? -1 : 0;
+        double moved = 0;
+        memcpy(before, code, sizeof before);
+        setup.method->ask(search, code);
+        for (int i = 0; i < N && query > SHRINKING; i++)
+            moved += abs(code[i] - before[i]) / (double)N;
+        if (moved > 8)
+            fail_msg("query %d lies %g points a dimension from the code before it", query, moved);
+        setup.method->tell(search, &score);
+    }
+    search_destroy(setup.method, search);
+    free(setup.settings);
+}
+
 static void test_bins_are_those_of_the_normal_distribution(void **state)
 {
     (void)state;
@@ -661,6 +684,7 @@ int main(void)
         cmocka_unit_test(test_protes_writes_binary_digits_lowest_first),
         cmocka_unit_test(test_protes_stays_finite_when_probabilities_vanish),
         cmocka_unit_test(test_one_plus_one_follows_its_rule),
+        cmocka_unit_test(test_one_plus_one_goes_on_where_nothing_is_better),
         cmocka_unit_test(test_bins_are_those_of_the_normal_distribution),
         cmocka_unit_test(test_archive_trusts_what_was_told_twice),
         cmocka_unit_test(test_archive_prunes),

@@ -23,7 +23,7 @@ import torch
 import shipped
 from conftest import ROOT
 from gan_reference import Generator
-from importer import Refused, require_safe_torch
+from importer import Refused, require_safe_torch, sources
 from make_golden import draw_inputs, random_generator
 from snn_reference import SnnTorchCNN, run_resnet, spiking_resnet18
 from vq_reference import Decoder
@@ -143,6 +143,30 @@ def test_hdf5_group(tmp_path: Path) -> None:
         output = generator(torch.from_numpy(file["sngan_random/input"][()]))
         np.testing.assert_allclose(output.numpy(), file["sngan_random/output"][()], atol=1e-6)
     assert state["block2.c1.weight"].dtype == torch.float16
+
+
+@pytest.mark.parametrize("values", [np.zeros(3, ">f4"), np.array(2, "<f4")])
+def test_hdf5_numbers(tmp_path: Path, values: np.ndarray) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["state/a"] = values
+    tensor = sources.read_hdf5(tmp_path / "x.h5", "state")["a"]
+    assert tensor.dtype == torch.float32 and tensor.tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("values", ["text", ["a", "b"], np.zeros(3, [("a", "f4")]), np.zeros(2, "f16"), h5py.Empty("f4")])
+def test_refused_hdf5_values(tmp_path: Path, values: object) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["state/a"] = values
+    with pytest.raises(Refused, match="x.h5: state/a holds .*, expected numbers"):
+        sources.read_hdf5(tmp_path / "x.h5", "state")
+
+
+def test_refused_cut_hdf5(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["state/a"] = np.zeros(10000)
+    os.truncate(tmp_path / "x.h5", 5000)
+    with pytest.raises(Refused, match="x.h5: not a readable HDF5 file"):
+        sources.read_hdf5(tmp_path / "x.h5", "state")
 
 
 def test_snntorch(tmp_path: Path) -> None:
@@ -346,12 +370,24 @@ def test_refused_entry(tmp_path: Path) -> None:
     assert imported(source, "sn_gan", tmp_path / "a.safetensors", "--entry", "generator")
 
 
+HEAD = "format: meicensus model 1\nname: x\ntensors: x\n"
+
+
 @pytest.mark.parametrize("text, message", [
     ("layers: []\n", "not an architecture file"),
     ("format: [\n", "while parsing"),
     ("format: meicensus model 1\nname: x\n", "misses tensors, layers, latent or input"),
     ("format: meicensus model 1\nname: x\ntensors: x\nlatent: {dimensions: 128}\nlayers:\n  - {name: a, kind: dense}\n", "unknown kind"),
     ("format: meicensus model 1\nname: x\ntensors: x\nlatent: {dimensions: 128}\nlayers:\n  - {name: l1, kind: linear, from: z}\n", "layer l1"),
+    (HEAD + "latent: {dimensions: 128}\nlayers:\n", "'layers' is None, expected a list"),
+    (HEAD + "latent: [128]\nlayers: []\n", "'latent' is [128], expected a mapping"),
+    (HEAD + "input: {channels: 3, height: 32}\nlayers: []\n", "'width' of 'input' is None"),
+    (HEAD + "input: {channels: 3, height: 0, width: 32}\nlayers: []\n", "'height' of 'input' is 0"),
+    (HEAD + "latent: {dimensions: 128}\nneuron: [lif]\nlayers: []\n", "'neuron' is ['lif'], expected a mapping"),
+    (HEAD + "latent: {dimensions: 128}\nunused_tensors: [1]\nlayers: []\n", "'unused_tensors' holds 1"),
+    (HEAD + "latent: {dimensions: 128}\nlayers:\n  - {name: a, kind: [linear]}\n", "layer 1 has no name or an unknown kind"),
+    (HEAD + "latent: {dimensions: 128}\nlayers:\n  - {name: a, kind: spiking, neuron: 5}\n", "'neuron' of layer 'a' is 5"),
+    (HEAD + "input: {channels: 3, height: 8, width: 8}\nlayers:\n  - {name: p, kind: max_pool, kernel: 2, stride: 0}\n", "layer p"),
 ])
 def test_refused_architecture(tmp_path: Path, text: str, message: str) -> None:
     model = tmp_path / "model.yaml"

@@ -20,7 +20,7 @@ class Architecture:
         self.path = path
         try:
             self.content = yaml.safe_load(path.read_text())
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
             raise Refused(f"{path}: {error}") from error
         if not isinstance(self.content, dict) or self.content.get("format") != FORMAT:
             raise Refused(f"{path}: not an architecture file (its first key should be 'format: {FORMAT}')")
@@ -33,9 +33,34 @@ class Architecture:
         missing += ["latent or input"] * ("latent" not in self.content and "input" not in self.content)
         if missing:
             raise Refused(f"{self.path}: misses {', '.join(missing)}")
+        self._check_types()
         for number, layer in enumerate(self.content["layers"], 1):
-            if not isinstance(layer, dict) or "name" not in layer or layer.get("kind") not in _SHAPES:
+            if not isinstance(layer, dict) or not _is_text(layer.get("name")) or str(layer.get("kind")) not in _SHAPES:
                 raise Refused(f"{self.path}: layer {number} has no name or an unknown kind: {layer}")
+            self._check_mapping(layer, "neuron", f"neuron' of layer '{layer['name']}")
+
+    def _check_types(self) -> None:
+        for key in ("name", "tensors"):
+            if not _is_text(self.content[key]):
+                raise Refused(f"{self.path}: '{key}' is {self.content[key]!r}, expected a text")
+        for key in ("layers", "unused_tensors"):
+            if not isinstance(self.content.get(key, []), list):
+                raise Refused(f"{self.path}: '{key}' is {self.content[key]!r}, expected a list")
+        for prefix in self.content.get("unused_tensors", []):
+            if not isinstance(prefix, str):
+                raise Refused(f"{self.path}: 'unused_tensors' holds {prefix!r}, expected prefixes of tensor names")
+        self._check_mapping(self.content, "neuron", "neuron")
+        self._check_mapping(self.content, "latent", "latent", "dimensions")
+        self._check_mapping(self.content, "input", "input", "channels", "height", "width")
+
+    def _check_mapping(self, content: dict, key: str, name: str, *sizes: str) -> None:
+        """That what is there under `key` is a mapping, with these sizes."""
+        mapping = content.get(key, dict.fromkeys(sizes, 1))
+        if not isinstance(mapping, dict):
+            raise Refused(f"{self.path}: '{name}' is {mapping!r}, expected a mapping")
+        for size in sizes:
+            if type(mapping.get(size)) is not int or mapping[size] < 1:
+                raise Refused(f"{self.path}: '{size}' of '{name}' is {mapping.get(size)!r}, expected a whole number above 0")
 
     @property
     def name(self) -> str:
@@ -43,7 +68,7 @@ class Architecture:
 
     @property
     def tensors_path(self) -> Path:
-        return self.path.parent / self.content["tensors"]
+        return self.path.parent / str(self.content["tensors"])
 
     def neuron(self, layer: dict) -> dict:
         """Constants of a spiking layer: its own, else those of the network; with the defaults of Leaky."""
@@ -71,11 +96,16 @@ class Architecture:
                 inputs = layer.get("inputs", [layer["from"]] if "from" in layer else [])
                 before = [shapes[name] for name in inputs] or [shape]
                 shape = shapes[layer["name"]] = _SHAPES[layer["kind"]](layer, before, tensors)
-            except (KeyError, ValueError, TypeError, IndexError) as error:
-                raise Refused(f"{self.path}: layer {layer['name']}: a key or an earlier layer is missing, or its input "
-                              f"has the wrong number of dimensions ({type(error).__name__}: {error})") from error
+            except (KeyError, ValueError, TypeError, IndexError, ZeroDivisionError) as error:
+                raise Refused(f"{self.path}: layer {layer['name']}: a key or an earlier layer is missing, a number is "
+                              f"wrong, or its input has the wrong number of dimensions ({type(error).__name__}: {error})") from error
             used |= tensors.used
         return used
+
+
+def _is_text(value: object) -> bool:
+    """Whether YAML has one word or number there; a name may be a number."""
+    return value is not None and not isinstance(value, (list, dict))
 
 
 class _LayerTensors:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
+import numpy as np
 import safetensors.torch
 import torch
 
@@ -59,17 +60,27 @@ def read_hdf5(path: Path, group: str | None) -> State:
     """One dataset a tensor; dots of a name may be written as nested groups."""
     if group is None:
         raise Refused(f"{path}: an HDF5 file; say with --group which group holds the tensors")
-    with h5py.File(path) as file:
-        if not isinstance(file.get(group), h5py.Group):
-            raise Refused(f"{path}: there is no group {group}")
-        state: State = {}
+    state: State = {}
 
-        def keep(name: str, item: object) -> None:
-            if isinstance(item, h5py.Dataset):
-                state[name.replace("/", ".")] = torch.from_numpy(item[()].copy()) if item.shape else torch.tensor(item[()])
+    def keep(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            state[name.replace("/", ".")] = _tensor(path, f"{group}/{name}", item)
 
-        file[group].visititems(keep)
+    try:
+        with h5py.File(path) as file:
+            if not isinstance(file.get(group), h5py.Group):
+                raise Refused(f"{path}: there is no group {group}")
+            file[group].visititems(keep)
+    except OSError as error:
+        raise Refused(f"{path}: not a readable HDF5 file ({error})") from error
     return state
+
+
+def _tensor(path: Path, name: str, dataset: h5py.Dataset) -> torch.Tensor:
+    """Numbers in either byte order; on this machine's in the tensor."""
+    if dataset.shape is None or dataset.dtype.kind not in "fiub" or dataset.dtype.itemsize > 8:
+        raise Refused(f"{path}: {name} holds {dataset.dtype if dataset.shape is not None else 'nothing'}, expected numbers")
+    return torch.from_numpy(np.array(dataset[()], dataset.dtype.newbyteorder("=")))
 
 
 def unwrap(path: Path, content: object, entry: str | None) -> State:

@@ -96,8 +96,10 @@ static enum status check_meaning(const struct node *mapping, const struct neuron
 enum status neuron_read(const struct node *own, const struct node *fallback, struct neuron *neuron,
                         struct error *error)
 {
-    if (own != NULL && own->kind != NODE_MAPPING)
-        return node_error(own, error, "neuron: expected a mapping such as {tau: 2.0}");
+    const struct node *const given[] = {own, fallback};
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        if (given[i] != NULL && given[i]->kind != NODE_MAPPING)
+            return node_error(given[i], error, "neuron: expected a mapping such as {tau: 2.0}");
     struct merged_mapping merged = {0};
     struct neuron_settings settings;
     enum status status = STATUS_OK;
