@@ -38,28 +38,18 @@ int64_t trials_count(const struct job_trials *trials)
     return trials->noise == NOISE_NONE ? 1 : trials->count;
 }
 
-static void draw_words(uint64_t key, int64_t trial, size_t pixel, uint32_t step, uint32_t words[4])
-{
-    const struct random_counter counter = {{1 + (uint32_t)trial, 0, (uint32_t)pixel, step}};
-    random_words(key, counter, words);
-}
-
 /** input = image with noise on its RGB values. */
 static void add_input_noise(const struct model *model, double scale, uint64_t key, int64_t trial,
                             const float *image, float *input)
 {
     const struct map_shape shape = model_input_shape(model);
     const size_t pixels = (size_t)shape.height * (size_t)shape.width;
+    random_normals(key, (struct random_counter){{1 + (uint32_t)trial, 0, 0, 0}},
+                   (size_t)shape.channels * pixels, input);
     for (size_t c = 0; c < (size_t)shape.channels; c++) {
         const double mean = model_mean(model)[c], std = model_std(model)[c];
-        for (size_t p = 0; p < pixels; p++) {
-            const size_t i = c * pixels + p;
-            uint32_t words[4];
-            double normal[2];
-            draw_words(key, trial, i, 0, words);
-            random_normal_pair(words[0], words[1], normal);
-            input[i] = (float)(((double)image[i] * std + mean + scale * normal[0] - mean) / std);
-        }
+        for (size_t i = c * pixels; i < (c + 1) * pixels; i++)
+            input[i] = (float)(((double)image[i] * std + mean + scale * (double)input[i] - mean) / std);
     }
 }
 
@@ -69,16 +59,17 @@ static void draw_poisson(const struct model *model, uint64_t key, int64_t trial,
 {
     const struct map_shape shape = model_input_shape(model);
     const size_t pixels = (size_t)shape.height * (size_t)shape.width, time = (size_t)model_timesteps(model);
-    for (size_t c = 0; c < (size_t)shape.channels; c++) {
+    struct random_counter counter = {{1 + (uint32_t)trial, 0, 0, 1}};
+    uint32_t words[4];
+    for (size_t i = 0; i < (size_t)shape.channels * time * pixels; i++) {
+        const size_t c = i / (time * pixels), place = c * pixels + i % pixels;
         const double mean = model_mean(model)[c], std = model_std(model)[c];
-        for (size_t t = 0; t < time; t++)
-            for (size_t p = 0; p < pixels; p++) {
-                uint32_t words[4];
-                draw_words(key, trial, c * pixels + p, 1 + (uint32_t)t, words);
-                const double rgb = (double)image[c * pixels + p] * std + mean;
-                const double value = random_uniform(words[0]) < rgb ? 1.0 : 0.0;
-                input[(c * time + t) * pixels + p] = (float)((value - mean) / std);
-            }
+        if (i % 4 == 0)
+            random_words(key, counter, words);
+        counter.word[2] += i % 4 == 3;
+        const double rgb = (double)image[place] * std + mean;
+        const double value = random_uniform(words[i % 4]) < rgb ? 1.0 : 0.0;
+        input[i] = (float)((value - mean) / std);
     }
 }
 

@@ -3,7 +3,9 @@
  * Repeated presentations (trials) of a finished MEI under a named noise.
  *
  * Trial r presents the MEI for T steps. Random numbers: the run's key, counter words
- * {1 + r, 0 for the input or 1 + index of the spiking layer, pixel or neuron, 0 or 1 + step}.
+ * {1 + r, 0 for the input or 1 + index of the spiking layer, four values, purpose}: 0 for what is there at
+ * the start, 1 for what comes at every step. Values are numbered as they lie in memory
+ * ([channel][step][pixel]).
  */
 #ifndef MEICENSUS_TRIALS_H
 #define MEICENSUS_TRIALS_H

@@ -158,19 +158,18 @@ void model_run_free(struct model_run *run)
     free(run);
 }
 
-/* ---- noise: counter words are {1 + trial, layer, neuron, step}; see trials.h ---- */
+/* ---- noise: counter words are {1 + trial, layer, four values, purpose}; see trials.h ---- */
 
-enum { STEP_INITIAL = 0, STEP_FIRST = 1 };
+enum { AT_START, IN_STEPS };
 
-static float draw_normal(const struct presentation *p, int spiking_index, size_t neuron, uint32_t step)
+/** values[i] = shift + scale N(0, 1). */
+static void draw_normals(const struct presentation *p, int spiking_index, uint32_t purpose, float shift,
+                         float scale, size_t n, float *values)
 {
-    uint32_t words[4];
-    double normal[2];
-    const struct random_counter counter = {
-        {1 + p->trial, 1 + (uint32_t)spiking_index, (uint32_t)neuron, step}};
-    random_words(p->key, counter, words);
-    random_normal_pair(words[0], words[1], normal);
-    return (float)normal[0];
+    const struct random_counter counter = {{1 + p->trial, 1 + (uint32_t)spiking_index, 0, purpose}};
+    random_normals(p->key, counter, n, values);
+    for (size_t i = 0; i < n; i++)
+        values[i] = shift + scale * values[i];
 }
 
 /** Where the host writes what goes to `place`. */
@@ -197,8 +196,7 @@ static void reset_membrane(const struct model_run *run, const struct layer *laye
         run->model->kernels->fill(n, v_reset, membrane);
         return;
     }
-    for (size_t i = 0; i < n; i++)
-        values[i] = v_reset + scale * draw_normal(p, layer->spiking_index, i, STEP_INITIAL);
+    draw_normals(p, layer->spiking_index, AT_START, v_reset, scale, n, values);
     send_staging(run, n, membrane);
 }
 
@@ -209,14 +207,9 @@ static const float *membrane_noise(const struct model_run *run, const struct lay
     if (p->membrane == 0)
         return NULL;
     const float scale = (float)(p->membrane * layer->neuron.threshold);
-    const size_t pixels = (size_t)map_pixels(layer->out), time = (size_t)run->model->timesteps;
-    float *value = staging_of(run, run->noise);
-    for (size_t c = 0; c < (size_t)layer->out.channels; c++)
-        for (size_t t = 0; t < time; t++)
-            for (size_t i = 0; i < pixels; i++)
-                *value++ =
-                    scale * draw_normal(p, layer->spiking_index, c * pixels + i, STEP_FIRST + (uint32_t)t);
-    send_staging(run, map_values(layer->out) * time, run->noise);
+    const size_t n = map_values(layer->out) * (size_t)run->model->timesteps;
+    draw_normals(p, layer->spiking_index, IN_STEPS, 0, scale, n, staging_of(run, run->noise));
+    send_staging(run, n, run->noise);
     return run->noise;
 }
 

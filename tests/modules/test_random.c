@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <string.h>
 
 #include "random.h"
 
@@ -60,24 +61,50 @@ static void test_uniform_moments(void **state)
     assert_true(fabs(sum_of_squares / N_DRAWS - 1.0 / 3) < 5 * sqrt(4.0 / 45 / N_DRAWS));
 }
 
-static void test_normal_moments(void **state)
+/** N_DRAWS values are N(0,1), and neighbours know nothing of each other. */
+static void check_normal(const double *values)
 {
-    (void)state;
     double power_sums[5] = {0}, product = 0;
-    for (uint32_t i = 0; i < N_DRAWS; i += 2) {
-        double pair[2];
-        random_normal_pair(word_of(i), word_of(i + 1), pair);
-        product += pair[0] * pair[1];
-        for (int j = 0; j < 2; j++) {
-            for (int power = 1; power <= 4; power++)
-                power_sums[power] += pow(pair[j], power);
-        }
-    }
+    for (uint32_t i = 0; i < N_DRAWS; i++)
+        for (int power = 1; power <= 4; power++)
+            power_sums[power] += pow(values[i], power);
+    for (uint32_t i = 0; i < N_DRAWS; i += 2)
+        product += values[i] * values[i + 1];
     assert_true(fabs(power_sums[1] / N_DRAWS) < 5 * sqrt(1.0 / N_DRAWS));
     assert_true(fabs(power_sums[2] / N_DRAWS - 1) < 5 * sqrt(2.0 / N_DRAWS));
     assert_true(fabs(power_sums[3] / N_DRAWS) < 5 * sqrt(15.0 / N_DRAWS));
     assert_true(fabs(power_sums[4] / N_DRAWS - 3) < 5 * sqrt(96.0 / N_DRAWS));
     assert_true(fabs(product / (N_DRAWS / 2.0)) < 5 * sqrt(2.0 / N_DRAWS));
+}
+
+static void test_normal_moments(void **state)
+{
+    (void)state;
+    double values[N_DRAWS];
+    for (uint32_t i = 0; i < N_DRAWS; i += 2)
+        random_normal_pair(word_of(i), word_of(i + 1), values + i);
+    check_normal(values);
+}
+
+static void test_many_normals(void **state)
+{
+    (void)state;
+    const struct random_counter counter = {{1, 2, 3, 4}};
+    double values[N_DRAWS];
+    float normals[N_DRAWS], some[7];
+    random_normals(5, counter, N_DRAWS, normals);
+    for (int i = 0; i < N_DRAWS; i++)
+        values[i] = (double)normals[i];
+    check_normal(values);
+    for (int i = 0; i < N_DRAWS; i++)
+        values[i] = (double)normals[i * 4LL % N_DRAWS + i * 4LL / N_DRAWS];
+    check_normal(values);
+    for (int n = 0; n <= 7; n++) {
+        memset(some, 0, sizeof some);
+        random_normals(5, counter, (size_t)n, some);
+        assert_memory_equal(some, normals, (size_t)n * sizeof *some);
+        assert_true(n == 7 || some[n] == 0);
+    }
 }
 
 static void test_normal_of_extreme_words_is_finite(void **state)
@@ -113,6 +140,7 @@ int main(void)
         cmocka_unit_test(test_uniform_is_inside_the_unit_interval),
         cmocka_unit_test(test_uniform_moments),
         cmocka_unit_test(test_normal_moments),
+        cmocka_unit_test(test_many_normals),
         cmocka_unit_test(test_normal_of_extreme_words_is_finite),
         cmocka_unit_test(test_below_is_in_range_and_even),
     };
