@@ -26,6 +26,15 @@ static int pending_compare(const void *a, const void *b)
     return (x->run > y->run) - (x->run < y->run);
 }
 
+/** At most: queries, rechecks and trials. */
+static int64_t n_presentations(const struct plan *plan, int64_t run)
+{
+    const struct plan_group *group = &plan->groups[plan->runs[run].group];
+    const struct job_recheck *recheck = &plan->job->searches[group->search].recheck;
+    return group->layout.sizes.budget + recheck->candidates * recheck->presentations +
+           group->layout.sizes.trials;
+}
+
 enum status dispatch_make(const struct plan *plan, int shard, const struct ledger *ledger,
                           struct dispatch *dispatch, struct error *error)
 {
@@ -46,8 +55,8 @@ enum status dispatch_make(const struct plan *plan, int shard, const struct ledge
     for (size_t i = 0; i < n; i++) {
         dispatch->pending[i] = list[i].run;
         if (plan->runs[list[i].run].pool < 0)
-            dispatch->n_queries += plan->groups[plan->runs[list[i].run].group].layout.sizes.budget -
-                                   ledger->entries[list[i].run].progress.n_told;
+            dispatch->n_presentations +=
+                n_presentations(plan, list[i].run) - ledger->entries[list[i].run].progress.n_told;
     }
     dispatch->n_pending = (int64_t)n;
     free(list);

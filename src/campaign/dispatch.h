@@ -11,7 +11,8 @@ struct dispatch {
     const struct plan *plan;
     int64_t *pending; /**< run numbers in the order of handing out */
     int64_t n_pending, next;
-    int64_t n_queries; /**< at most, of all pending runs, less what was saved on the way */
+    int64_t n_presentations; /**< at most, of all pending runs, less what was saved on the way; of those that
+                                share images, none */
 };
 
 /** List the runs of the shard that are not done (ledger_is_done). The caller frees `pending`. */

@@ -32,8 +32,8 @@ static double estimate_rest(const struct progress *p, double elapsed)
 {
     const int64_t here = p->n_finished - p->n_before, left = p->n_runs - p->n_finished;
     double share = 0;
-    if (p->n_queries_wanted > 0)
-        share = (double)p->n_queries / (double)p->n_queries_wanted;
+    if (p->n_presentations > 0)
+        share = (double)p->n_queries / (double)p->n_presentations;
     if (here > 0 && (double)here / (double)(here + left) > share)
         share = (double)here / (double)(here + left);
     return left == 0 ? 0 : share <= 0 ? -1 : elapsed * (1 - share) / share;

@@ -16,7 +16,8 @@ struct progress {
     int64_t n_runs;                                    /**< of the shard */
     int64_t n_before;                                  /**< of them finished by earlier starts */
     int64_t n_finished, n_failed, n_silent, n_queries; /**< n_queries: of this start */
-    int64_t n_queries_wanted; /**< at most, of the runs that this start found unfinished */
+    int64_t n_presentations; /**< at most, of the runs that this start found unfinished: also rechecks and
+                                trials */
 };
 
 void progress_start(struct progress *progress, const char *folder, int shard);

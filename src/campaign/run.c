@@ -18,6 +18,7 @@
 #include "ranks.h"
 #include "shared/census.h"
 #include "signals.h"
+#include "trials.h"
 #include "worker.h"
 
 /* seconds: how long a dying earlier start is waited for; how often a worker tells its queries, and looks
@@ -230,12 +231,13 @@ static enum status share_images(struct execution *execution, struct worker *work
     return STATUS_OK;
 }
 
-static int64_t shared_queries(const struct execution *execution, const struct ledger *ledger)
+static int64_t shared_presentations(const struct execution *execution, const struct ledger *ledger)
 {
     int64_t n = 0;
     for (int pool = 0; pool < execution->plan->n_pools; pool++)
         if (is_wanted(execution, ledger, pool))
-            n += execution->job->searches[execution->plan->pools[pool].search].budget;
+            n += execution->job->searches[execution->plan->pools[pool].search].budget +
+                 execution->plan->pools[pool].n_runs * trials_count(&execution->job->trials);
     return n;
 }
 
@@ -248,7 +250,7 @@ static enum status start_progress(struct execution *execution, const struct ledg
     TRY(dispatch_make(execution->plan, execution->shard, ledger, dispatch, error));
     progress_start(&execution->progress, execution->job->results, execution->shard);
     count_before(execution->plan, execution->shard, ledger, &execution->progress);
-    execution->progress.n_queries_wanted = dispatch->n_queries + shared_queries(execution, ledger);
+    execution->progress.n_presentations = dispatch->n_presentations + shared_presentations(execution, ledger);
     return STATUS_OK;
 }
 
@@ -366,6 +368,12 @@ static enum status compare_ranks(const struct execution *execution, struct error
         execution->ranks.rank, host);
 }
 
+static void tell_next(const struct job *job)
+{
+    printf("next%s: meicensus gather %s\n", job->shards > 1 ? ", when all shards are done" : "",
+           job->results);
+}
+
 enum status campaign_run(const struct run_options *options, struct error *error)
 {
     struct execution execution = {.lock = -1, .extend = options->extend};
@@ -380,6 +388,8 @@ enum status campaign_run(const struct run_options *options, struct error *error)
         plan_stop_programs(execution.plan); /* a master shows no images */
     if (status == STATUS_OK)
         status = run_shard(&execution, error);
+    if (status == STATUS_OK && execution.ranks.rank == 0)
+        tell_next(execution.job);
     for (int i = 0; execution.shared != NULL && i < execution.plan->n_pools; i++)
         shared_state_free(&execution.shared[i]);
     free(execution.shared);

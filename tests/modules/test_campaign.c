@@ -170,7 +170,7 @@ static void test_dispatch(void **state)
     entries[4].progress.n_told = 25;
     require(dispatch_make(plan, 1, &ledger, &dispatch, &error), &error);
     assert_int_equal(dispatch.n_pending, plan_shard_runs(plan, 1) - 1);
-    assert_int_equal(dispatch.n_queries, 30 * dispatch.n_pending - 25);
+    assert_int_equal(dispatch.n_presentations, 130 * dispatch.n_pending - 25);
     int64_t runs[4], n_taken = 0;
     int last_layer = 1 << 30;
     for (int n; (n = dispatch_take(&dispatch, 5, runs)) > 0; n_taken += n) {

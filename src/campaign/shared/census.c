@@ -180,7 +180,7 @@ static void count_images(const struct sharing *sharing, bool was_recorded)
     if (progress == NULL)
         return;
     if (was_recorded)
-        progress->n_queries_wanted -= sharing->round.n_images;
+        progress->n_presentations -= sharing->round.n_images;
     else
         progress->n_queries += sharing->round.n_images;
     progress_show(progress, "running", false);
