@@ -256,8 +256,15 @@ static enum status take_facts(const char *path, const cJSON *root, struct folder
 {
     const cJSON *format = cJSON_GetObjectItemCaseSensitive(root, "format");
     char digest[SHA256_TEXT_CAPACITY];
+    int64_t version = 0;
     if (!cJSON_IsString(format) || strcmp(format->valuestring, RUN_FORMAT) != 0)
         return error_set(error, STATUS_BAD_INPUT, "%s: not a campaign's run.json", path);
+    TRY(take_number(path, root, "format_version", &version, error));
+    if (version != RUN_FORMAT_VERSION)
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%s: format_version is %lld, this program knows version %d; go on with the one that "
+                         "began it",
+                         path, (long long)version, RUN_FORMAT_VERSION);
     TRY(take_text(path, root, "job", &facts->job, error));
     TRY(take_text(path, root, "settings", &facts->settings, error));
     TRY(take_text(path, root, "program_version", &facts->program_version, error));

@@ -118,12 +118,32 @@ static void test_a_part_of_somebody_else_is_left_alone(void **state)
     fclose(part);
 }
 
+static void test_campaigns_of_another_format_are_refused(void **state)
+{
+    char folder[128], command[512];
+    struct folder_facts facts;
+    struct error error = {0};
+    (void)state;
+    disk.knows_folders = true;
+    snprintf(folder, sizeof folder, "%s/later", root);
+    prepare(folder);
+    require(folder_facts_read(folder, &facts, &error), &error);
+    folder_facts_free(&facts);
+    snprintf(command, sizeof command, "sed -i 's/\\(\"format_version\":[^0-9]*\\)[0-9]*/\\1987/' %s/run.json",
+             folder);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(folder_facts_read(folder, &facts, &error), STATUS_BAD_INPUT);
+    assert_non_null(
+        strstr(error.message, "later/run.json: format_version is 987, this program knows version "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_file_systems_without_fsync_of_folders),
         cmocka_unit_test(test_names_of_new_folders_are_durable),
         cmocka_unit_test(test_a_part_of_somebody_else_is_left_alone),
+        cmocka_unit_test(test_campaigns_of_another_format_are_refused),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
 }
