@@ -648,7 +648,11 @@ enum status folder_lock(const char *folder, const char *name, double seconds, in
     while (status == STATUS_OK && !take_lock(path, &file)) {
         if (file < 0)
             status = error_set_errno(error, STATUS_IO, "%s: cannot be opened", path);
-        else if (clock_seconds() > until || signals_arrived())
+        else if (signals_arrived())
+            status =
+                error_set(error, STATUS_STOPPED,
+                          "stopped by a signal, while others held %s; start the same command again", path);
+        else if (clock_seconds() > until)
             status = refuse(file, path, error);
         else
             clock_sleep(0.1);

@@ -218,6 +218,9 @@ refused "gather into a file that another gathers into" 6 'other.h5.lock is held 
     flock "$folder/other.h5.lock" "$program" gather "$folder/whole" --output "$folder/other.h5"
 refused "gather while another gathers" 6 'gather.lock is held by ' \
     flock "$folder/whole/gather.lock" "$program" gather "$folder/whole"
+into whole
+refused "stopped while another start holds the shard" 75 'stopped by a signal, while others held .*whole/shard.0.lock' \
+    flock "$folder/whole/shard.0.lock" timeout --preserve-status --signal=TERM 3 "${run[@]}"
 refused "status of no folder" 3 'absent' "$program" status "$folder/absent"
 refused "gather of no folder" 3 'absent' "$program" gather "$folder/absent"
 refused "gather of no folder, three ranks" 3 'absent' "${ranks3[@]}" gather "$folder/absent"
