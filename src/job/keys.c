@@ -25,17 +25,27 @@ static const struct key *find_key(const struct key *table, const char *name)
     return NULL;
 }
 
-/** "unknown key 'budgett' in 'runs[0]'; did you mean 'budget'? (valid: a, b, c)" */
+/** "unknown key 'budgett' in 'runs[0]'; did you mean 'budget'? (valid: a, b, c)"; `advice` where no name is
+ *  near. */
 static enum status unknown_word(const struct node *place, const char *what, const char *word,
-                                const char *where, const char *const *names, struct error *error)
+                                const char *where, const char *const *names, const char *advice,
+                                struct error *error)
 {
-    char excerpt[EXCERPT_CAPACITY], hint[EXCERPT_CAPACITY + 24] = "", list[NAME_LIST_CAPACITY];
+    char excerpt[EXCERPT_CAPACITY], hint[EXCERPT_CAPACITY + 64], list[NAME_LIST_CAPACITY];
     const char *nearest = nearest_name(word, names);
     if (nearest != NULL)
         snprintf(hint, sizeof hint, "; did you mean '%s'?", nearest);
+    else
+        snprintf(hint, sizeof hint, "%s", advice);
     const bool is_inside = where[0] != '\0';
     return node_error(place, error, "unknown %s '%s'%s%s%s%s (valid: %s)", what, text_excerpt(word, excerpt),
                       is_inside ? " in '" : "", where, is_inside ? "'" : "", hint, name_list(names, list));
+}
+
+/** A key alone, as what is behind a comma in {command: program a,b} is. */
+static bool is_bare(const struct node *value)
+{
+    return value->kind == NODE_SCALAR && !value->quoted && value->text[0] == '\0';
 }
 
 static enum status refuse_unknown_keys(const struct key *table, const struct node *mapping,
@@ -48,7 +58,9 @@ static enum status refuse_unknown_keys(const struct key *table, const struct nod
         table_names(table, names);
         /* the key stands where its value does: in the file, or in a --set */
         struct node place = {.file = mapping->items[i]->file, .line = mapping->name_lines[i]};
-        return unknown_word(&place, "key", mapping->names[i], section, names, error);
+        return unknown_word(&place, "key", mapping->names[i], section, names,
+                            is_bare(mapping->items[i]) ? "; a value with a comma stands between quotes" : "",
+                            error);
     }
     return STATUS_OK;
 }
@@ -64,7 +76,7 @@ static enum status read_choice(const struct key *key, const struct node *node, c
             return STATUS_OK;
         }
     }
-    return unknown_word(node, "value", text, place, key->choices, error);
+    return unknown_word(node, "value", text, place, key->choices, "", error);
 }
 
 static enum status read_value(const struct key *key, const struct node *node, const char *place, void *member,

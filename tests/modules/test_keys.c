@@ -113,6 +113,10 @@ static void refuses_with_place_and_expectation(void **state)
     assert_refused("seed: 1\nbudgett: 5\n", "runs[0]", message);
     snprintf(message, sizeof message, "job.yaml:1: unknown key 'temperature' %s", valid);
     assert_refused("temperature: 5\n", "", message);
+    snprintf(message, sizeof message,
+             "job.yaml:1: unknown key 'b' in 'runs[0]'; a value with a comma stands between quotes %s",
+             valid);
+    assert_refused("{label: a,b}\n", "runs[0]", message);
     assert_refused("seed: 1\n", "runs[0]",
                    "job.yaml:1: the key 'budget' is missing in 'runs[0]' (Queries a search may use)");
     assert_refused("budget: 0\n", "runs[0]",
