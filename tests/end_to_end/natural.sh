@@ -9,9 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/end_to_end/common/census.sh
 . tests/end_to_end/common/launch.sh
 
-seed=${TEST_SEED:-$RANDOM}
-RANDOM=$seed
-echo "     TEST_SEED=$seed"
+choose_seed
 
 n_images=520
 model=weights/spiking_resnet18.yaml

@@ -7,9 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/end_to_end/common/census.sh
 . tests/end_to_end/common/launch.sh
 
-seed=${TEST_SEED:-$RANDOM}
-RANDOM=$seed
-echo "     TEST_SEED=$seed"
+choose_seed
 
 cat >"$folder/job.yaml" <<END
 results: $folder/none

@@ -2,6 +2,13 @@
 # shellcheck shell=bash
 # Censuses in the background, to be disturbed. Source it after census.sh.
 
+# choose_seed   begins $RANDOM's numbers anew, with those of an earlier test where TEST_SEED says so
+choose_seed() {
+    local seed=${TEST_SEED:-$RANDOM}
+    RANDOM=$seed
+    echo "     TEST_SEED=$seed"
+}
+
 # stat_of PID   sets `stat` to what /proc/PID/stat says behind the name: state, parent, ...
 stat_of() {
     local line
