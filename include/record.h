@@ -70,7 +70,7 @@ enum record_place {
          "0 none (missing or failed), 1 budget used, 2 activation at its bound, 3 target activation "        \
          "reached, 4 no improvement for the given number of queries, 5 wall time")                           \
     ITEM(FIELD_SILENT, "silent", RECORD_UINT8, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS, "1",     \
-         "silent unit", "1 if no query of the run gave an activation above 0")                               \
+         "silent unit", "1 if no query of the run gave an activation above 0; class outputs never are")      \
     ITEM(FIELD_SATURATED, "saturated", RECORD_UINT8, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE, PLACE_CENSUS,    \
          "1", "saturated unit", "1 if the best activation of a spiking unit is 1, its maximum")              \
     ITEM(FIELD_ACTIVATION, "activation", RECORD_FLOAT32, EXTENT_NONE, EXTENT_NONE, EXTENT_NONE,              \

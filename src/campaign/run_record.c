@@ -41,11 +41,11 @@ static void put_double(const struct draft *draft, enum record_field_id field, do
 }
 
 static void put_summary(const struct draft *draft, const struct run_outcome *outcome, uint64_t key,
-                        bool spiking)
+                        const struct unit *unit, bool spiking)
 {
     put_uint8(draft, FIELD_STATUS, RUN_DONE);
     put_uint8(draft, FIELD_STOP_REASON, outcome->stop_reason);
-    put_uint8(draft, FIELD_SILENT, !outcome->any_activity);
+    put_uint8(draft, FIELD_SILENT, !outcome->any_activity && unit->kind != UNIT_CLASS);
     put_uint8(draft, FIELD_SATURATED, spiking && outcome->activation_searched == 1.0f);
     put_float(draft, FIELD_ACTIVATION_SEARCHED, outcome->activation_searched);
     put_float(draft, FIELD_CLOSENESS, outcome->closeness);
@@ -190,7 +190,7 @@ enum status run_record_fill(const struct plan *plan, struct evaluator *evaluator
     TRY_CLEANUP(MEMORY_ALLOCATE(image, n_values, error));
     TRY_CLEANUP(MEMORY_ALLOCATE(scratch, n_values * (size_t)model_timesteps(subject->model), error));
     memcpy(image, evaluator_image(evaluator, outcome->best_code), sizeof *image * n_values);
-    put_summary(&draft, outcome, run->key, model_layer_is_spiking(subject->model, unit->layer));
+    put_summary(&draft, outcome, run->key, unit, model_layer_is_spiking(subject->model, unit->layer));
     if (outcome->history == NULL)
         put_scores(&draft, outcome->queries, scores, group->minimise);
     else

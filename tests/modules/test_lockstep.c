@@ -261,7 +261,10 @@ static void test_silent_and_saturated(void **state)
     assert_int_equal(*FIELD(uint8_t, record, FIELD_SILENT), 0);
     assert_int_equal(*FIELD(uint8_t, record, FIELD_SATURATED), 1);
     free(record);
-    /* 1 is no maximum of a class output */
+    /* class outputs may well be negative, and 1 is no maximum of theirs */
+    record = finished_record(class_3, (const float[BUDGET]){-2, -1, -3, -2, -2, -2, -2, -2}, BUDGET);
+    assert_int_equal(*FIELD(uint8_t, record, FIELD_SILENT), 0);
+    free(record);
     record = finished_record(class_3, (const float[BUDGET]){1, 1, 1, 1, 1, 1, 1, 1}, BUDGET);
     assert_int_equal(*FIELD(uint8_t, record, FIELD_SATURATED), 0);
     assert_int_equal(*FIELD(uint8_t, record, FIELD_STOP_REASON), STOP_BUDGET);
