@@ -122,8 +122,11 @@ static void add_run(const struct plan *plan, const struct run *run, const struct
 
 static void print_amount(const char *name, const struct amount *amount)
 {
-    printf("%-10s %10lld runs %14.0f queries %12.0f s %12.1f MB\n", name, (long long)amount->runs,
-           amount->queries, amount->seconds, amount->journal_bytes * 1e-6);
+    char hours[32] = "";
+    if (amount->seconds >= 3600)
+        snprintf(hours, sizeof hours, "  (%.1f h)", amount->seconds / 3600);
+    printf("%-10s %10lld runs %14.0f queries %12.0f s %12.1f MB%s\n", name, (long long)amount->runs,
+           amount->queries, amount->seconds, amount->journal_bytes * 1e-6, hours);
 }
 
 /** Who minimises from nothing is told so: most codes give no activation at all. */
