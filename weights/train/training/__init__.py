@@ -28,6 +28,8 @@ inception.py           the features of the usual FID
 image_files.py         images from folders, NumPy and HDF5 files; sheets of images
 """
 import sys
+import warnings
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))  # weights/, where the importer is
+warnings.filterwarnings("ignore", ".*torch.jit.script", FutureWarning)  # SpikingJelly 0.0.0.0.14 says it that way
