@@ -27,7 +27,8 @@ static void print_help(void)
     printf("\nand of all subjects:\n\n");
     print_figure(&figure_of_all);
     printf("  %-12s DIR/atlas/index.html: every unit, to look at in a browser\n", OUTPUT_ATLAS);
-    printf("\nEvery figure is a CSV file, a group in DIR/figures.h5, a gnuplot script and its SVG and PNG;\n"
+    printf("\nEvery figure is a CSV file, a group in DIR/figures.h5, a gnuplot script and its SVG, PNG and "
+           "PDF;\n"
            "DIR/README.txt lists all files and columns. Files of an earlier analysis in DIR are replaced.\n\n"
            "exit codes:\n");
 #define HELP_LINE(name, exit_code, meaning) printf("  %2d  %s\n", exit_code, meaning);

@@ -37,7 +37,7 @@ static void write_index_head(struct output *output, const char *input_path)
         "*.csv       the same tables; an empty cell is a number that does not exist (its n or note says "
         "why)\n"
         "*.gp        gnuplot scripts: change one and run 'gnuplot NAME.gp' in its folder\n"
-        "*.svg *.png the plots that they draw\n"
+        "*.svg *.png *.pdf  the plots that they draw: the PDF for papers, the PNG with 192 dots an inch\n"
         "\n"
         "A unit's value is the mean over its finished replicates. n counts units with a value, in plots "
         "those "

@@ -37,10 +37,30 @@ enum {
     PANEL_TITLE = 26,  /* above a panel */
     LEFT_MARGIN = 130, /* axis label, tic labels, what of a layer's label reaches to the left */
     RIGHT_MARGIN = 30,
-    LABEL_ANGLE = 60, /* of layers' labels, in degrees */
-    LABEL_RISE = 6,   /* height of a character of them */
-    LABEL_ROOM = 44,  /* height besides: ticks, distance to the panel below */
+    LABEL_ANGLE = 60,     /* of layers' labels, in degrees */
+    LABEL_RISE = 6,       /* height of a character of them */
+    LABEL_ROOM = 44,      /* height besides: ticks, distance to the panel below */
+    MOST_DOUBLED = 16000, /* pixels a side: what would be larger as PNG of twice the size keeps the size */
+    PIXELS_AN_INCH = 96
 };
+
+/** Of the PDF terminal, whose points are 72 an inch, where the others' are pixels. */
+static const double PDF_FONT_SCALE = 0.75;
+
+/** One layout for all formats: in SVG a pixel a pixel, in PNG two, in PDF 96 an inch. */
+static void write_terminals(struct plot *plot, int width, int height)
+{
+    const int scale = 2 * (width > height ? width : height) > MOST_DOUBLED ? 1 : 2;
+    fprintf(plot->script,
+            "if (format eq 'svg') { set terminal svg size %d,%d font 'DejaVu Sans,11' background 'white' "
+            "noenhanced }\n"
+            "if (format eq 'png') { set terminal pngcairo size %d,%d font 'DejaVu Sans,11' fontscale %d "
+            "linewidth %d pointscale %d noenhanced }\n"
+            "if (format eq 'pdf') { set terminal pdfcairo size %.4fin,%.4fin font 'DejaVu Sans,11' "
+            "fontscale %.2f noenhanced }\n",
+            width, height, scale * width, scale * height, scale, scale, scale, (double)width / PIXELS_AN_INCH,
+            (double)height / PIXELS_AN_INCH, PDF_FONT_SCALE);
+}
 
 /* "set tics nomirror" after "unset tics" would mirror them */
 static const char axes[] = "set tics out\nset xtics nomirror\nset ytics nomirror\nset border 3\n";
@@ -57,11 +77,11 @@ static void write_head(struct plot *plot, const struct plot_layout *layout, cons
     plot_quote(title, quoted);
     fprintf(plot->script,
             "# run in this folder: gnuplot %s.gp\n"
-            "do for [format in 'svg png'] {\n"
-            "reset\n"
-            "if (format eq 'svg') { set terminal svg size %d,%d font 'DejaVu Sans,11' background 'white' "
-            "noenhanced "
-            "} else { set terminal pngcairo size %d,%d font 'DejaVu Sans,11' noenhanced }\n"
+            "do for [format in 'svg png pdf'] {\n"
+            "reset\n",
+            plot->name);
+    write_terminals(plot, width, height);
+    fprintf(plot->script,
             "set output '%s.'.format\n"
             "set encoding utf8\n"
             "set datafile separator comma\n"
@@ -72,8 +92,8 @@ static void write_head(struct plot *plot, const struct plot_layout *layout, cons
             "%s"
             "set ylabel offset 1\n"
             "set key at screen 0.5,%.5f center top vertical maxrows %d Left reverse samplen 2\n",
-            plot->name, width, height, width, height, plot->name, layout->rows, layout->columns,
-            (double)LEFT_MARGIN / width, 1 - (double)RIGHT_MARGIN / width, (double)layout->below / height,
+            plot->name, layout->rows, layout->columns, (double)LEFT_MARGIN / width,
+            1 - (double)RIGHT_MARGIN / width, (double)layout->below / height,
             1 - (double)(head + PANEL_TITLE) / height, (double)LEFT_MARGIN / width,
             (double)(layout->below + PANEL_TITLE) / height, quoted, axes, 1 - (double)TITLE_HEIGHT / height,
             legend_rows < 1 ? 1 : legend_rows);
@@ -210,6 +230,25 @@ static int run_gnuplot(const char *folder, const char *script, const char *log, 
     return 0;
 }
 
+/** Blanks the date that the PDF terminal writes: the same data make the same file. */
+static void drop_date(const char *folder, const char *name)
+{
+    static const char key[] = "/CreationDate (";
+    char path[PATH_MAX], line[512];
+    snprintf(path, sizeof path, "%.*s/%s.pdf", PATH_MAX - NAME_MAX - 2, folder, name);
+    FILE *file = fopen(path, "r+b");
+    for (long start = 0; file != NULL && fgets(line, sizeof line, file) != NULL; start = ftell(file)) {
+        const char *date = strstr(line, key), *end = date == NULL ? NULL : strchr(date, ')');
+        if (end == NULL)
+            continue;
+        fseek(file, start + (date - line), SEEK_SET);
+        fprintf(file, "%*s", (int)(end + 1 - date), "");
+        break;
+    }
+    if (file != NULL)
+        fclose(file);
+}
+
 static void draw(struct figure_context *context, const char *name)
 {
     struct output *output = context->output;
@@ -234,6 +273,8 @@ static void draw(struct figure_context *context, const char *name)
     } else if (exit_status != 0) {
         output->n_plots_failed++;
         fprintf(stderr, "%s/%s: gnuplot failed, see %s\n", context->folder, script, log);
+    } else {
+        drop_date(context->folder, name);
     }
 }
 
@@ -245,7 +286,7 @@ enum status plot_end(struct plot *plot, struct figure_context *context, const ch
     if (fclose(plot->script) != 0 || failed)
         return error_set_errno(error, STATUS_IO, "%s/%s.gp: cannot be written", context->folder, plot->name);
     draw(context, plot->name);
-    fprintf(context->output->index, "  %s.gp .svg .png: %s\n", plot->name, caption);
+    fprintf(context->output->index, "  %s.gp .svg .png .pdf: %s\n", plot->name, caption);
     return STATUS_OK;
 }
 

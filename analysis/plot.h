@@ -27,9 +27,9 @@ struct plot {
 };
 
 /**
- * Opens NAME.gp (name: made of safe characters, see output_file_name) and writes its head: SVG and PNG, the
- * panels, a title. Between begin and end the figure calls plot_panel and writes one plot command, for each
- * panel; data columns are read by name.
+ * Opens NAME.gp (name: made of safe characters, see output_file_name) and writes its head: SVG, PNG and PDF,
+ * the panels, a title. Between begin and end the figure calls plot_panel and writes one plot command, for
+ * each panel; data columns are read by name.
  */
 enum status plot_begin(struct plot *plot, const struct figure_context *context, const char *name,
                        const struct plot_layout *layout, const char *title, struct error *error);

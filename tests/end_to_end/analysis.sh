@@ -36,7 +36,8 @@ every_plot_is_whole() {
     local script name
     for script in "$figures"/*.gp; do
         name=${script%.gp}
-        if [ ! -s "$name.svg" ] || [ "$(wc -c <"$name.png")" -lt 2000 ] || [ -e "$name.log" ]; then
+        if [ ! -s "$name.svg" ] || [ "$(wc -c <"$name.png")" -lt 2000 ] || [ -e "$name.log" ] ||
+            ! head -c 5 "$name.pdf" | grep -q '%PDF-' || grep -q -a CreationDate "$name.pdf"; then
             echo "$name has no picture" >>"$folder/log"
             return 1
         fi

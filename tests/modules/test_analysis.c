@@ -798,6 +798,26 @@ static void the_first_panel_with_data_makes_the_legend(void **state)
     free_analysis(analysis);
 }
 
+static void formats_have_one_layout(void **state)
+{
+    /* without legend: 130 + 800 + 30 wide, 36 + 26 + 314 + 20 high */
+    static const struct plot_layout layout = {1, 1, PLOT_WIDTH, 314, 20, 0}, wide = {1, 1, 9000, 314, 20, 0};
+    struct plot plot;
+    struct analysis *analysis = analyse("one", figure_units);
+    struct error error = {0};
+    (void)state;
+    assert_int_equal(plot_begin(&plot, &analysis->context, "formats", &layout, "", &error), STATUS_OK);
+    assert_int_equal(plot_end(&plot, &analysis->context, "", &error), STATUS_OK);
+    assert_count(analysis, "formats.gp", "in 'svg png pdf'", 1);
+    assert_count(analysis, "formats.gp", "svg size 960,396 font", 1);
+    assert_count(analysis, "formats.gp", "pngcairo size 1920,792 font 'DejaVu Sans,11' fontscale 2 ", 1);
+    assert_count(analysis, "formats.gp", "pdfcairo size 10.0000in,4.1250in", 1);
+    assert_int_equal(plot_begin(&plot, &analysis->context, "wide", &wide, "", &error), STATUS_OK);
+    assert_int_equal(plot_end(&plot, &analysis->context, "", &error), STATUS_OK);
+    assert_count(analysis, "wide.gp", "pngcairo size 9160,396 font 'DejaVu Sans,11' fontscale 1 ", 1);
+    free_analysis(analysis);
+}
+
 static void long_names_keep_what_tells_them_apart(void **state)
 {
     (void)state;
@@ -859,6 +879,7 @@ int main(int n_words, char **words)
         TEST(many_methods_have_few_panels),
         TEST(labels_count_from_the_fewest_to_the_most),
         TEST(the_first_panel_with_data_makes_the_legend),
+        TEST(formats_have_one_layout),
         TEST(long_names_keep_what_tells_them_apart),
     };
     MPI_Init(&n_words, &words);
