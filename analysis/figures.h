@@ -4,7 +4,8 @@
  * of figures.c.
  *
  * A figure writes its tables with output_table and its plots with plot_begin and plot_end, for one subject.
- * Where there is too little data it says so in words: plot_message, a table without rows, a note in a row.
+ * Where there is too little data it says so in words: plot_message and no plot, a table without rows, a note
+ * in a row.
  */
 #ifndef MEICENSUS_ANALYSIS_FIGURES_H
 #define MEICENSUS_ANALYSIS_FIGURES_H

@@ -290,18 +290,25 @@ enum status plot_end(struct plot *plot, struct figure_context *context, const ch
     return STATUS_OK;
 }
 
+/** What an earlier analysis drew would belong to other data. */
+static enum status remove_plot(const struct figure_context *context, const char *name, struct error *error)
+{
+    static const char *const endings[] = {"gp", "svg", "png", "pdf"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(path, sizeof path, "%.*s/%s.%s", PATH_MAX - NAME_MAX - 2, context->folder, name, endings[i]);
+        if (unlink(path) != 0 && errno != ENOENT)
+            return error_set_errno(error, STATUS_IO, "%s: cannot be removed", path);
+    }
+    return STATUS_OK;
+}
+
 enum status plot_message(struct figure_context *context, const char *name, const char *message,
                          struct error *error)
 {
-    static const struct plot_layout layout = {1, 1, PLOT_WIDTH, 60, 20, 0};
-    struct plot plot;
-    char title[2 * NAME_CAPACITY];
-    const char *whose = context->subject == NULL ? "all subjects" : context->subject->name;
-    printf("%s: %s: %s\n", whose, name, message);
-    snprintf(title, sizeof title, "%s: %s", text_shorten(whose).text, name);
-    TRY(plot_begin(&plot, context, name, &layout, title, error));
-    plot_empty_panel(&plot, "", message);
-    return plot_end(&plot, context, message, error);
+    printf("%s: %s: %s\n", context->subject == NULL ? "all subjects" : context->subject->name, name, message);
+    fprintf(context->output->index, "  %s: no plot: %s\n", name, message);
+    return remove_plot(context, name, error);
 }
 
 /* ---- Layers ------------------------------------------------------------------------------------------- */

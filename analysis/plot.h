@@ -46,7 +46,7 @@ void plot_empty_panel(struct plot *plot, const char *title, const char *message)
 enum status plot_end(struct plot *plot, struct figure_context *context, const char *caption,
                      struct error *error);
 
-/** A plot that only says in words why there is nothing to draw. */
+/** In place of a plot: the index and the program's output say in words why there is nothing to draw. */
 enum status plot_message(struct figure_context *context, const char *name, const char *message,
                          struct error *error);
 

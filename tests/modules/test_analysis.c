@@ -729,6 +729,39 @@ static void shared_images_are_divided_by_their_units(void **state)
     free_analysis(analysis);
 }
 
+/* As the analysis of a file with more runs may have left them. */
+static void leave_plots(const struct figure_context *context, const char *name)
+{
+    static const char *const endings[] = {"gp", "svg", "png", "pdf"};
+    char path[PATH_MAX + 64];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(path, sizeof path, "%s/%s.%s", context->folder, name, endings[i]);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fclose(file);
+    }
+}
+
+static void what_would_be_empty_is_not_drawn(void **state)
+{
+    static const char *const endings[] = {"gp", "svg", "png", "pdf"};
+    struct analysis *analysis = analyse("one", figure_units);
+    struct error error = {0};
+    char path[PATH_MAX + 64];
+    (void)state;
+    leave_plots(&analysis->context, "replicates");
+    assert_int_equal(figure_replicates(&analysis->context, &error), STATUS_OK);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(path, sizeof path, "%s/replicates.%s", analysis->context.folder, endings[i]);
+        assert_int_equal(access(path, F_OK), -1);
+    }
+    assert_count(analysis, "replicates.csv", "\n", 2);
+    fflush(analysis->output.index);
+    assert_int_equal(
+        count_of(analysis->output.index_text, "  replicates: no plot: no unit with two finished"), 1);
+    free_analysis(analysis);
+}
+
 static void comparisons_have_the_units_of_both(void **state)
 {
     struct analysis *analysis = analyse("unlike", figure_comparison);
@@ -875,6 +908,7 @@ int main(int n_words, char **words)
         TEST(panels_have_the_layers_and_units_of_their_groups),
         TEST(convergence_has_a_panel_a_searched_layer),
         TEST(shared_images_are_divided_by_their_units),
+        TEST(what_would_be_empty_is_not_drawn),
         TEST(comparisons_have_the_units_of_both),
         TEST(many_methods_have_few_panels),
         TEST(labels_count_from_the_fewest_to_the_most),

@@ -199,12 +199,12 @@ static void one_subject_has_nothing_to_follow(void **state)
     (void)state;
     open_shape("one", NULL, &input);
     make_figure(&input, "alone");
-    assert_non_null(strstr(read_text("alone/subjects/subjects.gp"), "one subject only (n = 1)"));
+    assert_non_null(strstr(read_text("alone/README.txt"), "  subjects: no plot: one subject only (n = 1)"));
     assert_int_equal(count_of(read_text("alone/subjects/subjects.csv"), "\n"), 1);
     input_close(&input);
     open_shape("one", "other", &input); /* whose only unit has another number */
     make_figure(&input, "apart");
-    assert_non_null(strstr(read_text("apart/subjects/subjects.gp"), "(n = 0 units, 2 subjects)"));
+    assert_non_null(strstr(read_text("apart/README.txt"), "(n = 0 units, 2 subjects)"));
     input_close(&input);
 }
 
