@@ -201,7 +201,19 @@ static int count_methods(const struct subject *subject, int generator)
     return n;
 }
 
-static void plot_legend(struct plot *plot, const struct subject *subject, int generator)
+/** Whether any layer has units enough for bands. */
+static bool has_bands(const struct table *table, int generator)
+{
+    for (size_t row = 0; row < table_n_rows(table); row++) {
+        const union cell *cells = row_at(table, row);
+        if (cells[GENERATOR].integer == generator && cells[N_UNITS].integer >= FIGURES_FEW)
+            return true;
+    }
+    return false;
+}
+
+static void plot_legend(struct plot *plot, const struct subject *subject, const struct table *table,
+                        int generator)
 {
     char quoted[QUOTED_CAPACITY];
     for (int method = 0; method < subject->n_methods; method++) {
@@ -211,8 +223,10 @@ static void plot_legend(struct plot *plot, const struct subject *subject, int ge
         fprintf(plot->script, "    NaN with lines lw 2 lc rgb '%s' title %s, \\\n", plot_colour(method),
                 quoted);
     }
+    fprintf(plot->script, "    NaN with lines lw 2 lc rgb '#777777' title 'line: median over units', \\\n");
+    if (!has_bands(table, generator))
+        return;
     fprintf(plot->script,
-            "    NaN with lines lw 2 lc rgb '#777777' title 'line: median over units', \\\n"
             "    NaN with boxes fs transparent solid 0.35 noborder lc rgb '#777777' "
             "title 'band: 25-75 %% (from n = %d)', \\\n"
             "    NaN with boxes fs transparent solid 0.10 noborder lc rgb '#777777' "
@@ -262,7 +276,7 @@ static void plot_layer(struct plot *plot, const struct subject *subject, const s
             subject->layers[place->layer].kind == UNIT_CLASS ? "class output" : "activation", axis.low,
             axis.high);
     if (first)
-        plot_legend(plot, subject, generator);
+        plot_legend(plot, subject, table, generator);
     for (int medians = 0; medians < 2; medians++)
         for (int method = 0; method < subject->n_methods; method++) {
             const struct line line = find_line(table, generator, method, place->layer);
@@ -285,7 +299,8 @@ static enum status draw(struct figure_context *context, const struct curves *cur
                                        n_columns == 1 ? PLOT_WIDTH : PANEL_WIDTH,
                                        PANEL_HEIGHT,
                                        BELOW_PANEL,
-                                       count_methods(subject, generator) + 3};
+                                       count_methods(subject, generator) +
+                                           (has_bands(table, generator) ? 3 : 1)};
     snprintf(title, sizeof title, "%s, generator %s: %s", text_shorten(subject->name).text,
              text_shorten(subject->generators[generator]).text, curves->title);
     TRY(plot_begin(&plot, context, name, &layout, title, error));

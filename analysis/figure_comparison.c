@@ -375,19 +375,40 @@ static bool has_method(const struct comparisons *all, struct plotted plotted, in
     return false;
 }
 
+/** What the legend tells besides the methods. */
+enum mark { SIGNIFICANT, NOT_SIGNIFICANT, INTERVAL, SINGLE_UNITS, N_MARKS };
+
+static const struct {
+    const char *look, *title;
+} marks[N_MARKS] = {[SIGNIFICANT] = {"points pt 7 ps 1.1", "median difference, p (Holm) < 0.05"},
+                    [NOT_SIGNIFICANT] = {"points pt 6 ps 1.1", "median difference, p (Holm) >= 0.05"},
+                    [INTERVAL] = {"lines lw 2", "95 % bootstrap interval"},
+                    [SINGLE_UNITS] = {"points pt 7 ps 0.6", "single units, if fewer than 10"}};
+
+/** Whether any panel of the plot has it. */
+static bool has_mark(const struct comparisons *all, struct plotted plotted, int mark)
+{
+    for (size_t i = 0; i < all->n_tests; i++) {
+        const struct test *test = &all->tests[i];
+        const bool few = test->n < FIGURES_FEW,
+                   is[N_MARKS] = {!few && test->p_holm < 0.05, !few && test->p_holm >= 0.05, !few,
+                                  few && test->n > 0};
+        if (test->panel >= plotted.begin && test->panel < plotted.end && is[mark])
+            return true;
+    }
+    return false;
+}
+
 static void plot_legend(struct plot *plot, const struct comparisons *all, struct plotted plotted)
 {
     for (int method = 0; method < all->subject->n_methods; method++)
         if (has_method(all, plotted, method))
-            plot_legend_box(plot, plot_colour(method), text_shorten(all->subject->methods[method]).text);
-    fprintf(plot->script,
-            "    NaN with points pt 7 ps 1.1 lc rgb 'black' title 'median difference, p (Holm) < 0.05', \\\n"
-            "    NaN with points pt 6 ps 1.1 lc rgb 'black' title 'median difference, p (Holm) >= 0.05', \\\n"
-            "    NaN with lines lw 2 lc rgb 'black' title '95 %% bootstrap interval', \\\n"
-            "    NaN with points pt 7 ps 0.6 lc rgb 'black' title 'single units, if fewer than %d', \\\n",
-            FIGURES_FEW);
+            plot_legend_colour(plot, plot_colour(method), text_shorten(all->subject->methods[method]).text);
+    for (int mark = 0; mark < N_MARKS; mark++)
+        if (has_mark(all, plotted, mark))
+            fprintf(plot->script, "    NaN with %s lc rgb 'black' title '%s', \\\n", marks[mark].look,
+                    marks[mark].title);
 }
-enum { N_LEGEND = 4 }; /* besides the methods */
 
 /** Range of everything a panel shows, with 0 in it. */
 static struct range panel_range(const struct comparisons *all, int panel, const struct table *singles)
@@ -488,7 +509,7 @@ static void plot_one_panel(struct plot *plot, const struct comparisons *all, str
 static struct plot_layout lay_out(const struct comparisons *all, struct plotted plotted)
 {
     const int n_panels = plotted.end - plotted.begin;
-    struct plot_layout layout = {1, n_panels, 0, PANEL_HEIGHT, 0, N_LEGEND};
+    struct plot_layout layout = {1, n_panels, 0, PANEL_HEIGHT, 0, 0};
     for (int i = plotted.begin; i < plotted.end; i++) {
         const struct panel *panel = &all->panels[i];
         plot_make_room(&layout, all->subject, panel->places, panel->n_places, panel->end - panel->begin);
@@ -500,6 +521,8 @@ static struct plot_layout lay_out(const struct comparisons *all, struct plotted 
     layout.rows = (n_panels + layout.columns - 1) / layout.columns;
     for (int method = 0; method < all->subject->n_methods; method++)
         layout.n_legend += has_method(all, plotted, method);
+    for (int mark = 0; mark < N_MARKS; mark++)
+        layout.n_legend += has_mark(all, plotted, mark);
     return layout;
 }
 

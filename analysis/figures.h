@@ -68,16 +68,18 @@ void figures_extend(struct range *range, const double *values, size_t n);
 struct range figures_axis(struct range range);
 
 /**
- * Rows of a histogram: the first cells by `add_key`, then FIGURES_BIN_COLUMNS. Fewer than FIGURES_FEW values
- * are their own bins: low = high = value.
+ * Rows of a histogram: the first cells by `add_key`, then FIGURES_BIN_COLUMNS. Up to FIGURES_MOST_DOTS
+ * values are their own bins: low = high = value. values: rising, as statistics_describe leaves them.
  */
 #define FIGURES_BIN_COLUMNS                                                                                  \
     {"low", COLUMN_NUMBER, "1", "lower edge of the bin; of few units the value itself"},                     \
         {"high", COLUMN_NUMBER, "1", "upper edge of the bin; of few units the value itself"},                \
         {"n", COLUMN_INTEGER, "1", "units in the bin (bins without units are left out)"},                    \
         {"share", COLUMN_NUMBER, "1", "n / units of this layer with a value"},                               \
+        {"relative", COLUMN_NUMBER, "1", "n / n of the fullest bin"},                                        \
     {                                                                                                        \
-        "relative", COLUMN_NUMBER, "1", "n / n of the fullest bin"                                           \
+        "shift", COLUMN_NUMBER, "1",                                                                         \
+            "of few units: how far the dot stands aside so that equal ones show, -1 to 1; else 0"            \
     }
 typedef void figures_add_key(struct table *table, const void *key);
 void figures_add_histogram(struct table *table, const double *values, size_t n, struct range axis,

@@ -142,12 +142,12 @@ void plot_empty_panel(struct plot *plot, const char *title, const char *message)
             quoted, axes);
 }
 
-void plot_legend_box(struct plot *plot, const char *colour, const char *title)
+void plot_legend_colour(struct plot *plot, const char *colour, const char *title)
 {
     char quoted[QUOTED_CAPACITY];
     plot_quote(title, quoted);
-    fprintf(plot->script, "    NaN with boxes fs solid 0.55 noborder lc rgb '%s' title %s, \\\n", colour,
-            quoted);
+    fprintf(plot->script, "    NaN with %s lc rgb '%s' title %s, \\\n",
+            plot->shown.histograms ? "boxes fs solid 0.55 noborder" : "points pt 7 ps 0.8", colour, quoted);
 }
 
 /* ---- Distributions ------------------------------------------------------------------------------------ */
@@ -157,11 +157,23 @@ static void plot_histogram(FILE *script, const struct plot_marks *marks)
     fprintf(script,
             "    '%s.csv' using (%s && column('low') < column('high') ? (%s) : NaN):(0):"
             "((%s)-%g*column('relative')):((%s)+%g*column('relative')):(column('low')):(column('high')) "
-            "with boxxyerror fs solid 0.55 noborder lc rgb '%s' notitle, \\\n"
-            "    '' using (%s && column('low') == column('high') ? (%s) : NaN):(column('low')) "
-            "with points pt 7 ps 0.8 lc rgb '%s' notitle, \\\n",
+            "with boxxyerror fs solid 0.55 noborder lc rgb '%s' notitle, \\\n",
             marks->histogram, marks->where, marks->x, marks->x, marks->half_width, marks->x,
-            marks->half_width, marks->colour, marks->where, marks->x, marks->colour);
+            marks->half_width, marks->colour);
+}
+
+/** Filled, then outlined in white: where many are close every one still shows. */
+static void plot_dots(FILE *script, const struct plot_marks *marks)
+{
+    const struct {
+        const char *look, *colour;
+    } layers[] = {{"pt 7 ps 0.7", marks->colour}, {"pt 6 ps 0.8 lw 0.5", "white"}};
+    for (int i = 0; i < 2; i++)
+        fprintf(script,
+                "    '%s.csv' using (%s && column('low') == column('high') ? (%s)+%g*column('shift') : NaN):"
+                "(column('low')) with points %s lc rgb '%s' notitle, \\\n",
+                marks->histogram, marks->where, marks->x, marks->half_width, layers[i].look,
+                layers[i].colour);
 }
 
 static void plot_quantile_bar(FILE *script, const struct plot_marks *marks, const char *low, const char *high,
@@ -183,6 +195,7 @@ void plot_distribution(struct plot *plot, const struct plot_marks *marks)
     plot_histogram(plot->script, marks);
     plot_quantile_bar(plot->script, marks, "05", "95", 1);
     plot_quantile_bar(plot->script, marks, "25", "75", 3);
+    plot_dots(plot->script, marks);
     for (int i = 0; i < 2; i++)
         fprintf(
             plot->script,
@@ -191,14 +204,29 @@ void plot_distribution(struct plot *plot, const struct plot_marks *marks)
             marks->quantiles, marks->where, FIGURES_FEW, marks->x, dots[i].size, dots[i].colour);
 }
 
+void plot_show(struct plot_shown *shown, size_t n)
+{
+    shown->dots = shown->dots || (n > 0 && n <= FIGURES_MOST_DOTS);
+    shown->quantiles = shown->quantiles || n >= FIGURES_FEW;
+    shown->histograms = shown->histograms || n > FIGURES_MOST_DOTS;
+}
+
+int plot_distribution_entries(const struct plot_shown *shown)
+{
+    return 3 * shown->quantiles + shown->dots;
+}
+
 void plot_distribution_legend(struct plot *plot)
 {
-    fprintf(plot->script,
-            "    NaN with points pt 6 lc rgb 'black' title 'median over units', \\\n"
-            "    NaN with lines lw 3 lc rgb 'black' title '25-75 %%', \\\n"
-            "    NaN with lines lw 1 lc rgb 'black' title '5-95 %%', \\\n"
-            "    NaN with points pt 7 ps 0.8 lc rgb '#888888' title 'single units, if fewer than %d'\n",
-            FIGURES_FEW);
+    if (plot->shown.quantiles)
+        fprintf(plot->script, "    NaN with points pt 6 lc rgb 'black' title 'median over units', \\\n"
+                              "    NaN with lines lw 3 lc rgb 'black' title '25-75 %%', \\\n"
+                              "    NaN with lines lw 1 lc rgb 'black' title '5-95 %%', \\\n");
+    if (plot->shown.dots)
+        fprintf(plot->script,
+                "    NaN with points pt 7 ps 0.7 lc rgb '#888888' title 'single units, up to %d', \\\n",
+                FIGURES_MOST_DOTS);
+    fprintf(plot->script, "    NaN notitle\n");
 }
 
 /* ---- Drawing ------------------------------------------------------------------------------------------ */

@@ -310,22 +310,47 @@ static void no_key(struct table *table, const void *key)
 
 static void few_values_are_their_own_bins(void **state)
 {
-    const double values[FIGURES_FEW] = {0.5, 0.5, 0.7, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9};
+    double values[FIGURES_MOST_DOTS + 1] = {0};
     static const struct column bins[] = {FIGURES_BIN_COLUMNS};
     struct table table;
     (void)state;
-    table_start(&table, "bins", "", bins, 5);
-    figures_add_histogram(&table, values, 3, (struct range){0, 1}, no_key, NULL);
-    assert_int_equal(table_n_rows(&table), 3);
-    assert_near(table.cells[10].number, 0.7);
-    assert_near(table.cells[11].number, 0.7);
+    for (int i = 0; i <= FIGURES_MOST_DOTS; i++)
+        values[i] = i < 2 ? 0.5 : i == 2 ? 0.7 : 0.9;
+    table_start(&table, "bins", "", bins, 6);
+    figures_add_histogram(&table, values, FIGURES_MOST_DOTS, (struct range){0, 1}, no_key, NULL);
+    assert_int_equal(table_n_rows(&table), FIGURES_MOST_DOTS);
+    assert_near(table.cells[12].number, 0.7);
+    assert_near(table.cells[13].number, 0.7);
     table_free(&table);
-    table_start(&table, "bins", "", bins, 5);
-    figures_add_histogram(&table, values, FIGURES_FEW, (struct range){0, 1}, no_key, NULL);
+    table_start(&table, "bins", "", bins, 6);
+    figures_add_histogram(&table, values, FIGURES_MOST_DOTS + 1, (struct range){0, 1}, no_key, NULL);
     assert_int_equal(table_n_rows(&table), 3);
     assert_int_equal(table.cells[2].integer, 2);
-    assert_near(table.cells[3].number, 0.2);
-    assert_near(table.cells[4].number, 2.0 / 7);
+    assert_near(table.cells[3].number, 2.0 / 41);
+    assert_near(table.cells[4].number, 2.0 / 38);
+    assert_near(table.cells[5].number, 0);
+    table_free(&table);
+}
+
+static void no_dot_hides_another(void **state)
+{
+    const double values[] = {0.1, 0.5, 0.5, 0.5, 0.51, 0.6}, shifts[] = {0, 0, 0.25, -0.25, 0.5, 0};
+    static const struct column bins[] = {FIGURES_BIN_COLUMNS};
+    double equal[FIGURES_MOST_DOTS] = {0};
+    struct table table;
+    (void)state;
+    table_start(&table, "bins", "", bins, 6);
+    figures_add_histogram(&table, values, 6, (struct range){0, 1}, no_key, NULL);
+    for (int i = 0; i < 6; i++)
+        assert_near(table.cells[6 * i + 5].number, shifts[i]);
+    table_free(&table);
+    table_start(&table, "bins", "", bins, 6);
+    figures_add_histogram(&table, equal, FIGURES_MOST_DOTS, (struct range){0, 1}, no_key, NULL);
+    for (int i = 0; i < FIGURES_MOST_DOTS; i++) {
+        assert_true(fabs(table.cells[6 * i + 5].number) <= 1);
+        for (int k = 0; k < i; k++)
+            assert_true(fabs(table.cells[6 * i + 5].number - table.cells[6 * k + 5].number) > 0.04);
+    }
     table_free(&table);
 }
 
@@ -762,6 +787,33 @@ static void what_would_be_empty_is_not_drawn(void **state)
     free_analysis(analysis);
 }
 
+static void legends_name_what_is_drawn(void **state)
+{
+    const struct {
+        const char *shape, *script;
+        figure_function *make;
+        bool dots, quantiles, boxes; /* in the legend */
+    } legends[] = {
+        {"few", "activation.gp", figure_activation, 1, 0, 0},
+        {"usual", "activation.gp", figure_activation, 1, 1, 0},
+        {"few", "distance.gp", figure_distance, 1, 0, 0},
+        {"few", "convergence_sn_gan_light.gp", figure_convergence, 0, 0, 0},
+        {"usual", "convergence_vq_vae.gp", figure_convergence, 0, 1, 1},
+        {"few", "comparison_methods_sn_gan_light.gp", figure_comparison, 1, 0, 0},
+        {"usual", "comparison_methods_sn_gan_light.gp", figure_comparison, 0, 1, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof legends / sizeof *legends; i++) {
+        struct analysis *analysis = analyse(legends[i].shape, legends[i].make);
+        const char *script = text_of(analysis, legends[i].script);
+        assert_int_equal(strstr(script, "title 'single units, ") != NULL, legends[i].dots);
+        assert_int_equal(strstr(script, "25-75 %") != NULL || strstr(script, "95 % bootstrap") != NULL,
+                         legends[i].quantiles);
+        assert_int_equal(strstr(script, "NaN with boxes") != NULL, legends[i].boxes);
+        free_analysis(analysis);
+    }
+}
+
 static void comparisons_have_the_units_of_both(void **state)
 {
     struct analysis *analysis = analyse("unlike", figure_comparison);
@@ -895,6 +947,7 @@ int main(int n_words, char **words)
         TEST(wrong_cells_are_refused),
         TEST(names_become_safe_file_names),
         TEST(few_values_are_their_own_bins),
+        TEST(no_dot_hides_another),
         TEST(a_results_file_is_read),
         TEST(missing_and_failed_runs_are_left_out),
         TEST(runs_without_trials_have_no_entropy),
@@ -909,6 +962,7 @@ int main(int n_words, char **words)
         TEST(convergence_has_a_panel_a_searched_layer),
         TEST(shared_images_are_divided_by_their_units),
         TEST(what_would_be_empty_is_not_drawn),
+        TEST(legends_name_what_is_drawn),
         TEST(comparisons_have_the_units_of_both),
         TEST(many_methods_have_few_panels),
         TEST(labels_count_from_the_fewest_to_the_most),
