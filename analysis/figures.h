@@ -37,6 +37,9 @@ figure_function figure_summary, figure_units, figure_activation, figure_relative
 typedef double result_value(const struct unit_result *result);
 result_value figures_activation, figures_variation, figures_relative;
 
+/** Whether `passes` shows the layer, in which units were searched both alone and with shared images. */
+bool figures_passes_show(const struct subject *subject, int generator, int layer);
+
 /** Of the units of a layer, those values that exist, into `values` (NULL: only count); returns how many. */
 size_t figures_collect(const struct subject *subject, const struct group *group, int layer,
                        result_value *value, double *values);

@@ -814,6 +814,31 @@ static void legends_name_what_is_drawn(void **state)
     }
 }
 
+/* random searches alone, tt_b with shared images. */
+static void queries_and_shared_images_have_axes_of_their_own(void **state)
+{
+    struct analysis *analysis = analyse("modes", figure_convergence);
+    (void)state;
+    assert_count(analysis, "convergence_sn_gan_light.gp", "set xlabel 'queries'", 2);
+    assert_count(analysis, "convergence_sn_gan_light.gp", "title 'random'", 1);
+    assert_count(analysis, "convergence_sn_gan_light.gp", "title 'tt_b'", 0);
+    assert_count(analysis, "convergence_sn_gan_light.gp", "with steps", 2);
+    assert_true(count_of(text_of(analysis, "convergence.csv"), ",tt_b,") > 0);
+    struct subject *subject = &analysis->input.subjects[0];
+    struct error error = {0};
+    for (int i = 0; i < subject->n_groups; i++)
+        subject->groups[i].is_shared = true;
+    output_end(&analysis->context);
+    H5Ldelete(analysis->output.figures, subject->name, H5P_DEFAULT);
+    assert_int_equal(output_subject(&analysis->output, &analysis->input, subject, &analysis->context, &error),
+                     STATUS_OK);
+    assert_int_equal(figure_convergence(&analysis->context, &error), STATUS_OK);
+    assert_count(analysis, "convergence_sn_gan_light.gp", "set xlabel 'images shown to all units together'",
+                 2);
+    assert_count(analysis, "convergence_sn_gan_light.gp", "with steps", 4);
+    free_analysis(analysis);
+}
+
 static void comparisons_have_the_units_of_both(void **state)
 {
     struct analysis *analysis = analyse("unlike", figure_comparison);
@@ -963,6 +988,7 @@ int main(int n_words, char **words)
         TEST(shared_images_are_divided_by_their_units),
         TEST(what_would_be_empty_is_not_drawn),
         TEST(legends_name_what_is_drawn),
+        TEST(queries_and_shared_images_have_axes_of_their_own),
         TEST(comparisons_have_the_units_of_both),
         TEST(many_methods_have_few_panels),
         TEST(labels_count_from_the_fewest_to_the_most),
