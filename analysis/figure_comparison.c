@@ -5,8 +5,8 @@
  * over all tests of the table. Per layer and over all layers, as far as both searched the same units.
  *
  * One table; a plot a generator for its methods, whose panels show one method minus each later one, and a
- * plot for pairs of generators, a panel each. Colours are those of the method on the right; class outputs
- * have plots of their own, because they are no rates.
+ * plot for pairs of generators, a panel each. Colours are those of the method on the right, black where a
+ * panel has one pair only; class outputs have plots of their own, because they are no rates.
  */
 #include "figures.h"
 
@@ -366,12 +366,19 @@ static bool same_plot(const struct comparisons *all, int panel, int other)
            (of_generators(left) || left->first->generator == right->first->generator);
 }
 
+/** One method against one other, or one pair of generators with one method: its title says all. */
+static bool is_single(const struct panel *panel)
+{
+    return panel->end - panel->begin == 1;
+}
+
 /** Whether the plot has the colour of that method. */
 static bool has_method(const struct comparisons *all, struct plotted plotted, int method)
 {
-    for (int i = all->panels[plotted.begin].begin; i < all->panels[plotted.end - 1].end; i++)
-        if (all->comparisons[i].second->method == method)
-            return true;
+    for (int i = plotted.begin; i < plotted.end; i++)
+        for (int k = all->panels[i].begin; k < all->panels[i].end && !is_single(&all->panels[i]); k++)
+            if (all->comparisons[k].second->method == method)
+                return true;
     return false;
 }
 
@@ -472,6 +479,24 @@ static void write_panel_title(const struct comparisons *all, const struct panel 
                  text_shorten(subject->methods[second->method]).text);
 }
 
+/** "activation of random minus tt_b"; what is subtracted where a panel has more than one pair of methods, its
+ * title tells. */
+static void write_axis(const struct comparisons *all, const struct panel *panel, char axis[NAME_CAPACITY])
+{
+    const struct subject *subject = all->subject;
+    const struct comparison *comparison = &all->comparisons[panel->begin];
+    const struct group *first = comparison->first, *second = comparison->second;
+    const char *what = panel->classes ? "class output" : "activation";
+    if (of_generators(comparison))
+        snprintf(axis, NAME_CAPACITY, "%s with %s minus %s", what,
+                 text_shorten(subject->generators[first->generator]).text,
+                 text_shorten(subject->generators[second->generator]).text);
+    else
+        snprintf(axis, NAME_CAPACITY, "%s of %s minus %s", what,
+                 text_shorten(subject->methods[first->method]).text,
+                 is_single(panel) ? text_shorten(subject->methods[second->method]).text : "another's");
+}
+
 static size_t most_pairs(const struct panel *panel)
 {
     size_t most = 0;
@@ -485,8 +510,10 @@ static void plot_one_panel(struct plot *plot, const struct comparisons *all, str
 {
     const struct panel *panel = &all->panels[index];
     const int n = panel->end - panel->begin;
-    char title[NAME_CAPACITY];
+    char title[NAME_CAPACITY], axis[NAME_CAPACITY], quoted[QUOTED_CAPACITY];
     write_panel_title(all, panel, title);
+    write_axis(all, panel, axis);
+    plot_quote(axis, quoted);
     if (most_pairs(panel) == 0) {
         plot_empty_panel(plot, title, "no unit with finished runs of both (n = 0 pairs)");
         return;
@@ -494,14 +521,13 @@ static void plot_one_panel(struct plot *plot, const struct comparisons *all, str
     struct range range = panel_range(all, index, singles);
     bool is_first = plot_panel(plot, title);
     plot_places(plot, all->subject, panel->places, panel->n_places);
-    fprintf(plot->script, "set ylabel '%s'\nset yrange [%.9g:%.9g]\nplot \\\n",
-            panel->classes ? "difference of class outputs" : "difference of activations", range.low,
-            range.high);
+    fprintf(plot->script, "set ylabel %s\nset yrange [%.9g:%.9g]\nplot \\\n", quoted, range.low, range.high);
     if (is_first)
         plot_legend(plot, all, plotted);
     for (int i = 0; i < n; i++)
         plot_comparison(plot->script, index, panel->begin + i, 0.7 / n * (i - 0.5 * (n - 1)),
-                        plot_colour(all->comparisons[panel->begin + i].second->method));
+                        is_single(panel) ? "black"
+                                         : plot_colour(all->comparisons[panel->begin + i].second->method));
     fprintf(plot->script, "    0 with lines lc rgb 'black' notitle\n");
 }
 

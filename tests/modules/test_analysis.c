@@ -854,6 +854,24 @@ static void comparisons_have_the_units_of_both(void **state)
     free_analysis(analysis);
 }
 
+static void one_pair_has_no_colour_of_a_method(void **state)
+{
+    struct analysis *analysis = analyse("few", figure_comparison);
+    (void)state;
+    assert_count(analysis, "comparison_methods_sn_gan_light.gp",
+                 "set ylabel 'activation of random minus tt_b'", 1);
+    assert_count(analysis, "comparison_methods_sn_gan_light.gp", "title 'tt_b'", 0);
+    assert_count(analysis, "comparison_methods_sn_gan_light.gp", plot_colour(1), 0);
+    free_analysis(analysis);
+    analysis = analyse("usual", figure_comparison);
+    assert_count(analysis, "comparison_methods_vq_vae.gp", "'activation of one_plus_one minus another''s'",
+                 1);
+    assert_count(analysis, "comparison_methods_vq_vae.gp", "title 'tt_b'", 1);
+    assert_count(analysis, "comparison_class_generators.gp", "'class output with sn_gan_light minus vq_vae'",
+                 1);
+    free_analysis(analysis);
+}
+
 static void many_methods_have_few_panels(void **state)
 {
     struct analysis *analysis = analyse("many", figure_comparison);
@@ -990,6 +1008,7 @@ int main(int n_words, char **words)
         TEST(legends_name_what_is_drawn),
         TEST(queries_and_shared_images_have_axes_of_their_own),
         TEST(comparisons_have_the_units_of_both),
+        TEST(one_pair_has_no_colour_of_a_method),
         TEST(many_methods_have_few_panels),
         TEST(labels_count_from_the_fewest_to_the_most),
         TEST(the_first_panel_with_data_makes_the_legend),
