@@ -311,7 +311,7 @@ static void plot_layer(struct plot *plot, const struct view *view, int layer_ind
         return;
     snprintf(title, sizeof title, "%s%s (n = %zu)", text_shorten(shown->layer->name).text,
              shown->layer->kind == UNIT_NEURON  ? " neurons"
-             : shown->layer->kind == UNIT_CLASS ? " classes"
+             : shown->layer->kind == UNIT_CLASS ? " outputs"
                                                 : "",
              most);
     const bool is_first = plot_panel(plot, title);
