@@ -479,22 +479,25 @@ static void write_panel_title(const struct comparisons *all, const struct panel 
                  text_shorten(subject->methods[second->method]).text);
 }
 
-/** "activation of random minus tt_b"; what is subtracted where a panel has more than one pair of methods, its
- * title tells. */
-static void write_axis(const struct comparisons *all, const struct panel *panel, char axis[NAME_CAPACITY])
+/** "activation of random / minus tt_b" on two lines; of more than one pair of methods "minus another's". */
+static void write_axis(const struct comparisons *all, const struct panel *panel, FILE *script)
 {
     const struct subject *subject = all->subject;
     const struct comparison *comparison = &all->comparisons[panel->begin];
     const struct group *first = comparison->first, *second = comparison->second;
-    const char *what = panel->classes ? "class output" : "activation";
-    if (of_generators(comparison))
-        snprintf(axis, NAME_CAPACITY, "%s with %s minus %s", what,
-                 text_shorten(subject->generators[first->generator]).text,
-                 text_shorten(subject->generators[second->generator]).text);
-    else
-        snprintf(axis, NAME_CAPACITY, "%s of %s minus %s", what,
-                 text_shorten(subject->methods[first->method]).text,
-                 is_single(panel) ? text_shorten(subject->methods[second->method]).text : "another's");
+    const bool generators = of_generators(comparison);
+    const char *minuend =
+        generators ? subject->generators[first->generator] : subject->methods[first->method];
+    const char *subtrahend =
+        generators ? subject->generators[second->generator] : subject->methods[second->method];
+    char lines[2][NAME_CAPACITY], quoted[2][QUOTED_CAPACITY];
+    snprintf(lines[0], NAME_CAPACITY, "%s %s %s", panel->classes ? "class output" : "activation",
+             generators ? "with" : "of", text_shorten(minuend).text);
+    snprintf(lines[1], NAME_CAPACITY, "minus %s",
+             generators || is_single(panel) ? text_shorten(subtrahend).text : "another's");
+    for (int i = 0; i < 2; i++)
+        plot_quote(lines[i], quoted[i]);
+    fprintf(script, "set ylabel %s.\"\\n\".%s\n", quoted[0], quoted[1]);
 }
 
 static size_t most_pairs(const struct panel *panel)
@@ -510,10 +513,8 @@ static void plot_one_panel(struct plot *plot, const struct comparisons *all, str
 {
     const struct panel *panel = &all->panels[index];
     const int n = panel->end - panel->begin;
-    char title[NAME_CAPACITY], axis[NAME_CAPACITY], quoted[QUOTED_CAPACITY];
+    char title[NAME_CAPACITY];
     write_panel_title(all, panel, title);
-    write_axis(all, panel, axis);
-    plot_quote(axis, quoted);
     if (most_pairs(panel) == 0) {
         plot_empty_panel(plot, title, "no unit with finished runs of both (n = 0 pairs)");
         return;
@@ -521,7 +522,8 @@ static void plot_one_panel(struct plot *plot, const struct comparisons *all, str
     struct range range = panel_range(all, index, singles);
     bool is_first = plot_panel(plot, title);
     plot_places(plot, all->subject, panel->places, panel->n_places);
-    fprintf(plot->script, "set ylabel %s\nset yrange [%.9g:%.9g]\nplot \\\n", quoted, range.low, range.high);
+    write_axis(all, panel, plot->script);
+    fprintf(plot->script, "set yrange [%.9g:%.9g]\nplot \\\n", range.low, range.high);
     if (is_first)
         plot_legend(plot, all, plotted);
     for (int i = 0; i < n; i++)

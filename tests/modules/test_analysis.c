@@ -859,16 +859,16 @@ static void one_pair_has_no_colour_of_a_method(void **state)
     struct analysis *analysis = analyse("few", figure_comparison);
     (void)state;
     assert_count(analysis, "comparison_methods_sn_gan_light.gp",
-                 "set ylabel 'activation of random minus tt_b'", 1);
+                 "set ylabel 'activation of random'.\"\\n\".'minus tt_b'", 1);
     assert_count(analysis, "comparison_methods_sn_gan_light.gp", "title 'tt_b'", 0);
     assert_count(analysis, "comparison_methods_sn_gan_light.gp", plot_colour(1), 0);
     free_analysis(analysis);
     analysis = analyse("usual", figure_comparison);
-    assert_count(analysis, "comparison_methods_vq_vae.gp", "'activation of one_plus_one minus another''s'",
-                 1);
+    assert_count(analysis, "comparison_methods_vq_vae.gp",
+                 "'activation of one_plus_one'.\"\\n\".'minus another''s'", 1);
     assert_count(analysis, "comparison_methods_vq_vae.gp", "title 'tt_b'", 1);
-    assert_count(analysis, "comparison_class_generators.gp", "'class output with sn_gan_light minus vq_vae'",
-                 1);
+    assert_count(analysis, "comparison_class_generators.gp",
+                 "'class output with sn_gan_light'.\"\\n\".'minus vq_vae'", 1);
     free_analysis(analysis);
 }
 
