@@ -497,7 +497,7 @@ static void write_axis(const struct comparisons *all, const struct panel *panel,
              generators || is_single(panel) ? text_shorten(subtrahend).text : "another's");
     for (int i = 0; i < 2; i++)
         plot_quote(lines[i], quoted[i]);
-    fprintf(script, "set ylabel %s.\"\\n\".%s\n", quoted[0], quoted[1]);
+    fprintf(script, "set ylabel %s.\"\\n\".%s offset -0.5\n", quoted[0], quoted[1]);
 }
 
 static size_t most_pairs(const struct panel *panel)
