@@ -88,16 +88,22 @@ static void write_group(FILE *file, const struct subject *subject, const struct 
     fputs("]}", file);
 }
 
+/** With the units of the layer that each group was to search. */
 static void write_layer_entry(FILE *file, const struct subject *subject, int layer)
 {
     char label[NAME_CAPACITY + 16];
-    size_t n = 0;
-    for (size_t unit = 0; unit < subject->n_units; unit++)
-        n += subject->units[unit].layer == layer;
     input_layer_label(&subject->layers[layer], label);
     fputs("{\"label\":", file);
     json_text(file, label);
-    fprintf(file, ",\"kind\":%d,\"units\":%zu}", (int)subject->layers[layer].kind, n);
+    fprintf(file, ",\"kind\":%d,\"units\":[", (int)subject->layers[layer].kind);
+    for (int i = 0; i < subject->n_groups; i++) {
+        const struct group *group = &subject->groups[i];
+        size_t n = 0;
+        for (size_t row = 0; row < group->n_rows; row++)
+            n += input_layer_of(subject, group, row) == layer;
+        fprintf(file, "%s%zu", i == 0 ? "" : ",", n);
+    }
+    fputs("]}", file);
 }
 
 static void write_subject(FILE *file, const struct subject *subject, int number)

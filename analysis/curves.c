@@ -138,14 +138,35 @@ static const union cell *row_at(const struct table *table, size_t row)
     return table->cells + row * (size_t)table->n_columns;
 }
 
+/** One layer of a generator. */
+struct panel {
+    const struct subject *subject;
+    int generator, layer;
+    bool hides_shared;
+};
+
+static struct panel panel_of(const struct curves *curves, const struct subject *subject, int generator,
+                             int layer)
+{
+    const bool hides = curves->hides_shared != NULL && curves->hides_shared(subject, generator, layer);
+    return (struct panel){subject, generator, layer, hides};
+}
+
+static bool is_drawn(const struct panel *panel, const union cell *cells)
+{
+    return cells[GENERATOR].integer == panel->generator && cells[LAYER].integer == panel->layer &&
+           !(panel->hides_shared &&
+             input_find_group(panel->subject, panel->generator, (int)cells[METHOD].integer)->is_shared);
+}
+
 /** Axis for what a panel shows: quantiles, or medians only where there are few units. */
-static struct range panel_axis(const struct table *table, int generator, int layer)
+static struct range panel_axis(const struct table *table, const struct panel *panel)
 {
     struct range range = {INFINITY, -INFINITY};
     for (size_t row = 0; row < table_n_rows(table); row++) {
         const union cell *cells = row_at(table, row);
         bool few = cells[N_UNITS].integer < FIGURES_FEW;
-        if (cells[GENERATOR].integer != generator || cells[LAYER].integer != layer)
+        if (!is_drawn(panel, cells))
             continue;
         figures_extend(&range, &cells[few ? MEDIAN : QUANTILE_05].number, 1);
         figures_extend(&range, &cells[few ? MEDIAN : QUANTILE_95].number, 1);
@@ -159,13 +180,12 @@ struct line {
     const char *colour;
 };
 
-static struct line find_line(const struct table *table, int generator, int method, int layer)
+static struct line find_line(const struct table *table, const struct panel *panel, int method)
 {
     struct line line = {0, 0, plot_colour(method)};
     for (size_t row = 0; row < table_n_rows(table); row++) {
         const union cell *cells = row_at(table, row);
-        if (cells[GENERATOR].integer != generator || cells[METHOD].integer != method ||
-            cells[LAYER].integer != layer)
+        if (cells[METHOD].integer != method || !is_drawn(panel, cells))
             continue;
         line.first = line.end == 0 ? row : line.first;
         line.end = row + 1;
@@ -179,12 +199,12 @@ static double number_at(const struct table *table, size_t row, int column)
     return table->columns[column].type == COLUMN_INTEGER ? (double)cell->integer : cell->number;
 }
 
-static struct range x_axis(const struct table *table, int generator)
+static struct range x_axis(const struct table *table, const struct panel *panel)
 {
     struct range range = {1, 10};
     for (size_t row = 0; row < table_n_rows(table); row++) {
         const double x = number_at(table, row, X);
-        if (row_at(table, row)[GENERATOR].integer == generator)
+        if (is_drawn(panel, row_at(table, row)))
             figures_extend(&range, &x, 1);
     }
     return range;
@@ -198,26 +218,53 @@ static bool has_rows(const struct table *table, int generator)
     return false;
 }
 
-static int count_methods(const struct subject *subject, int generator)
+/** Whether the method has a line in any panel, or would have one if it had finished a run. */
+static bool is_listed(const struct curves *curves, const struct subject *subject, int generator, int method)
+{
+    const struct group *group = input_find_group(subject, generator, method);
+    if (group == NULL || !group->is_shared)
+        return group != NULL;
+    for (int layer = 0; layer < subject->n_layers; layer++)
+        if (figures_searched(subject, group, layer) &&
+            !panel_of(curves, subject, generator, layer).hides_shared)
+            return true;
+    return false;
+}
+
+static int count_methods(const struct curves *curves, const struct subject *subject, int generator)
 {
     int n = 0;
     for (int method = 0; method < subject->n_methods; method++)
-        n += input_find_group(subject, generator, method) != NULL;
+        n += is_listed(curves, subject, generator, method);
     return n;
 }
 
-static void plot_legend(struct plot *plot, const struct subject *subject, int generator)
+/** Whether any layer has units enough for bands. */
+static bool has_bands(const struct table *table, int generator)
+{
+    for (size_t row = 0; row < table_n_rows(table); row++) {
+        const union cell *cells = row_at(table, row);
+        if (cells[GENERATOR].integer == generator && cells[N_UNITS].integer >= FIGURES_FEW)
+            return true;
+    }
+    return false;
+}
+
+static void plot_legend(struct plot *plot, const struct curves *curves, const struct subject *subject,
+                        const struct table *table, int generator)
 {
     char quoted[QUOTED_CAPACITY];
     for (int method = 0; method < subject->n_methods; method++) {
-        if (input_find_group(subject, generator, method) == NULL)
+        if (!is_listed(curves, subject, generator, method))
             continue;
         plot_quote(text_shorten(subject->methods[method]).text, quoted);
         fprintf(plot->script, "    NaN with lines lw 2 lc rgb '%s' title %s, \\\n", plot_colour(method),
                 quoted);
     }
+    fprintf(plot->script, "    NaN with lines lw 2 lc rgb '#777777' title 'line: median over units', \\\n");
+    if (!has_bands(table, generator))
+        return;
     fprintf(plot->script,
-            "    NaN with lines lw 2 lc rgb '#777777' title 'line: median over units', \\\n"
             "    NaN with boxes fs transparent solid 0.35 noborder lc rgb '#777777' "
             "title 'band: 25-75 %% (from n = %d)', \\\n"
             "    NaN with boxes fs transparent solid 0.10 noborder lc rgb '#777777' "
@@ -249,6 +296,23 @@ static void plot_median(FILE *script, const struct curves *curves, const struct 
             curves->name, line->first, line->end - 1, curves->x, line->colour);
 }
 
+/** A search alone asks for its own images, shared ones are shown to all units. */
+static const char *x_label(const struct curves *curves, const struct table *table, const struct panel *panel)
+{
+    bool alone = false, shared = false;
+    for (int method = 0; method < panel->subject->n_methods; method++) {
+        const struct line line = find_line(table, panel, method);
+        if (line.first == line.end)
+            continue;
+        const bool is_shared = input_find_group(panel->subject, panel->generator, method)->is_shared;
+        alone = alone || !is_shared;
+        shared = shared || is_shared;
+    }
+    if (curves->hides_shared == NULL || !shared)
+        return curves->x_label;
+    return alone ? "queries (shared: images of all units)" : "images shown to all units together";
+}
+
 static void plot_layer(struct plot *plot, const struct subject *subject, const struct curves *curves,
                        const struct table *table, int generator, const struct place *place)
 {
@@ -259,18 +323,19 @@ static void plot_layer(struct plot *plot, const struct subject *subject, const s
         return;
     }
     bool first = plot_panel(plot, title);
-    const struct range axis = panel_axis(table, generator, place->layer), x = x_axis(table, generator);
+    const struct panel panel = panel_of(curves, subject, generator, place->layer);
+    const struct range axis = panel_axis(table, &panel), x = x_axis(table, &panel);
     fprintf(plot->script,
             "set xrange [%.9g:%.9g]\nset xlabel '%s' offset 0,0.4\nset ylabel '%s'\n"
             "set yrange [%.9g:%.9g]\nplot \\\n",
-            x.low, x.high, curves->x_label,
+            x.low, x.high, x_label(curves, table, &panel),
             subject->layers[place->layer].kind == UNIT_CLASS ? "class output" : "activation", axis.low,
             axis.high);
     if (first)
-        plot_legend(plot, subject, generator);
+        plot_legend(plot, curves, subject, table, generator);
     for (int medians = 0; medians < 2; medians++)
         for (int method = 0; method < subject->n_methods; method++) {
-            const struct line line = find_line(table, generator, method, place->layer);
+            const struct line line = find_line(table, &panel, method);
             if (line.first < line.end)
                 (medians ? plot_median : plot_bands)(plot->script, curves, &line);
         }
@@ -290,7 +355,8 @@ static enum status draw(struct figure_context *context, const struct curves *cur
                                        n_columns == 1 ? PLOT_WIDTH : PANEL_WIDTH,
                                        PANEL_HEIGHT,
                                        BELOW_PANEL,
-                                       count_methods(subject, generator) + 3};
+                                       count_methods(curves, subject, generator) +
+                                           (has_bands(table, generator) ? 3 : 1)};
     snprintf(title, sizeof title, "%s, generator %s: %s", text_shorten(subject->name).text,
              text_shorten(subject->generators[generator]).text, curves->title);
     TRY(plot_begin(&plot, context, name, &layout, title, error));
@@ -301,13 +367,13 @@ static enum status draw(struct figure_context *context, const struct curves *cur
 }
 
 /** Units of a layer in the table. */
-static void count_rows(const struct table *table, int generator, struct place *place)
+static void count_rows(const struct table *table, const struct panel *panel, struct place *place)
 {
     place->fewest = SIZE_MAX;
     place->most = 0;
     for (size_t row = 0; row < table_n_rows(table); row++) {
         const union cell *cells = row_at(table, row);
-        if (cells[GENERATOR].integer == generator && cells[LAYER].integer == place->layer)
+        if (is_drawn(panel, cells))
             plot_count(place, (size_t)cells[N_UNITS].integer);
     }
     place->fewest = place->most == 0 ? 0 : place->fewest;
@@ -325,8 +391,9 @@ static enum status draw_generator(struct figure_context *context, const struct c
     for (int layer = 0; layer < subject->n_layers; layer++) {
         if (!figures_place(subject, generator, ANY_METHOD, layer, figures_activation, &places[n_places]))
             continue;
-        if (curves->counts_rows) {
-            count_rows(table, generator, &places[n_places]);
+        const struct panel panel = panel_of(curves, subject, generator, layer);
+        if (curves->counts_rows || panel.hides_shared) {
+            count_rows(table, &panel, &places[n_places]);
             if (places[n_places].most == 0)
                 continue;
         }

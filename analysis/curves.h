@@ -13,6 +13,9 @@ struct curves {
     const char *x;       /**< its column X; numbers or integers */
     const char *x_label; /**< of the axis */
     const char *title, *caption;
+    /** Whether a layer's panel leaves out searches whose units share their images; NULL: none does, X is the
+     * same for all. */
+    bool (*hides_shared)(const struct subject *subject, int generator, int layer);
     bool counts_rows; /**< panels tell the units in the table, not all that have a value */
 };
 

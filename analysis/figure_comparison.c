@@ -5,8 +5,8 @@
  * over all tests of the table. Per layer and over all layers, as far as both searched the same units.
  *
  * One table; a plot a generator for its methods, whose panels show one method minus each later one, and a
- * plot for pairs of generators, a panel each. Colours are those of the method on the right; class outputs
- * have plots of their own, because they are no rates.
+ * plot for pairs of generators, a panel each. Colours are those of the method on the right, black where a
+ * panel has one pair only; class outputs have plots of their own, because they are no rates.
  */
 #include "figures.h"
 
@@ -366,12 +366,43 @@ static bool same_plot(const struct comparisons *all, int panel, int other)
            (of_generators(left) || left->first->generator == right->first->generator);
 }
 
+/** One method against one other, or one pair of generators with one method: its title says all. */
+static bool is_single(const struct panel *panel)
+{
+    return panel->end - panel->begin == 1;
+}
+
 /** Whether the plot has the colour of that method. */
 static bool has_method(const struct comparisons *all, struct plotted plotted, int method)
 {
-    for (int i = all->panels[plotted.begin].begin; i < all->panels[plotted.end - 1].end; i++)
-        if (all->comparisons[i].second->method == method)
+    for (int i = plotted.begin; i < plotted.end; i++)
+        for (int k = all->panels[i].begin; k < all->panels[i].end && !is_single(&all->panels[i]); k++)
+            if (all->comparisons[k].second->method == method)
+                return true;
+    return false;
+}
+
+/** What the legend tells besides the methods. */
+enum mark { SIGNIFICANT, NOT_SIGNIFICANT, INTERVAL, SINGLE_UNITS, N_MARKS };
+
+static const struct {
+    const char *look, *title;
+} marks[N_MARKS] = {[SIGNIFICANT] = {"points pt 7 ps 1.1", "median difference, p (Holm) < 0.05"},
+                    [NOT_SIGNIFICANT] = {"points pt 6 ps 1.1", "median difference, p (Holm) >= 0.05"},
+                    [INTERVAL] = {"lines lw 2", "95 % bootstrap interval"},
+                    [SINGLE_UNITS] = {"points pt 7 ps 0.6", "single units, if fewer than 10"}};
+
+/** Whether any panel of the plot has it. */
+static bool has_mark(const struct comparisons *all, struct plotted plotted, int mark)
+{
+    for (size_t i = 0; i < all->n_tests; i++) {
+        const struct test *test = &all->tests[i];
+        const bool few = test->n < FIGURES_FEW,
+                   is[N_MARKS] = {!few && test->p_holm < 0.05, !few && test->p_holm >= 0.05, !few,
+                                  few && test->n > 0};
+        if (test->panel >= plotted.begin && test->panel < plotted.end && is[mark])
             return true;
+    }
     return false;
 }
 
@@ -379,15 +410,12 @@ static void plot_legend(struct plot *plot, const struct comparisons *all, struct
 {
     for (int method = 0; method < all->subject->n_methods; method++)
         if (has_method(all, plotted, method))
-            plot_legend_box(plot, plot_colour(method), text_shorten(all->subject->methods[method]).text);
-    fprintf(plot->script,
-            "    NaN with points pt 7 ps 1.1 lc rgb 'black' title 'median difference, p (Holm) < 0.05', \\\n"
-            "    NaN with points pt 6 ps 1.1 lc rgb 'black' title 'median difference, p (Holm) >= 0.05', \\\n"
-            "    NaN with lines lw 2 lc rgb 'black' title '95 %% bootstrap interval', \\\n"
-            "    NaN with points pt 7 ps 0.6 lc rgb 'black' title 'single units, if fewer than %d', \\\n",
-            FIGURES_FEW);
+            plot_legend_colour(plot, plot_colour(method), text_shorten(all->subject->methods[method]).text);
+    for (int mark = 0; mark < N_MARKS; mark++)
+        if (has_mark(all, plotted, mark))
+            fprintf(plot->script, "    NaN with %s lc rgb 'black' title '%s', \\\n", marks[mark].look,
+                    marks[mark].title);
 }
-enum { N_LEGEND = 4 }; /* besides the methods */
 
 /** Range of everything a panel shows, with 0 in it. */
 static struct range panel_range(const struct comparisons *all, int panel, const struct table *singles)
@@ -451,6 +479,27 @@ static void write_panel_title(const struct comparisons *all, const struct panel 
                  text_shorten(subject->methods[second->method]).text);
 }
 
+/** "activation of random / minus tt_b" on two lines; of more than one pair of methods "minus another's". */
+static void write_axis(const struct comparisons *all, const struct panel *panel, FILE *script)
+{
+    const struct subject *subject = all->subject;
+    const struct comparison *comparison = &all->comparisons[panel->begin];
+    const struct group *first = comparison->first, *second = comparison->second;
+    const bool generators = of_generators(comparison);
+    const char *minuend =
+        generators ? subject->generators[first->generator] : subject->methods[first->method];
+    const char *subtrahend =
+        generators ? subject->generators[second->generator] : subject->methods[second->method];
+    char lines[2][NAME_CAPACITY], quoted[2][QUOTED_CAPACITY];
+    snprintf(lines[0], NAME_CAPACITY, "%s %s %s", panel->classes ? "class output" : "activation",
+             generators ? "with" : "of", text_shorten(minuend).text);
+    snprintf(lines[1], NAME_CAPACITY, "minus %s",
+             generators || is_single(panel) ? text_shorten(subtrahend).text : "another's");
+    for (int i = 0; i < 2; i++)
+        plot_quote(lines[i], quoted[i]);
+    fprintf(script, "set ylabel %s.\"\\n\".%s offset -0.5\n", quoted[0], quoted[1]);
+}
+
 static size_t most_pairs(const struct panel *panel)
 {
     size_t most = 0;
@@ -473,14 +522,14 @@ static void plot_one_panel(struct plot *plot, const struct comparisons *all, str
     struct range range = panel_range(all, index, singles);
     bool is_first = plot_panel(plot, title);
     plot_places(plot, all->subject, panel->places, panel->n_places);
-    fprintf(plot->script, "set ylabel '%s'\nset yrange [%.9g:%.9g]\nplot \\\n",
-            panel->classes ? "difference of class outputs" : "difference of activations", range.low,
-            range.high);
+    write_axis(all, panel, plot->script);
+    fprintf(plot->script, "set yrange [%.9g:%.9g]\nplot \\\n", range.low, range.high);
     if (is_first)
         plot_legend(plot, all, plotted);
     for (int i = 0; i < n; i++)
         plot_comparison(plot->script, index, panel->begin + i, 0.7 / n * (i - 0.5 * (n - 1)),
-                        plot_colour(all->comparisons[panel->begin + i].second->method));
+                        is_single(panel) ? "black"
+                                         : plot_colour(all->comparisons[panel->begin + i].second->method));
     fprintf(plot->script, "    0 with lines lc rgb 'black' notitle\n");
 }
 
@@ -488,7 +537,7 @@ static void plot_one_panel(struct plot *plot, const struct comparisons *all, str
 static struct plot_layout lay_out(const struct comparisons *all, struct plotted plotted)
 {
     const int n_panels = plotted.end - plotted.begin;
-    struct plot_layout layout = {1, n_panels, 0, PANEL_HEIGHT, 0, N_LEGEND};
+    struct plot_layout layout = {1, n_panels, 0, PANEL_HEIGHT, 0, 0};
     for (int i = plotted.begin; i < plotted.end; i++) {
         const struct panel *panel = &all->panels[i];
         plot_make_room(&layout, all->subject, panel->places, panel->n_places, panel->end - panel->begin);
@@ -500,6 +549,8 @@ static struct plot_layout lay_out(const struct comparisons *all, struct plotted 
     layout.rows = (n_panels + layout.columns - 1) / layout.columns;
     for (int method = 0; method < all->subject->n_methods; method++)
         layout.n_legend += has_method(all, plotted, method);
+    for (int mark = 0; mark < N_MARKS; mark++)
+        layout.n_legend += has_mark(all, plotted, mark);
     return layout;
 }
 

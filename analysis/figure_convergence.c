@@ -5,7 +5,10 @@
 #include "plot.h"
 
 static const struct column columns[] = {
-    CURVES_KEYS, {"queries", COLUMN_INTEGER, "queries", "images the search had asked for"}, CURVES_QUANTILES};
+    CURVES_KEYS,
+    {"queries", COLUMN_INTEGER, "queries",
+     "images the search had asked for; of a shared search, of all its units together"},
+    CURVES_QUANTILES};
 
 static const struct curves curves = {
     .name = "convergence",
@@ -14,7 +17,10 @@ static const struct curves curves = {
     .title = "best activation so far",
     .caption =
         "best activation so far against queries: median and quantile bands over units, a panel a layer; of "
-        "searches for unlike replicates (distinct) the first replicates only"};
+        "searches for unlike replicates (distinct) the first replicates only; searches with shared images "
+        "are "
+        "in passes where they stand beside independent ones",
+    .hides_shared = figures_passes_show};
 
 static bool every_unit(const struct subject *subject, const struct group *group, size_t row)
 {

@@ -433,7 +433,7 @@ static void plot_generator(struct plot *plot, const struct distances *distances,
             distances->axis.low, distances->axis.high);
     for (int series = 0; first && series < 2; series++)
         if (in_legend[series])
-            plot_legend_box(plot, plot_colour(series), titles[series]);
+            plot_legend_colour(plot, plot_colour(series), titles[series]);
     fprintf(plot->script, "    %.9g with lines dt 2 lc rgb '#888888' title 'random codes', \\\n",
             distances->random);
     bool both = is_planned(distances, 0) && is_planned(distances, 1);
@@ -448,17 +448,20 @@ static void plot_generator(struct plot *plot, const struct distances *distances,
     plot_distribution_legend(plot);
 }
 
-/** Histogram of one series and layer, lying: distances on the x axis. */
-static void plot_flat_histogram(FILE *script, const char *where, const char *colour, int line_width)
+/** Histogram of one series and layer, lying: distances on the x axis. Single units are put into bins. */
+static void plot_flat_histogram(FILE *script, struct range axis, const char *where, const char *colour,
+                                int line_width)
 {
+    const double width = (axis.high - axis.low) / 40;
     fprintf(
         script,
         "    'distance_histogram.csv' using (%s && column('low') < column('high') ? column('low') : NaN):(0):"
         "(column('low')):(column('high')):(0):(%s ? column('share') : 0) with boxxyerror "
         "fs transparent solid 0.55 noborder lc rgb '%s' notitle, \\\n"
-        "    '' using (%s && column('low') == column('high') ? column('low') : NaN):(column('share')) "
+        "    '' using (%s && column('low') == column('high') ? (floor(column('low')/%.9g)+0.5)*%.9g : NaN):"
+        "(column('share')) "
         "smooth frequency with impulses lw %d lc rgb '%s' notitle, \\\n",
-        where, where, colour, where, line_width, colour);
+        where, where, colour, where, width, width, line_width, colour);
 }
 
 static int position_of(const struct distances *distances, int layer)
@@ -496,10 +499,11 @@ static void plot_first_last(struct plot *plot, const struct distances *distances
         measure(distances), distances->axis.low, distances->axis.high);
     for (int i = 0; i < 2; i++) {
         if (first)
-            plot_legend_box(plot, plot_colour(i), i == 0 ? "first layer" : "last layer");
+            plot_legend_colour(plot, plot_colour(i), i == 0 ? "first layer" : "last layer");
         snprintf(where, sizeof where, "is('generator_index',%d) && is('series',%d) && is('position',%d)",
                  distances->generator, series, position_of(distances, layers[i]));
-        plot_flat_histogram(plot->script, where, plot_colour(i), i == 0 ? 7 : 3); /* equal values show */
+        plot_flat_histogram(plot->script, distances->axis, where, plot_colour(i),
+                            i == 0 ? 7 : 3); /* equal values show */
     }
     fprintf(plot->script, "    NaN notitle\n");
 }
@@ -513,12 +517,19 @@ static int count_panels(const struct distances *distances, int n_generators)
     return n;
 }
 
+static void show_generator(const struct distances *distances, double *values, struct plot_shown *shown)
+{
+    for (int series = 0; series < 2; series++)
+        for (int i = 0; i < distances->n_places; i++)
+            plot_show(shown, collect(distances, series, distances->places[i].layer, values));
+}
+
 static enum status draw_layers(struct figure_context *context, const struct distances *distances,
-                               struct error *error)
+                               double *values, struct error *error)
 {
     const struct subject *subject = context->subject;
-    struct plot_layout layout = {
-        count_panels(distances, subject->n_generators), 1, 0, PANEL_HEIGHT, 0, 1 + PLOT_DISTRIBUTION_LEGEND};
+    struct plot_layout layout = {count_panels(distances, subject->n_generators), 1, 0, PANEL_HEIGHT, 0, 1};
+    struct plot_shown shown = {0};
     bool in_legend[2] = {false, false};
     char title[2 * NAME_CAPACITY];
     struct plot plot;
@@ -526,11 +537,13 @@ static enum status draw_layers(struct figure_context *context, const struct dist
         plot_make_room(&layout, subject, distances[i].places, distances[i].n_places, 2);
         for (int series = 0; series < 2; series++)
             in_legend[series] = in_legend[series] || is_planned(&distances[i], series);
+        show_generator(&distances[i], values, &shown);
     }
-    layout.n_legend += in_legend[0] + in_legend[1];
+    layout.n_legend += plot_distribution_entries(&shown) + in_legend[0] + in_legend[1];
     snprintf(title, sizeof title, "%s: distances between the codes of a unit's MEIs",
              text_shorten(subject->name).text);
     TRY(plot_begin(&plot, context, "distance", &layout, title, error));
+    plot.shown = shown;
     fprintf(plot.script, "set errorbars 0\n");
     for (int i = 0; i < subject->n_generators; i++)
         if (distances[i].n_places > 0)
@@ -552,6 +565,7 @@ static enum status draw_first_last(struct figure_context *context, const struct 
     snprintf(title, sizeof title, "%s: distances between MEIs, first and last layer",
              text_shorten(subject->name).text);
     TRY(plot_begin(&plot, context, "distance_first_last", &layout, title, error));
+    plot.shown.histograms = true;
     for (int i = 0; i < subject->n_generators; i++)
         if (distances[i].n_places > 0)
             plot_first_last(&plot, &distances[i], values);
@@ -569,7 +583,7 @@ static enum status draw(struct figure_context *context, const struct distances *
         return plot_message(
             context, "distance",
             "no unit with two finished, not silent MEIs (two methods or two replicates; n = 0 units)", error);
-    TRY(draw_layers(context, distances, error));
+    TRY(draw_layers(context, distances, values, error));
     return draw_first_last(context, distances, values, error);
 }
 

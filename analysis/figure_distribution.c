@@ -51,7 +51,8 @@ struct panel {
     bool classes;
     struct place *places;
     size_t n_values;
-    struct range axis; /**< of the plot and of the bins */
+    struct range axis;       /**< of the plot and of the bins */
+    struct plot_shown shown; /**< by this panel and those before it */
 };
 
 static const double parity = 1;
@@ -122,6 +123,7 @@ static void fill_panel(const struct subject *subject, const struct quantity *qua
             add_note(quantiles, quantity, &key, layer, n);
             figures_add_histogram(histogram, values, n, panel->axis, add_key, &key);
             panel->n_values += n;
+            plot_show(&panel->shown, n);
         }
     }
 }
@@ -165,15 +167,15 @@ static void plot_one_panel(struct plot *plot, const struct quantity *quantity,
                 parity, parity);
     fprintf(plot->script, "plot \\\n");
     for (int method = 0; first && method < subject->n_methods; method++)
-        plot_legend_box(plot, plot_colour(method), text_shorten(subject->methods[method]).text);
+        plot_legend_colour(plot, plot_colour(method), text_shorten(subject->methods[method]).text);
     plot_methods(plot, tables, subject, panel);
     plot_distribution_legend(plot);
 }
 
 static struct plot_layout lay_out(const struct subject *subject, const struct panel *panels, int n_panels)
 {
-    struct plot_layout layout = {n_panels,     1, 0,
-                                 PANEL_HEIGHT, 0, subject->n_methods + PLOT_DISTRIBUTION_LEGEND};
+    const int n_legend = subject->n_methods + plot_distribution_entries(&panels[n_panels - 1].shown);
+    struct plot_layout layout = {n_panels, 1, 0, PANEL_HEIGHT, 0, n_legend};
     for (int i = 0; i < n_panels; i++)
         plot_make_room(&layout, subject, panels[i].places, panels[i].n_places, panels[i].n_methods);
     return layout;
@@ -189,6 +191,7 @@ static enum status draw(struct figure_context *context, const struct quantity *q
     struct plot plot;
     snprintf(title, sizeof title, "%s: %s", text_shorten(subject->name).text, quantity->title);
     TRY(plot_begin(&plot, context, quantity->name, &layout, title, error));
+    plot.shown = panels[n_panels - 1].shown;
     fprintf(plot.script, "set errorbars 0\n");
     for (int i = 0; i < n_panels; i++)
         plot_one_panel(&plot, quantity, tables, subject, &panels[i]);
@@ -239,6 +242,7 @@ static enum status make(struct figure_context *context, const struct quantity *q
     TRY_CLEANUP(MEMORY_ALLOCATE(panels, most_panels, error));
     int n_panels = make_panels(subject, quantity, places, panels);
     for (int i = 0; i < n_panels; i++) {
+        panels[i].shown = i > 0 ? panels[i - 1].shown : (struct plot_shown){0};
         fill_panel(subject, quantity, &panels[i], &quantiles, &histogram, values);
         n_values += panels[i].n_values;
     }

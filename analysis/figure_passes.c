@@ -57,6 +57,17 @@ static bool is_common(const struct subject *subject, const struct group *group, 
     return alone && shared;
 }
 
+bool figures_passes_show(const struct subject *subject, int generator, int layer)
+{
+    for (int i = 0; i < subject->n_groups; i++) {
+        const struct group *group = &subject->groups[i];
+        for (size_t row = 0; group->generator == generator && row < group->n_rows; row++)
+            if (input_layer_of(subject, group, row) == layer && is_common(subject, group, row))
+                return true;
+    }
+    return false;
+}
+
 static void add_passes(struct table *table, const struct group *group, size_t point)
 {
     table_number(table,

@@ -18,8 +18,7 @@ enum {
     WIDTH_OF_SUBJECT = 34,
     LABEL_ANGLE = 30, /* of subjects' names, in degrees */
     LABEL_RISE = 4,   /* height of a character of them */
-    LABEL_ROOM = 60,
-    N_LEGEND = 3 /* entries besides the methods */
+    LABEL_ROOM = 60
 };
 
 static const struct column unit_columns[] = {
@@ -200,6 +199,16 @@ static struct range panel_axis(const struct view *view, int layer_index)
     return figures_axis(range);
 }
 
+/** Whether any set of the plot has that many units. */
+static bool has_set(const struct view *view, size_t fewest, size_t most)
+{
+    for (int i = 0; i < view->shared->n_sets; i++)
+        if (is_shown(view, i, -1) && view->shared->sets[i].n_units >= fewest &&
+            view->shared->sets[i].n_units <= most)
+            return true;
+    return false;
+}
+
 static void plot_legend(struct plot *plot, const struct view *view)
 {
     char quoted[QUOTED_CAPACITY];
@@ -214,10 +223,15 @@ static void plot_legend(struct plot *plot, const struct view *view)
                 plot_colour(set->method_index), quoted);
     }
     fprintf(plot->script,
-            "    NaN with linespoints pt 7 ps 0.6 lw 2 lc rgb '#777777' title 'median over units', \\\n"
-            "    NaN with lines lw 1 lc rgb '#777777' title 'bar: 25-75 %% (from n = %d)', \\\n"
-            "    NaN with lines lw 1 dt 3 lc rgb '#777777' title 'single units, if fewer', \\\n",
-            FIGURES_FEW);
+            "    NaN with linespoints pt 7 ps 0.6 lw 2 lc rgb '#777777' title 'median over units', \\\n");
+    if (has_set(view, FIGURES_FEW, SIZE_MAX))
+        fprintf(plot->script,
+                "    NaN with lines lw 1 lc rgb '#777777' title 'bar: 25-75 %% (from n = %d)', \\\n",
+                FIGURES_FEW);
+    if (has_set(view, 1, FIGURES_FEW - 1))
+        fprintf(plot->script,
+                "    NaN with lines lw 1 dt 3 lc rgb '#777777' title 'single units, if fewer than %d', \\\n",
+                FIGURES_FEW);
 }
 
 /** Rows of a set in subjects.csv. */
@@ -297,7 +311,7 @@ static void plot_layer(struct plot *plot, const struct view *view, int layer_ind
         return;
     snprintf(title, sizeof title, "%s%s (n = %zu)", text_shorten(shown->layer->name).text,
              shown->layer->kind == UNIT_NEURON  ? " neurons"
-             : shown->layer->kind == UNIT_CLASS ? " classes"
+             : shown->layer->kind == UNIT_CLASS ? " outputs"
                                                 : "",
              most);
     const bool is_first = plot_panel(plot, title);
@@ -361,7 +375,8 @@ static enum status draw(struct figure_context *context, const struct view *view,
                                                              : PANEL_WIDTH,
                                        PANEL_HEIGHT,
                                        LABEL_ROOM + LABEL_RISE * longest_name(input),
-                                       count_methods(view) + N_LEGEND};
+                                       count_methods(view) + 1 + has_set(view, FIGURES_FEW, SIZE_MAX) +
+                                           has_set(view, 1, FIGURES_FEW - 1)};
     char file_name[FILE_NAME_CAPACITY], name[PLOT_NAME_CAPACITY], title[NAME_CAPACITY];
     struct plot plot;
     output_file_name(generator, file_name);

@@ -111,13 +111,45 @@ struct range figures_axis(struct range range)
     return (struct range){low < 0 ? low - margin : 0, high + margin};
 }
 
-static void add_bin(struct table *table, double low, double high, size_t count, size_t n, size_t most)
+/** Where dots stand so that none hides another: each in the first lane whose last dot is far enough below;
+ * lanes lie by turns right and left of the middle. values: rising. */
+static void stand_aside(const double *values, size_t n, struct range axis, double *shift)
+{
+    const double dot = 0.03 * (axis.high - axis.low), widest = 0.25;
+    double last[FIGURES_MOST_DOTS];
+    size_t n_lanes = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t lane = 0;
+        while (lane < n_lanes && values[i] - last[lane] < dot)
+            lane++;
+        n_lanes += lane == n_lanes;
+        last[lane] = values[i];
+        shift[i] = (lane % 2 == 1 ? 1 : -1) * (double)((lane + 1) / 2);
+    }
+    for (size_t i = 0; i < n; i++)
+        shift[i] *= n_lanes < 2 ? 0 : fmin(widest, 1 / (double)(n_lanes / 2));
+}
+
+static void add_bin(struct table *table, double low, double high, size_t count, size_t n, size_t most,
+                    double shift)
 {
     table_number(table, low);
     table_number(table, high);
     table_integer(table, (int64_t)count);
     table_number(table, (double)count / (double)n);
     table_number(table, (double)count / (double)most);
+    table_number(table, shift);
+}
+
+static void add_dots(struct table *table, const double *values, size_t n, struct range axis,
+                     figures_add_key *add_key, const void *key)
+{
+    double shift[FIGURES_MOST_DOTS];
+    stand_aside(values, n, axis, shift);
+    for (size_t i = 0; i < n; i++) {
+        add_key(table, key);
+        add_bin(table, values[i], values[i], 1, n, 1, shift[i]);
+    }
 }
 
 void figures_add_histogram(struct table *table, const double *values, size_t n, struct range axis,
@@ -126,19 +158,17 @@ void figures_add_histogram(struct table *table, const double *values, size_t n, 
     enum { N_BINS = 40 };
     size_t counts[N_BINS], most = 0;
     double width = (axis.high - axis.low) / N_BINS;
-    for (size_t i = 0; i < n && n < FIGURES_FEW; i++) {
-        add_key(table, key);
-        add_bin(table, values[i], values[i], 1, n, 1);
-    }
-    if (n < FIGURES_FEW)
+    if (n <= FIGURES_MOST_DOTS) {
+        add_dots(table, values, n, axis, add_key, key);
         return;
+    }
     statistics_histogram(values, n, axis.low, axis.high, N_BINS, counts);
     for (int bin = 0; bin < N_BINS; bin++)
         most = counts[bin] > most ? counts[bin] : most;
     for (int bin = 0; bin < N_BINS; bin++)
         if (counts[bin] > 0) {
             add_key(table, key);
-            add_bin(table, axis.low + bin * width, axis.low + (bin + 1) * width, counts[bin], n, most);
+            add_bin(table, axis.low + bin * width, axis.low + (bin + 1) * width, counts[bin], n, most, 0);
         }
 }
 

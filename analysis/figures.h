@@ -4,7 +4,8 @@
  * of figures.c.
  *
  * A figure writes its tables with output_table and its plots with plot_begin and plot_end, for one subject.
- * Where there is too little data it says so in words: plot_message, a table without rows, a note in a row.
+ * Where there is too little data it says so in words: plot_message and no plot, a table without rows, a note
+ * in a row.
  */
 #ifndef MEICENSUS_ANALYSIS_FIGURES_H
 #define MEICENSUS_ANALYSIS_FIGURES_H
@@ -35,6 +36,9 @@ figure_function figure_summary, figure_units, figure_activation, figure_relative
 
 typedef double result_value(const struct unit_result *result);
 result_value figures_activation, figures_variation, figures_relative;
+
+/** Whether `passes` shows the layer, in which units were searched both alone and with shared images. */
+bool figures_passes_show(const struct subject *subject, int generator, int layer);
 
 /** Of the units of a layer, those values that exist, into `values` (NULL: only count); returns how many. */
 size_t figures_collect(const struct subject *subject, const struct group *group, int layer,
@@ -67,16 +71,18 @@ void figures_extend(struct range *range, const double *values, size_t n);
 struct range figures_axis(struct range range);
 
 /**
- * Rows of a histogram: the first cells by `add_key`, then FIGURES_BIN_COLUMNS. Fewer than FIGURES_FEW values
- * are their own bins: low = high = value.
+ * Rows of a histogram: the first cells by `add_key`, then FIGURES_BIN_COLUMNS. Up to FIGURES_MOST_DOTS
+ * values are their own bins: low = high = value. values: rising, as statistics_describe leaves them.
  */
 #define FIGURES_BIN_COLUMNS                                                                                  \
     {"low", COLUMN_NUMBER, "1", "lower edge of the bin; of few units the value itself"},                     \
         {"high", COLUMN_NUMBER, "1", "upper edge of the bin; of few units the value itself"},                \
         {"n", COLUMN_INTEGER, "1", "units in the bin (bins without units are left out)"},                    \
         {"share", COLUMN_NUMBER, "1", "n / units of this layer with a value"},                               \
+        {"relative", COLUMN_NUMBER, "1", "n / n of the fullest bin"},                                        \
     {                                                                                                        \
-        "relative", COLUMN_NUMBER, "1", "n / n of the fullest bin"                                           \
+        "shift", COLUMN_NUMBER, "1",                                                                         \
+            "of few units: how far the dot stands aside so that equal ones show, -1 to 1; else 0"            \
     }
 typedef void figures_add_key(struct table *table, const void *key);
 void figures_add_histogram(struct table *table, const double *values, size_t n, struct range axis,

@@ -701,6 +701,6 @@ void input_unit_label(const struct unit *unit, char label[UNIT_LABEL_CAPACITY])
 void input_layer_label(const struct layer *layer, char label[NAME_CAPACITY + 16])
 {
     static const char *const suffix[] = {
-        [UNIT_CHANNEL] = "", [UNIT_NEURON] = " (neurons)", [UNIT_CLASS] = " (classes)"};
+        [UNIT_CHANNEL] = "", [UNIT_NEURON] = " (neurons)", [UNIT_CLASS] = " outputs"};
     snprintf(label, NAME_CAPACITY + 16, "%s%s", layer->name, suffix[layer->kind]);
 }

@@ -2,6 +2,7 @@
 /** meicensus-analyze: from a results file to tables, plots and sheets. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <gsl/gsl_errno.h>
 
@@ -27,7 +28,8 @@ static void print_help(void)
     printf("\nand of all subjects:\n\n");
     print_figure(&figure_of_all);
     printf("  %-12s DIR/atlas/index.html: every unit, to look at in a browser\n", OUTPUT_ATLAS);
-    printf("\nEvery figure is a CSV file, a group in DIR/figures.h5, a gnuplot script and its SVG and PNG;\n"
+    printf("\nEvery figure is a CSV file, a group in DIR/figures.h5, a gnuplot script and its SVG, PNG and "
+           "PDF;\n"
            "DIR/README.txt lists all files and columns. Files of an earlier analysis in DIR are replaced.\n\n"
            "exit codes:\n");
 #define HELP_LINE(name, exit_code, meaning) printf("  %2d  %s\n", exit_code, meaning);
@@ -88,14 +90,15 @@ static enum status analyse_all(struct output *output, const struct input *input,
 
 static void print_files_to_open(const struct output *output, const struct input *input)
 {
-    char name[FILE_NAME_CAPACITY];
+    char name[FILE_NAME_CAPACITY], plot[PATH_MAX];
     printf("open first:\n  %s/README.txt\n  %s/atlas/index.html (in a browser)\n", output->folder,
            output->folder);
     for (int i = 0; i < input->n_subjects; i++) {
         output_subject_folder(&input->subjects[i], name);
         printf("  %s/%s/%s\n", output->folder, name, "summary.csv");
-        if (!output->gnuplot_missing)
-            printf("  %s/%s/activation.png\n", output->folder, name);
+        snprintf(plot, sizeof plot, "%s/%s/activation.png", output->folder, name);
+        if (!output->gnuplot_missing && access(plot, F_OK) == 0) /* nothing finished: no plot */
+            printf("  %s\n", plot);
         printf("  %s/%s/sheets/*/*/overview.png\n", output->folder, name);
     }
 }

@@ -31,8 +31,11 @@ struct output {
     struct progress progress;
 };
 
-/** Fewer values than these are shown one by one: quantiles of them say little. */
+/** Of fewer values than these quantiles say little: none are drawn. */
 enum { FIGURES_FEW = 10 };
+
+/** Up to so many values are dots beside each other, more are histograms. */
+enum { FIGURES_MOST_DOTS = 40 };
 
 /** What a figure gets. */
 struct figure_context {

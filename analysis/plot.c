@@ -37,10 +37,30 @@ enum {
     PANEL_TITLE = 26,  /* above a panel */
     LEFT_MARGIN = 130, /* axis label, tic labels, what of a layer's label reaches to the left */
     RIGHT_MARGIN = 30,
-    LABEL_ANGLE = 60, /* of layers' labels, in degrees */
-    LABEL_RISE = 6,   /* height of a character of them */
-    LABEL_ROOM = 44,  /* height besides: ticks, distance to the panel below */
+    LABEL_ANGLE = 60,     /* of layers' labels, in degrees */
+    LABEL_RISE = 6,       /* height of a character of them */
+    LABEL_ROOM = 44,      /* height besides: ticks, distance to the panel below */
+    MOST_DOUBLED = 16000, /* pixels a side: what would be larger as PNG of twice the size keeps the size */
+    PIXELS_AN_INCH = 96
 };
+
+/** Of the PDF terminal, whose points are 72 an inch, where the others' are pixels. */
+static const double PDF_FONT_SCALE = 0.75;
+
+/** One layout for all formats: in SVG a pixel a pixel, in PNG two, in PDF 96 an inch. */
+static void write_terminals(struct plot *plot, int width, int height)
+{
+    const int scale = 2 * (width > height ? width : height) > MOST_DOUBLED ? 1 : 2;
+    fprintf(plot->script,
+            "if (format eq 'svg') { set terminal svg size %d,%d font 'DejaVu Sans,11' background 'white' "
+            "noenhanced }\n"
+            "if (format eq 'png') { set terminal pngcairo size %d,%d font 'DejaVu Sans,11' fontscale %d "
+            "linewidth %d pointscale %d noenhanced }\n"
+            "if (format eq 'pdf') { set terminal pdfcairo size %.4fin,%.4fin font 'DejaVu Sans,11' "
+            "fontscale %.2f noenhanced }\n",
+            width, height, scale * width, scale * height, scale, scale, scale, (double)width / PIXELS_AN_INCH,
+            (double)height / PIXELS_AN_INCH, PDF_FONT_SCALE);
+}
 
 /* "set tics nomirror" after "unset tics" would mirror them */
 static const char axes[] = "set tics out\nset xtics nomirror\nset ytics nomirror\nset border 3\n";
@@ -57,11 +77,11 @@ static void write_head(struct plot *plot, const struct plot_layout *layout, cons
     plot_quote(title, quoted);
     fprintf(plot->script,
             "# run in this folder: gnuplot %s.gp\n"
-            "do for [format in 'svg png'] {\n"
-            "reset\n"
-            "if (format eq 'svg') { set terminal svg size %d,%d font 'DejaVu Sans,11' background 'white' "
-            "noenhanced "
-            "} else { set terminal pngcairo size %d,%d font 'DejaVu Sans,11' noenhanced }\n"
+            "do for [format in 'svg png pdf'] {\n"
+            "reset\n",
+            plot->name);
+    write_terminals(plot, width, height);
+    fprintf(plot->script,
             "set output '%s.'.format\n"
             "set encoding utf8\n"
             "set datafile separator comma\n"
@@ -72,8 +92,8 @@ static void write_head(struct plot *plot, const struct plot_layout *layout, cons
             "%s"
             "set ylabel offset 1\n"
             "set key at screen 0.5,%.5f center top vertical maxrows %d Left reverse samplen 2\n",
-            plot->name, width, height, width, height, plot->name, layout->rows, layout->columns,
-            (double)LEFT_MARGIN / width, 1 - (double)RIGHT_MARGIN / width, (double)layout->below / height,
+            plot->name, layout->rows, layout->columns, (double)LEFT_MARGIN / width,
+            1 - (double)RIGHT_MARGIN / width, (double)layout->below / height,
             1 - (double)(head + PANEL_TITLE) / height, (double)LEFT_MARGIN / width,
             (double)(layout->below + PANEL_TITLE) / height, quoted, axes, 1 - (double)TITLE_HEIGHT / height,
             legend_rows < 1 ? 1 : legend_rows);
@@ -122,12 +142,12 @@ void plot_empty_panel(struct plot *plot, const char *title, const char *message)
             quoted, axes);
 }
 
-void plot_legend_box(struct plot *plot, const char *colour, const char *title)
+void plot_legend_colour(struct plot *plot, const char *colour, const char *title)
 {
     char quoted[QUOTED_CAPACITY];
     plot_quote(title, quoted);
-    fprintf(plot->script, "    NaN with boxes fs solid 0.55 noborder lc rgb '%s' title %s, \\\n", colour,
-            quoted);
+    fprintf(plot->script, "    NaN with %s lc rgb '%s' title %s, \\\n",
+            plot->shown.histograms ? "boxes fs solid 0.55 noborder" : "points pt 7 ps 0.8", colour, quoted);
 }
 
 /* ---- Distributions ------------------------------------------------------------------------------------ */
@@ -137,11 +157,23 @@ static void plot_histogram(FILE *script, const struct plot_marks *marks)
     fprintf(script,
             "    '%s.csv' using (%s && column('low') < column('high') ? (%s) : NaN):(0):"
             "((%s)-%g*column('relative')):((%s)+%g*column('relative')):(column('low')):(column('high')) "
-            "with boxxyerror fs solid 0.55 noborder lc rgb '%s' notitle, \\\n"
-            "    '' using (%s && column('low') == column('high') ? (%s) : NaN):(column('low')) "
-            "with points pt 7 ps 0.8 lc rgb '%s' notitle, \\\n",
+            "with boxxyerror fs solid 0.55 noborder lc rgb '%s' notitle, \\\n",
             marks->histogram, marks->where, marks->x, marks->x, marks->half_width, marks->x,
-            marks->half_width, marks->colour, marks->where, marks->x, marks->colour);
+            marks->half_width, marks->colour);
+}
+
+/** Filled, then outlined in white: where many are close every one still shows. */
+static void plot_dots(FILE *script, const struct plot_marks *marks)
+{
+    const struct {
+        const char *look, *colour;
+    } layers[] = {{"pt 7 ps 0.7", marks->colour}, {"pt 6 ps 0.8 lw 0.5", "white"}};
+    for (int i = 0; i < 2; i++)
+        fprintf(script,
+                "    '%s.csv' using (%s && column('low') == column('high') ? (%s)+%g*column('shift') : NaN):"
+                "(column('low')) with points %s lc rgb '%s' notitle, \\\n",
+                marks->histogram, marks->where, marks->x, marks->half_width, layers[i].look,
+                layers[i].colour);
 }
 
 static void plot_quantile_bar(FILE *script, const struct plot_marks *marks, const char *low, const char *high,
@@ -163,6 +195,7 @@ void plot_distribution(struct plot *plot, const struct plot_marks *marks)
     plot_histogram(plot->script, marks);
     plot_quantile_bar(plot->script, marks, "05", "95", 1);
     plot_quantile_bar(plot->script, marks, "25", "75", 3);
+    plot_dots(plot->script, marks);
     for (int i = 0; i < 2; i++)
         fprintf(
             plot->script,
@@ -171,14 +204,29 @@ void plot_distribution(struct plot *plot, const struct plot_marks *marks)
             marks->quantiles, marks->where, FIGURES_FEW, marks->x, dots[i].size, dots[i].colour);
 }
 
+void plot_show(struct plot_shown *shown, size_t n)
+{
+    shown->dots = shown->dots || (n > 0 && n <= FIGURES_MOST_DOTS);
+    shown->quantiles = shown->quantiles || n >= FIGURES_FEW;
+    shown->histograms = shown->histograms || n > FIGURES_MOST_DOTS;
+}
+
+int plot_distribution_entries(const struct plot_shown *shown)
+{
+    return 3 * shown->quantiles + shown->dots;
+}
+
 void plot_distribution_legend(struct plot *plot)
 {
-    fprintf(plot->script,
-            "    NaN with points pt 6 lc rgb 'black' title 'median over units', \\\n"
-            "    NaN with lines lw 3 lc rgb 'black' title '25-75 %%', \\\n"
-            "    NaN with lines lw 1 lc rgb 'black' title '5-95 %%', \\\n"
-            "    NaN with points pt 7 ps 0.8 lc rgb '#888888' title 'single units, if fewer than %d'\n",
-            FIGURES_FEW);
+    if (plot->shown.quantiles)
+        fprintf(plot->script, "    NaN with points pt 6 lc rgb 'black' title 'median over units', \\\n"
+                              "    NaN with lines lw 3 lc rgb 'black' title '25-75 %%', \\\n"
+                              "    NaN with lines lw 1 lc rgb 'black' title '5-95 %%', \\\n");
+    if (plot->shown.dots)
+        fprintf(plot->script,
+                "    NaN with points pt 7 ps 0.7 lc rgb '#888888' title 'single units, up to %d', \\\n",
+                FIGURES_MOST_DOTS);
+    fprintf(plot->script, "    NaN notitle\n");
 }
 
 /* ---- Drawing ------------------------------------------------------------------------------------------ */
@@ -210,6 +258,25 @@ static int run_gnuplot(const char *folder, const char *script, const char *log, 
     return 0;
 }
 
+/** Blanks the date that the PDF terminal writes: the same data make the same file. */
+static void drop_date(const char *folder, const char *name)
+{
+    static const char key[] = "/CreationDate (";
+    char path[PATH_MAX], line[512];
+    snprintf(path, sizeof path, "%.*s/%s.pdf", PATH_MAX - NAME_MAX - 2, folder, name);
+    FILE *file = fopen(path, "r+b");
+    for (long start = 0; file != NULL && fgets(line, sizeof line, file) != NULL; start = ftell(file)) {
+        const char *date = strstr(line, key), *end = date == NULL ? NULL : strchr(date, ')');
+        if (end == NULL)
+            continue;
+        fseek(file, start + (date - line), SEEK_SET);
+        fprintf(file, "%*s", (int)(end + 1 - date), "");
+        break;
+    }
+    if (file != NULL)
+        fclose(file);
+}
+
 static void draw(struct figure_context *context, const char *name)
 {
     struct output *output = context->output;
@@ -234,6 +301,8 @@ static void draw(struct figure_context *context, const char *name)
     } else if (exit_status != 0) {
         output->n_plots_failed++;
         fprintf(stderr, "%s/%s: gnuplot failed, see %s\n", context->folder, script, log);
+    } else {
+        drop_date(context->folder, name);
     }
 }
 
@@ -245,22 +314,29 @@ enum status plot_end(struct plot *plot, struct figure_context *context, const ch
     if (fclose(plot->script) != 0 || failed)
         return error_set_errno(error, STATUS_IO, "%s/%s.gp: cannot be written", context->folder, plot->name);
     draw(context, plot->name);
-    fprintf(context->output->index, "  %s.gp .svg .png: %s\n", plot->name, caption);
+    fprintf(context->output->index, "  %s.gp .svg .png .pdf: %s\n", plot->name, caption);
+    return STATUS_OK;
+}
+
+/** What an earlier analysis drew would belong to other data. */
+static enum status remove_plot(const struct figure_context *context, const char *name, struct error *error)
+{
+    static const char *const endings[] = {"gp", "svg", "png", "pdf"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(path, sizeof path, "%.*s/%s.%s", PATH_MAX - NAME_MAX - 2, context->folder, name, endings[i]);
+        if (unlink(path) != 0 && errno != ENOENT)
+            return error_set_errno(error, STATUS_IO, "%s: cannot be removed", path);
+    }
     return STATUS_OK;
 }
 
 enum status plot_message(struct figure_context *context, const char *name, const char *message,
                          struct error *error)
 {
-    static const struct plot_layout layout = {1, 1, PLOT_WIDTH, 60, 20, 0};
-    struct plot plot;
-    char title[2 * NAME_CAPACITY];
-    const char *whose = context->subject == NULL ? "all subjects" : context->subject->name;
-    printf("%s: %s: %s\n", whose, name, message);
-    snprintf(title, sizeof title, "%s: %s", text_shorten(whose).text, name);
-    TRY(plot_begin(&plot, context, name, &layout, title, error));
-    plot_empty_panel(&plot, "", message);
-    return plot_end(&plot, context, message, error);
+    printf("%s: %s: %s\n", context->subject == NULL ? "all subjects" : context->subject->name, name, message);
+    fprintf(context->output->index, "  %s: no plot: %s\n", name, message);
+    return remove_plot(context, name, error);
 }
 
 /* ---- Layers ------------------------------------------------------------------------------------------- */

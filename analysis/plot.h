@@ -20,16 +20,22 @@ struct plot_layout {
     int n_legend; /**< entries of the legend */
 };
 
+/** What plot_distribution draws anywhere in a plot: the legend has no more. */
+struct plot_shown {
+    bool dots, quantiles, histograms;
+};
+
 struct plot {
-    FILE *script; /**< write the panels here */
+    FILE *script;            /**< write the panels here */
+    struct plot_shown shown; /**< set it before the first panel */
     char name[PLOT_NAME_CAPACITY];
     bool has_legend;
 };
 
 /**
- * Opens NAME.gp (name: made of safe characters, see output_file_name) and writes its head: SVG and PNG, the
- * panels, a title. Between begin and end the figure calls plot_panel and writes one plot command, for each
- * panel; data columns are read by name.
+ * Opens NAME.gp (name: made of safe characters, see output_file_name) and writes its head: SVG, PNG and PDF,
+ * the panels, a title. Between begin and end the figure calls plot_panel and writes one plot command, for
+ * each panel; data columns are read by name.
  */
 enum status plot_begin(struct plot *plot, const struct figure_context *context, const char *name,
                        const struct plot_layout *layout, const char *title, struct error *error);
@@ -46,7 +52,7 @@ void plot_empty_panel(struct plot *plot, const char *title, const char *message)
 enum status plot_end(struct plot *plot, struct figure_context *context, const char *caption,
                      struct error *error);
 
-/** A plot that only says in words why there is nothing to draw. */
+/** In place of a plot: the index and the program's output say in words why there is nothing to draw. */
 enum status plot_message(struct figure_context *context, const char *name, const char *message,
                          struct error *error);
 
@@ -57,13 +63,14 @@ void plot_quote(const char *text, char quoted[QUOTED_CAPACITY]);
 /** Colour-blind safe colours (Okabe and Ito); they repeat after 8. */
 const char *plot_colour(int index);
 
-/** A legend entry for one colour, ending in ", \\\n". */
-void plot_legend_box(struct plot *plot, const char *colour, const char *title);
+/** A legend entry for one colour, ending in ", \\\n": a box where histograms are shown, else a dot. */
+void plot_legend_colour(struct plot *plot, const char *colour, const char *title);
 
 /**
  * Elements of a plot command: the distribution in the rows of two tables (figures_add_histogram; columns of
  * `quantiles`: n, median, quantile_05 to quantile_95) that meet the gnuplot condition `where`, standing at
- * the gnuplot expression `x`. Few values are drawn as points, without quantiles.
+ * the gnuplot expression `x`. Up to FIGURES_MOST_DOTS values are dots, fewer than FIGURES_FEW have
+ * no quantiles.
  */
 struct plot_marks {
     const char *quantiles, *histogram, *where, *x, *colour;
@@ -71,9 +78,11 @@ struct plot_marks {
 };
 void plot_distribution(struct plot *plot, const struct plot_marks *marks);
 
-/** Legend of what plot_distribution draws in black, PLOT_DISTRIBUTION_LEGEND entries; ends the plot command.
- */
-enum { PLOT_DISTRIBUTION_LEGEND = 4 };
+/** One more distribution of n values is shown. */
+void plot_show(struct plot_shown *shown, size_t n);
+
+/** Legend of what plot_distribution draws besides the colours: so many entries; ends the plot command. */
+int plot_distribution_entries(const struct plot_shown *shown);
 void plot_distribution_legend(struct plot *plot);
 
 /** A place on the x axis of a panel: a layer, and how many units it has in the groups that the panel shows.

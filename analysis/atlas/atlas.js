@@ -8,6 +8,8 @@ const BATCH = 240; // units that join the grid at once
 const STATUS = ['missing', 'done', 'failed'];
 const STOPPED = ['', 'budget used', 'activation at its bound', 'target activation reached',
   'no improvement', 'wall time'];
+const NO_PIXELS = 'The dataset\'s images are not part of this file: `meicensus natural ... --output natural.h5` ' +
+  '(without --no-images) writes one with them.';
 const KINDS = ['channel', 'neuron', 'class'];
 
 const best = (row) => (row && row.best >= 0 ? row.runs[row.best] : null);
@@ -175,7 +177,7 @@ function fillControls() {
   const named = (choices) => Object.entries(choices).map(([key, [text]]) => [key, text]);
   fill('subject', index.subjects.map(({name}, i) => [i, name]), view.subject);
   fill('group', subject.groups.map((group, i) => [i, `${group.generator}, ${group.method}`]), view.group);
-  fill('layer', subject.layers.map(({label, units}, i) => [i, `${label} (${units})`]), view.layer);
+  fill('layer', subject.layers.map(({label, units}, i) => [i, `${label} (${units[view.group] ?? 0})`]), view.layer);
   fill('sort', named(SORTS), view.sort);
   fill('show', named(FILTERS), view.show);
 }
@@ -344,6 +346,8 @@ function natural(data, entry) {
   const {sheet, images} = index.subjects[view.subject].natural ?? {};
   const list = data.natural[entry.place];
   if (!list) return [];
+  if (!sheet)
+    return section('Most exciting dataset images', `of ${images}`, make('p', {}, NO_PIXELS));
   const names = classNames();
   const figures = list.map(([tile, image, label, activation]) => {
     const caption = names[label] ?? `image ${image}`;

@@ -92,6 +92,8 @@ grep -o '<span class="number">[0-9.]*</span>' "$folder/dom" | tr -dc '0-9.\n' >"
 report 'units are sorted by activation' $?
 open silent 'show=silent' && shows '8 units: 8 silent'
 report 'silent units are found' $?
+open silent 'unit=0' && shows 'are not part of this file' 'without --no-images' && ! grep -q 'no pixels' "$folder/dom"
+report 'references without pixels say how to get them' $?
 open gaps 'show=failed' && shows 'failed' 'shown' && ! grep -q 'NaN\|undefined' "$folder/dom"
 report 'failed units are found' $?
 open usual 'subject=nobody&layer=none&sort=toString&unit=12345&replicate=x' && shows 'was not searched'

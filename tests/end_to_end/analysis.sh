@@ -36,7 +36,8 @@ every_plot_is_whole() {
     local script name
     for script in "$figures"/*.gp; do
         name=${script%.gp}
-        if [ ! -s "$name.svg" ] || [ "$(wc -c <"$name.png")" -lt 2000 ] || [ -e "$name.log" ]; then
+        if [ ! -s "$name.svg" ] || [ "$(wc -c <"$name.png")" -lt 2000 ] || [ -e "$name.log" ] ||
+            ! head -c 5 "$name.pdf" | grep -q '%PDF-' || grep -q -a CreationDate "$name.pdf"; then
             echo "$name has no picture" >>"$folder/log"
             return 1
         fi
@@ -170,7 +171,9 @@ says() {
 }
 says one 'comparison: one method and one generator only' 'distance: no unit with two finished' \
     'replicates: no unit with two finished replicates' 'relative: no natural references in the results file' \
-    'all subjects: subjects: one subject only (n = 1)'
+    'all subjects: subjects: one subject only (n = 1)' &&
+    [ "$(grep -c '^  .*: no plot: ' "$folder/one/README.txt")" = 5 ] && [ ! -e "$figures/replicates.png" ] &&
+    [ ! -e "$folder/one/subjects/subjects.png" ] && [ -s "$figures/activation.png" ]
 report 'one run says what cannot be compared' $?
 says silent 'distance: no unit with two finished, not silent' 'relative: no unit .* that some image .* excites' &&
     [ "$(column note summary | sort -u)" = 'every finished run is silent' ]

@@ -310,22 +310,47 @@ static void no_key(struct table *table, const void *key)
 
 static void few_values_are_their_own_bins(void **state)
 {
-    const double values[FIGURES_FEW] = {0.5, 0.5, 0.7, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9};
+    double values[FIGURES_MOST_DOTS + 1] = {0};
     static const struct column bins[] = {FIGURES_BIN_COLUMNS};
     struct table table;
     (void)state;
-    table_start(&table, "bins", "", bins, 5);
-    figures_add_histogram(&table, values, 3, (struct range){0, 1}, no_key, NULL);
-    assert_int_equal(table_n_rows(&table), 3);
-    assert_near(table.cells[10].number, 0.7);
-    assert_near(table.cells[11].number, 0.7);
+    for (int i = 0; i <= FIGURES_MOST_DOTS; i++)
+        values[i] = i < 2 ? 0.5 : i == 2 ? 0.7 : 0.9;
+    table_start(&table, "bins", "", bins, 6);
+    figures_add_histogram(&table, values, FIGURES_MOST_DOTS, (struct range){0, 1}, no_key, NULL);
+    assert_int_equal(table_n_rows(&table), FIGURES_MOST_DOTS);
+    assert_near(table.cells[12].number, 0.7);
+    assert_near(table.cells[13].number, 0.7);
     table_free(&table);
-    table_start(&table, "bins", "", bins, 5);
-    figures_add_histogram(&table, values, FIGURES_FEW, (struct range){0, 1}, no_key, NULL);
+    table_start(&table, "bins", "", bins, 6);
+    figures_add_histogram(&table, values, FIGURES_MOST_DOTS + 1, (struct range){0, 1}, no_key, NULL);
     assert_int_equal(table_n_rows(&table), 3);
     assert_int_equal(table.cells[2].integer, 2);
-    assert_near(table.cells[3].number, 0.2);
-    assert_near(table.cells[4].number, 2.0 / 7);
+    assert_near(table.cells[3].number, 2.0 / 41);
+    assert_near(table.cells[4].number, 2.0 / 38);
+    assert_near(table.cells[5].number, 0);
+    table_free(&table);
+}
+
+static void no_dot_hides_another(void **state)
+{
+    const double values[] = {0.1, 0.5, 0.5, 0.5, 0.51, 0.6}, shifts[] = {0, 0, 0.25, -0.25, 0.5, 0};
+    static const struct column bins[] = {FIGURES_BIN_COLUMNS};
+    double equal[FIGURES_MOST_DOTS] = {0};
+    struct table table;
+    (void)state;
+    table_start(&table, "bins", "", bins, 6);
+    figures_add_histogram(&table, values, 6, (struct range){0, 1}, no_key, NULL);
+    for (int i = 0; i < 6; i++)
+        assert_near(table.cells[6 * i + 5].number, shifts[i]);
+    table_free(&table);
+    table_start(&table, "bins", "", bins, 6);
+    figures_add_histogram(&table, equal, FIGURES_MOST_DOTS, (struct range){0, 1}, no_key, NULL);
+    for (int i = 0; i < FIGURES_MOST_DOTS; i++) {
+        assert_true(fabs(table.cells[6 * i + 5].number) <= 1);
+        for (int k = 0; k < i; k++)
+            assert_true(fabs(table.cells[6 * i + 5].number - table.cells[6 * k + 5].number) > 0.04);
+    }
     table_free(&table);
 }
 
@@ -778,6 +803,91 @@ static void shared_images_are_divided_by_their_units(void **state)
     free_analysis(analysis);
 }
 
+/* As the analysis of a file with more runs may have left them. */
+static void leave_plots(const struct figure_context *context, const char *name)
+{
+    static const char *const endings[] = {"gp", "svg", "png", "pdf"};
+    char path[PATH_MAX + 64];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(path, sizeof path, "%s/%s.%s", context->folder, name, endings[i]);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fclose(file);
+    }
+}
+
+static void what_would_be_empty_is_not_drawn(void **state)
+{
+    static const char *const endings[] = {"gp", "svg", "png", "pdf"};
+    struct analysis *analysis = analyse("one", figure_units);
+    struct error error = {0};
+    char path[PATH_MAX + 64];
+    (void)state;
+    leave_plots(&analysis->context, "replicates");
+    assert_int_equal(figure_replicates(&analysis->context, &error), STATUS_OK);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(path, sizeof path, "%s/replicates.%s", analysis->context.folder, endings[i]);
+        assert_int_equal(access(path, F_OK), -1);
+    }
+    assert_count(analysis, "replicates.csv", "\n", 2);
+    fflush(analysis->output.index);
+    assert_int_equal(
+        count_of(analysis->output.index_text, "  replicates: no plot: no unit with two finished"), 1);
+    free_analysis(analysis);
+}
+
+static void legends_name_what_is_drawn(void **state)
+{
+    const struct {
+        const char *shape, *script;
+        figure_function *make;
+        bool dots, quantiles, boxes; /* in the legend */
+    } legends[] = {
+        {"few", "activation.gp", figure_activation, 1, 0, 0},
+        {"usual", "activation.gp", figure_activation, 1, 1, 0},
+        {"few", "distance.gp", figure_distance, 1, 0, 0},
+        {"few", "convergence_sn_gan_light.gp", figure_convergence, 0, 0, 0},
+        {"usual", "convergence_vq_vae.gp", figure_convergence, 0, 1, 1},
+        {"few", "comparison_methods_sn_gan_light.gp", figure_comparison, 1, 0, 0},
+        {"usual", "comparison_methods_sn_gan_light.gp", figure_comparison, 0, 1, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof legends / sizeof *legends; i++) {
+        struct analysis *analysis = analyse(legends[i].shape, legends[i].make);
+        const char *script = text_of(analysis, legends[i].script);
+        assert_int_equal(strstr(script, "title 'single units, ") != NULL, legends[i].dots);
+        assert_int_equal(strstr(script, "25-75 %") != NULL || strstr(script, "95 % bootstrap") != NULL,
+                         legends[i].quantiles);
+        assert_int_equal(strstr(script, "NaN with boxes") != NULL, legends[i].boxes);
+        free_analysis(analysis);
+    }
+}
+
+/* random searches alone, tt_b with shared images. */
+static void queries_and_shared_images_have_axes_of_their_own(void **state)
+{
+    struct analysis *analysis = analyse("modes", figure_convergence);
+    (void)state;
+    assert_count(analysis, "convergence_sn_gan_light.gp", "set xlabel 'queries'", 2);
+    assert_count(analysis, "convergence_sn_gan_light.gp", "title 'random'", 1);
+    assert_count(analysis, "convergence_sn_gan_light.gp", "title 'tt_b'", 0);
+    assert_count(analysis, "convergence_sn_gan_light.gp", "with steps", 2);
+    assert_true(count_of(text_of(analysis, "convergence.csv"), ",tt_b,") > 0);
+    struct subject *subject = &analysis->input.subjects[0];
+    struct error error = {0};
+    for (int i = 0; i < subject->n_groups; i++)
+        subject->groups[i].is_shared = true;
+    output_end(&analysis->context);
+    H5Ldelete(analysis->output.figures, subject->name, H5P_DEFAULT);
+    assert_int_equal(output_subject(&analysis->output, &analysis->input, subject, &analysis->context, &error),
+                     STATUS_OK);
+    assert_int_equal(figure_convergence(&analysis->context, &error), STATUS_OK);
+    assert_count(analysis, "convergence_sn_gan_light.gp", "set xlabel 'images shown to all units together'",
+                 2);
+    assert_count(analysis, "convergence_sn_gan_light.gp", "with steps", 4);
+    free_analysis(analysis);
+}
+
 static void comparisons_have_the_units_of_both(void **state)
 {
     struct analysis *analysis = analyse("unlike", figure_comparison);
@@ -790,6 +900,24 @@ static void comparisons_have_the_units_of_both(void **state)
                  "('sn1 (n = 2)' 0, 'layer1.0.sn2 (n = 2)' 1, 'all layers (n = 4)' 2)", 1);
     assert_count(analysis, "comparison.csv", "\n", 1 + 4 + 6 + 2 * 3);
     assert_count(analysis, "comparison.csv", "no unit with finished runs of both", 1);
+    free_analysis(analysis);
+}
+
+static void one_pair_has_no_colour_of_a_method(void **state)
+{
+    struct analysis *analysis = analyse("few", figure_comparison);
+    (void)state;
+    assert_count(analysis, "comparison_methods_sn_gan_light.gp",
+                 "set ylabel 'activation of random'.\"\\n\".'minus tt_b'", 1);
+    assert_count(analysis, "comparison_methods_sn_gan_light.gp", "title 'tt_b'", 0);
+    assert_count(analysis, "comparison_methods_sn_gan_light.gp", plot_colour(1), 0);
+    free_analysis(analysis);
+    analysis = analyse("usual", figure_comparison);
+    assert_count(analysis, "comparison_methods_vq_vae.gp",
+                 "'activation of one_plus_one'.\"\\n\".'minus another''s'", 1);
+    assert_count(analysis, "comparison_methods_vq_vae.gp", "title 'tt_b'", 1);
+    assert_count(analysis, "comparison_class_generators.gp",
+                 "'class output with sn_gan_light'.\"\\n\".'minus vq_vae'", 1);
     free_analysis(analysis);
 }
 
@@ -847,6 +975,26 @@ static void the_first_panel_with_data_makes_the_legend(void **state)
     free_analysis(analysis);
 }
 
+static void formats_have_one_layout(void **state)
+{
+    /* without legend: 130 + 800 + 30 wide, 36 + 26 + 314 + 20 high */
+    static const struct plot_layout layout = {1, 1, PLOT_WIDTH, 314, 20, 0}, wide = {1, 1, 9000, 314, 20, 0};
+    struct plot plot;
+    struct analysis *analysis = analyse("one", figure_units);
+    struct error error = {0};
+    (void)state;
+    assert_int_equal(plot_begin(&plot, &analysis->context, "formats", &layout, "", &error), STATUS_OK);
+    assert_int_equal(plot_end(&plot, &analysis->context, "", &error), STATUS_OK);
+    assert_count(analysis, "formats.gp", "in 'svg png pdf'", 1);
+    assert_count(analysis, "formats.gp", "svg size 960,396 font", 1);
+    assert_count(analysis, "formats.gp", "pngcairo size 1920,792 font 'DejaVu Sans,11' fontscale 2 ", 1);
+    assert_count(analysis, "formats.gp", "pdfcairo size 10.0000in,4.1250in", 1);
+    assert_int_equal(plot_begin(&plot, &analysis->context, "wide", &wide, "", &error), STATUS_OK);
+    assert_int_equal(plot_end(&plot, &analysis->context, "", &error), STATUS_OK);
+    assert_count(analysis, "wide.gp", "pngcairo size 9160,396 font 'DejaVu Sans,11' fontscale 1 ", 1);
+    free_analysis(analysis);
+}
+
 static void long_names_keep_what_tells_them_apart(void **state)
 {
     (void)state;
@@ -891,6 +1039,7 @@ int main(int n_words, char **words)
         TEST(wrong_cells_are_refused),
         TEST(names_become_safe_file_names),
         TEST(few_values_are_their_own_bins),
+        TEST(no_dot_hides_another),
         TEST(a_results_file_is_read),
         TEST(missing_and_failed_runs_are_left_out),
         TEST(runs_without_trials_have_no_entropy),
@@ -906,10 +1055,15 @@ int main(int n_words, char **words)
         TEST(convergence_has_a_panel_a_searched_layer),
         TEST(unlike_replicates_converge_by_the_first),
         TEST(shared_images_are_divided_by_their_units),
+        TEST(what_would_be_empty_is_not_drawn),
+        TEST(legends_name_what_is_drawn),
+        TEST(queries_and_shared_images_have_axes_of_their_own),
         TEST(comparisons_have_the_units_of_both),
+        TEST(one_pair_has_no_colour_of_a_method),
         TEST(many_methods_have_few_panels),
         TEST(labels_count_from_the_fewest_to_the_most),
         TEST(the_first_panel_with_data_makes_the_legend),
+        TEST(formats_have_one_layout),
         TEST(long_names_keep_what_tells_them_apart),
     };
     MPI_Init(&n_words, &words);

@@ -199,12 +199,12 @@ static void one_subject_has_nothing_to_follow(void **state)
     (void)state;
     open_shape("one", NULL, &input);
     make_figure(&input, "alone");
-    assert_non_null(strstr(read_text("alone/subjects/subjects.gp"), "one subject only (n = 1)"));
+    assert_non_null(strstr(read_text("alone/README.txt"), "  subjects: no plot: one subject only (n = 1)"));
     assert_int_equal(count_of(read_text("alone/subjects/subjects.csv"), "\n"), 1);
     input_close(&input);
     open_shape("one", "other", &input); /* whose only unit has another number */
     make_figure(&input, "apart");
-    assert_non_null(strstr(read_text("apart/subjects/subjects.gp"), "(n = 0 units, 2 subjects)"));
+    assert_non_null(strstr(read_text("apart/README.txt"), "(n = 0 units, 2 subjects)"));
     input_close(&input);
 }
 
@@ -401,6 +401,34 @@ static void odd_files_have_an_atlas(void **state)
     }
 }
 
+/* The menu of layers tells the units of the chosen generator and method: 3 of the first, 4 of the second. */
+static void layers_count_the_units_of_every_group(void **state)
+{
+    struct input input;
+    struct output output;
+    struct error error = {0};
+    char path[512];
+    (void)state;
+    open_shape("unlike", NULL, &input);
+    snprintf(path, sizeof path, "%s", in_folder("counts"));
+    assert_int_equal(output_open(path, "counts.h5", &output, &error), STATUS_OK);
+    assert_int_equal(atlas_write(&output, &input, &error), STATUS_OK);
+    assert_int_equal(output_close(&output, &error), STATUS_OK);
+    const char *index = read_text("counts/atlas/data/index.js");
+    assert_int_equal(count_of(index, "{\"label\":\"sn1\",\"kind\":0,\"units\":[3,3,4,4]}"), 1);
+    assert_int_equal(count_of(index, "\"units\":[1,1,4,4]}"), 1);
+    input_close(&input);
+}
+
+static void class_outputs_are_called_so(void **state)
+{
+    const struct layer layer = {"class", 0, UNIT_CLASS};
+    char label[NAME_CAPACITY + 16];
+    (void)state;
+    input_layer_label(&layer, label);
+    assert_string_equal(label, "class outputs");
+}
+
 static void an_atlas_that_cannot_be_written_is_named(void **state)
 {
     struct input input;
@@ -435,6 +463,8 @@ int main(int n_words, char **words)
         TEST(a_layer_tells_of_every_run),
         TEST(a_layer_tells_of_dataset_images),
         TEST(odd_files_have_an_atlas),
+        TEST(layers_count_the_units_of_every_group),
+        TEST(class_outputs_are_called_so),
         TEST(an_atlas_that_cannot_be_written_is_named),
     };
     MPI_Init(&n_words, &words);
