@@ -17,8 +17,8 @@ build/meicensus-analyze "$folder/results.h5" --out "$folder/analysis"
 cat <<END
 
 Done. Open these:
-  $folder/analysis/            plots (PNG, SVG), image sheets, tables; README.txt there says what is what
+  $folder/analysis/            plots (PDF, SVG, PNG), image sheets, tables; README.txt there says what is what
   $folder/results.h5           everything, for h5py, xarray or h5dump
 Next: jobs/mnist.yaml takes minutes; jobs/census-channels.yaml, every channel of every layer, days of a core (what a job
-takes: `build/meicensus plan JOB`; see README.md).
+takes: 'build/meicensus plan JOB'; see README.md).
 END
