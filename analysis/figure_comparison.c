@@ -391,6 +391,7 @@ static const struct {
                     [NOT_SIGNIFICANT] = {"points pt 6 ps 1.1", "median difference, p (Holm) >= 0.05"},
                     [INTERVAL] = {"lines lw 2", "95 % bootstrap interval"},
                     [SINGLE_UNITS] = {"points pt 7 ps 0.6", "single units, if fewer than 10"}};
+_Static_assert(FIGURES_FEW == 10, "the legend says so");
 
 /** Whether any panel of the plot has it. */
 static bool has_mark(const struct comparisons *all, struct plotted plotted, int mark)

@@ -17,9 +17,8 @@ static const struct curves curves = {
     .title = "best activation so far",
     .caption =
         "best activation so far against queries: median and quantile bands over units, a panel a layer; of "
-        "searches for unlike replicates (distinct) the first replicates only; searches with shared images "
-        "are "
-        "in passes where they stand beside independent ones",
+        "searches for unlike replicates (distinct) the first replicates only; shared searches "
+        "stand in passes where there are independent ones beside them",
     .hides_shared = figures_passes_show};
 
 static bool every_unit(const struct subject *subject, const struct group *group, size_t row)

@@ -19,6 +19,6 @@ cat <<END
 Done. Open these:
   $folder/analysis/            plots (PDF, SVG, PNG), image sheets, tables; README.txt there says what is what
   $folder/results.h5           everything, for h5py, xarray or h5dump
-Next: jobs/mnist.yaml takes minutes; jobs/census-channels.yaml, every channel of every layer, days of a core (what a job
-takes: 'build/meicensus plan JOB'; see README.md).
+Next: jobs/mnist.yaml takes minutes; jobs/census-channels.yaml, every channel of every layer, about a day of a core (what
+a job takes: 'build/meicensus plan JOB'; see README.md).
 END

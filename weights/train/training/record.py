@@ -110,7 +110,8 @@ def _draw(path: Path, history: list[dict], panels: tuple[Panel, ...]) -> None:
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
         for column, name in panel.lines.items():
             scale = 100 if panel.percent else 1
-            axes.plot([row[over] for row in history], [scale * row[column] for row in history], marker="." if len(history) < 10 else None, label=name)
+            axes.plot([row[over] for row in history], [scale * row[column] for row in history],
+                      marker="." if len(history) < 10 else None, label=name)
         axes.set(xlabel=over, ylabel=panel.label, yscale="log" if panel.logarithmic else "linear")
         axes.grid(alpha=0.3)
         if len(panel.lines) > 1:
