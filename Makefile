@@ -34,9 +34,9 @@ LINK    := $(patsubst -lhdf5,-lhdf5_hl -lhdf5,$(LINK)) -lm -fopenmp $(if $(SANIT
 # ---- Files ----------------------------------------------------------------------------------------------------
 OBJECT_DIR       := $(BUILD)/obj
 # Sources of vector kernels are compiled once for each set of instructions.
-VECTOR_SETS      := avx512 avx2
+VECTOR_SETS      := amx avx512 avx2
 VECTOR_SOURCES   := $(wildcard src/kernels/vector/*.c)
-LIBRARY_SOURCES  := $(filter-out $(VECTOR_SOURCES) src/kernels/cuda/%,$(wildcard src/*/*.c src/*/*/*.c))
+LIBRARY_SOURCES  := $(filter-out $(VECTOR_SOURCES) src/kernels/cuda/% $(foreach set,$(VECTOR_SETS),src/kernels/$(set)/%),$(wildcard src/*/*.c src/*/*/*.c))
 CUDA_SOURCES     := $(wildcard src/kernels/cuda/*.cu)
 DEVICE_SOURCES   := $(wildcard src/kernels/cuda/device/*.cu)
 ANALYSIS_SOURCES := $(filter-out analysis/main.c,$(wildcard analysis/*.c))
@@ -46,7 +46,8 @@ MEASURE_SOURCES  := $(wildcard tests/bench/*.c tests/fidelity/*.c tests/gpu/*.c)
 
 objects = $(patsubst %.c,$(OBJECT_DIR)/%.o,$(1))
 
-vector_objects = $(patsubst src/kernels/vector/%.c,$(OBJECT_DIR)/src/kernels/vector/$(1)/%.o,$(VECTOR_SOURCES))
+# Those of every set, and the set's own.
+vector_objects = $(patsubst %.c,$(OBJECT_DIR)/src/kernels/vector/$(1)/%.o,$(notdir $(VECTOR_SOURCES) $(wildcard src/kernels/$(1)/*.c)))
 
 # Where there is no nvcc, the program says so when it is asked for a GPU.
 NVCC         := $(shell command -v nvcc 2>/dev/null)
@@ -198,10 +199,14 @@ $(OBJECT_DIR)/tests/kernels/on_host/%.o: tests/kernels/on_host/%.cc $(OBJECT_DIR
 # names inside are those of every set.
 avx2_flags   := -mavx2 -mfma -mpopcnt
 avx512_flags := -mavx512f -mavx512bw -mavx512dq -mavx512vl $(avx2_flags)
+amx_flags    := -mamx-tile -mamx-bf16 -mavx512bf16 $(avx512_flags) -Isrc/kernels/avx512 -Isrc/kernels/vector
 
 define vector_set
 $(OBJECT_DIR)/src/kernels/vector/$(1)/%.o: src/kernels/vector/%.c $(OBJECT_DIR)/flags | libraries
-	$$(call compile,$(1),$$($(1)_flags) -Isrc/kernels/$(1))
+	$$(call compile,$(1),-Isrc/kernels/$(1) $$($(1)_flags))
+
+$(OBJECT_DIR)/src/kernels/vector/$(1)/%.o: src/kernels/$(1)/%.c $(OBJECT_DIR)/flags | libraries
+	$$(call compile,$(1),-Isrc/kernels/$(1) $$($(1)_flags))
 
 $(OBJECT_DIR)/src/kernels/vector/$(1).o: $(call vector_objects,$(1))
 	$$(call say,join $$@)

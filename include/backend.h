@@ -14,14 +14,14 @@ enum { BACKEND_IDENTITY_CAPACITY = 128 };
 struct backend {
     const struct kernels *kernels;
     char identity[BACKEND_IDENTITY_CAPACITY]; /**< for people: "cpu openblas SkylakeX float32" */
-    const char *precision;                    /**< float32; on a device also tf32, bf16 */
+    const char *precision;                    /**< float32; amx: bf16x3; on a device also tf32, bf16 */
     struct cuda_device device;                /**< empty on a processor */
 };
 
 /**
- * Choose the kernels: "avx512", "avx2", "openblas", "reference", "cuda", "cuda-tf32", "cuda-bf16", or NULL
- * for the fastest that this processor can run. OpenBLAS is set to one thread. STATUS_BAD_INPUT lists the
- * valid names.
+ * Choose the kernels: "avx512", "avx2", "openblas", "reference", "amx", "cuda", "cuda-tf32", "cuda-bf16", or
+ * NULL for the fastest in float32 that this processor can run. OpenBLAS is set to one thread.
+ * STATUS_BAD_INPUT lists the valid names.
  */
 enum status backend_open(const char *kernels_name, struct backend *backend, struct error *error);
 

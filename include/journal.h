@@ -33,7 +33,7 @@ enum { JOURNAL_TEXT_BYTES = 128 };
 /** With what a record was computed. Texts are UTF-8, zero-padded to the end. */
 struct journal_identity {
     char backend[JOURNAL_TEXT_BYTES];   /**< cpu, cuda */
-    char isa[JOURNAL_TEXT_BYTES];       /**< reference, avx2, avx512; CUDA: compute capability */
+    char isa[JOURNAL_TEXT_BYTES];       /**< reference, avx2, avx512, amx; CUDA: compute capability */
     char blas_core[JOURNAL_TEXT_BYTES]; /**< as the BLAS library names it */
     char precision[JOURNAL_TEXT_BYTES];
     char device[JOURNAL_TEXT_BYTES]; /**< CUDA: device model; CPU: empty */

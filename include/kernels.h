@@ -280,6 +280,7 @@ extern const struct kernels kernels_openblas;
 
 /** src/kernels/vector/, for processors with these instructions only. */
 extern const struct kernels kernels_avx512; /**< AVX-512 F, BW, DQ and VL */
+extern const struct kernels kernels_amx;    /**< as avx512; AMX in generators, see src/kernels/amx/tiles.h */
 extern const struct kernels kernels_avx2;   /**< AVX2 and FMA */
 
 #endif

@@ -61,7 +61,8 @@ contains() { [[ " $1 " == *" $2 "* ]]; }
 included_file() {
     local path=${1%/*}/$2
     [ -e "$path" ] || path=include/$2
-    [ -e "$path" ] || path=${1%/vector/*}/avx512/$2 # each set of instructions has its own of the same name
+    [ -e "$path" ] || path=${1%/*}/../vector/$2 # what all sets of instructions share
+    [ -e "$path" ] || path=${1%/*}/../avx512/$2 # each set of instructions has its own of the same name
     [ -e "$path" ] || path=${1%/*}/device/$2 # or each way to run kernels
     [ -e "$path" ] || return
     while [[ $path =~ ^(.*/)?[^/.]+/\.\./(.*)$ ]]; do

@@ -6,12 +6,16 @@
 #include <string.h>
 
 #include <cblas.h>
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "cuda_device.h"
 
 /** A set of kernels and whether this processor can run it. */
 struct kernel_set {
     const struct kernels *kernels;
+    const char *precision;
     bool (*is_usable)(void);
 };
 
@@ -33,12 +37,23 @@ static bool always(void)
     return true;
 }
 
-/* Fastest first. */
+/** Leave of the operating system for tiles, once a process; CPUID leaf 7: EDX bit 22 amx_bf16, 24 amx_tile;
+ * its subleaf 1: EAX bit 5 avx512_bf16. */
+static bool has_amx(void)
+{
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18, AMX = 1 << 22 | 1 << 24, BFLOAT16 = 1 << 5 };
+    unsigned a, b, c, d, bfloat16;
+    if (!has_avx512() || __get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & AMX) != AMX)
+        return false;
+    return __get_cpuid_count(7, 1, &bfloat16, &b, &c, &d) != 0 && (bfloat16 & BFLOAT16) != 0 &&
+           syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+}
+
+/* Fastest first; those that are named only, last. */
 static const struct kernel_set kernel_sets[] = {
-    {&kernels_avx512, has_avx512},
-    {&kernels_avx2, has_avx2},
-    {&kernels_openblas, always},
-    {&kernels_reference, always},
+    {&kernels_avx512, "float32", has_avx512}, {&kernels_avx2, "float32", has_avx2},
+    {&kernels_openblas, "float32", always},   {&kernels_reference, "float32", always},
+    {&kernels_amx, "bf16x3", has_amx},
 };
 enum { N_KERNEL_SETS = sizeof kernel_sets / sizeof *kernel_sets };
 
@@ -52,8 +67,8 @@ const char *backend_blas_core(const struct backend *backend)
 static void write_identity(struct backend *backend)
 {
     const char *core = backend->kernels == &kernels_openblas ? openblas_get_corename() : NULL;
-    snprintf(backend->identity, sizeof backend->identity, "cpu %s%s%s float32", backend->kernels->name,
-             core == NULL ? "" : " ", core == NULL ? "" : core);
+    snprintf(backend->identity, sizeof backend->identity, "cpu %s%s%s %s", backend->kernels->name,
+             core == NULL ? "" : " ", core == NULL ? "" : core, backend->precision);
 }
 
 /* ---- devices ---- */
@@ -95,7 +110,7 @@ static enum status open_set(const struct kernel_set *set, struct backend *backen
                          "isa: '%s' needs instructions that this processor does not have",
                          set->kernels->name);
     backend->kernels = set->kernels;
-    backend->precision = "float32";
+    backend->precision = set->precision;
     write_identity(backend);
     return STATUS_OK;
 }
@@ -113,7 +128,7 @@ enum status backend_open_worker(const char *kernels_name, int worker, struct bac
                                  : strcmp(kernels_name, kernel_sets[i].kernels->name) == 0)
             return open_set(&kernel_sets[i], backend, error);
     return error_set(error, STATUS_BAD_INPUT,
-                     "isa: there is no '%s' (valid: avx512, avx2, openblas, reference, cuda, cuda-tf32, "
+                     "isa: there is no '%s' (valid: avx512, avx2, openblas, reference, amx, cuda, cuda-tf32, "
                      "cuda-bf16)",
                      kernels_name);
 }

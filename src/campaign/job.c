@@ -33,8 +33,8 @@ static const struct key job_keys[] = {
     JOB_KEY(batch, KEY_INTEGER, 1, 4096, "10", "runs", NULL,
             "runs that a worker advances together; results do not depend on it on the CPU"),
     JOB_KEY(isa, KEY_TEXT, 0, 0, "", "", NULL,
-            "avx512, avx2, openblas, reference, or cuda, cuda-tf32, cuda-bf16; the fastest of this processor "
-            "if absent"),
+            "avx512, avx2, openblas, reference, amx (bf16x3), or cuda, cuda-tf32, cuda-bf16; the fastest in "
+            "float32 of this processor if absent"),
     JOB_KEY(trace, KEY_BOOLEAN, 0, 0, "false", "", NULL,
             "store the score of every query in the results file, too"),
     JOB_KEY(subjects, KEY_NODE, 0, 0, "", "", NULL, "networks under study: name: {model, ...}"),

@@ -29,8 +29,9 @@
 #define NETWORK_ISA_OPTION                                                                                   \
     {                                                                                                        \
         "isa", "NAME", NULL, false, false,                                                                   \
-            "avx512, avx2, openblas, reference, cuda, cuda-tf32 or cuda-bf16; else the fastest of this "     \
-            "processor"                                                                                      \
+            "avx512, avx2, openblas, reference, amx, cuda, cuda-tf32 or cuda-bf16; else the fastest in "     \
+            "float32 "                                                                                       \
+            "of this processor"                                                                              \
     }
 
 /** --model, --tensors, --timesteps, --neuron and --isa. The texts stay the arguments'. STATUS_USAGE. */

@@ -37,12 +37,18 @@ if ! "$python" -c 'import torch, spikingjelly, protes, safetensors' 2>/dev/null;
     echo "bench: $python has no torch, spikingjelly, protes, safetensors: ours only (make check-python makes one)"
 fi
 one_layer=(--set "searches.0.layers=[$deepest]")
+amx=no
+if grep -q -w amx_bf16 /proc/cpuinfo; then amx=yes; else echo "bench: this processor has no AMX: isa amx is left out"; fi
 for ((round = 1; round <= rounds; round++)); do
     echo "== round $round of $rounds"
     ours "whole.$round" $((2 * seconds)) "${one_layer[@]}"
     ours "one_core.$round" "$seconds" "${one_layer[@]}" --cores 1
     ours "openblas.$round" "$seconds" "${one_layer[@]}" --set isa=openblas
     ours "census.$round" $((3 * seconds))
+    if [ $amx = yes ]; then
+        ours "amx.$round" $((2 * seconds)) "${one_layer[@]}" --set isa=amx
+        ours "amx_census.$round" $((3 * seconds)) --set isa=amx
+    fi
     [ $peer = yes ] || continue
     OPENBLAS_NUM_THREADS='' "$python" -W ignore tests/bench/bench_pytorch.py "$seconds" --census >"$log/packages.$round.txt"
     sed -n "s/\.whole /.$round: /; s/^\(plain\|tuned\)\(\.[0-9]\)/the packages, \1\2/p" "$log/packages.$round.txt"
@@ -76,6 +82,11 @@ kernels=$(value whole.1 machine.kernels | cut -d" " -f2)
     row "generator (SN-GAN, 256 wide)" "$(median whole generator.ms_per_query)" generator
     row "subject (spiking ResNet18, T = 20), to $deepest" "$(median whole targets.0.subject.ms_per_query)" subject
     row "search (tt: ask and tell)" "$(median whole search.ms_per_query)" search
+    if [ $amx = yes ]; then
+        row "with \`isa: amx\`: whole, to $deepest" "$(median amx targets.0.whole_ms_per_query)" whole
+        row "with \`isa: amx\`: whole, mean over the channels" "$(median amx_census mean_over_units.whole_ms_per_query)" census
+        row "with \`isa: amx\`: generator" "$(median amx generator.ms_per_query)" generator
+    fi
     other "whole, one core" "$(median one_core targets.0.whole_ms_per_query)"
     other "whole, kernels openblas instead of $kernels" "$(median openblas targets.0.whole_ms_per_query)"
     other "whole, kernels reference (one query on one core, for $cores)" "$reference"
@@ -83,4 +94,6 @@ kernels=$(value whole.1 machine.kernels | cut -d" " -f2)
 tests/bench/bench_search.sh
 echo "== $(value whole.1 machine.processor); medians of $rounds"
 column -t -s '|' -o '|' "$log/table.md" 2>/dev/null || cat "$log/table.md"
+[ $peer$amx != yesyes ] ||
+    awk -v p="$(theirs plain whole)" -v o="$(median amx targets.0.whole_ms_per_query)" 'BEGIN { printf "whole query, isa amx: %.1f x\n", p / o }'
 [ $peer = no ] || awk -v p="$(theirs plain whole)" -v o="$whole" 'BEGIN { printf "whole query: %.1f x\n", p / o }'

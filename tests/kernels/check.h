@@ -11,7 +11,7 @@
 #include "model.h"
 
 /** How the kernels under test round what they multiply. */
-enum operand_kind { OPERANDS_FLOAT32, OPERANDS_TF32, OPERANDS_BFLOAT16 };
+enum operand_kind { OPERANDS_FLOAT32, OPERANDS_TF32, OPERANDS_BFLOAT16, OPERANDS_SPLIT };
 
 /** What the reference made of one frame of a case. */
 struct known_frame {
@@ -45,6 +45,9 @@ bool check_promises_bits(const struct check *check);
 
 /** A number as it is multiplied, where that is exactly known; else as it is. */
 float check_operand(const struct check *check, float value);
+
+/** What rounding of operands that is not exactly known adds to a tolerance's factor. */
+double check_operand_error(const struct check *check, double n_terms);
 
 /** Note a fault (printf-like); the first one of a check is shown. */
 void check_fault(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -28,7 +28,7 @@ enum { N_MODELS = sizeof model_paths / sizeof *model_paths, MAX_CONVOLUTIONS = 2
 
 /** The sets under test; one that this processor cannot run is skipped. The reference's convolutions are what
  *  others are compared with. */
-static const char *const set_names[] = {"reference", "openblas", "avx2", "avx512"};
+static const char *const set_names[] = {"reference", "openblas", "avx2", "avx512", "amx"};
 enum { N_SETS = sizeof set_names / sizeof *set_names };
 
 static const struct tolerance tolerances[] = {
@@ -43,6 +43,10 @@ static const struct tolerance tolerances[] = {
      "times sqrt(terms), of 2^-32 of all weights of a filter: each is rounded by half a unit at most, and no "
      "sum needs more than 31 bits"},
     {"tf32", 0x1p15, "2^-9 of all terms: each of two operands keeps 10 bits behind the first"},
+    {"split", 0x1p11,
+     "by sqrt(terms): products of sums of two bfloat16 numbers err by some 2^-17, in either direction, and a "
+     "few "
+     "times that where pairs.c transforms them"},
     {"scale_shift", 2, "product and sum are rounded once each"},
     {"average_pool", 2, "times the window's side: a float32 sum of side^2 terms"},
     {"upsample", 4, "two products and a sum in each direction"},
@@ -157,6 +161,13 @@ float check_operand(const struct check *check, float value)
     return (float)ldexp(rint(ldexp(fraction, 8)), exponent - 8);
 }
 
+double check_operand_error(const struct check *check, double n_terms)
+{
+    return check->operands == OPERANDS_TF32    ? tolerance_factor("tf32")
+           : check->operands == OPERANDS_SPLIT ? tolerance_factor("split") / sqrt(n_terms)
+                                               : 0;
+}
+
 static void check_products(struct check *check)
 {
     check_odd_convolutions(check, false);
@@ -169,7 +180,11 @@ static void check_products(struct check *check)
 
 static int check_set(const struct kernels *kernels, uint64_t seed, struct known_frames *known)
 {
-    struct check check = {.kernels = kernels, .seed = seed, .stream = {seed}, .known = known};
+    struct check check = {.kernels = kernels,
+                          .operands = kernels == &kernels_amx ? OPERANDS_SPLIT : OPERANDS_FLOAT32,
+                          .seed = seed,
+                          .stream = {seed},
+                          .known = known};
     check_elementwise(&check);
     check_spikes(&check);
     if (kernels != &kernels_reference)

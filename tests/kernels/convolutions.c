@@ -195,8 +195,9 @@ static void compare_frame(struct check *check, const struct convolution_case *c,
     const char *kernel = c->is_transposed   ? "transposed_convolution"
                          : may_transform(c) ? "transformed_convolution"
                                             : "convolution";
-    const double factor = tolerance_factor(kernel) * sqrt(n_terms(c)) +
-                          (check->operands == OPERANDS_TF32 ? tolerance_factor("tf32") : 0);
+    const double factor =
+        tolerance_factor(kernel) * sqrt(n_terms(c)) +
+        (may_transform(c) || check->operands == OPERANDS_TF32 ? check_operand_error(check, n_terms(c)) : 0);
     if (may_transform(c))
         spread_largest(size, s->out_channels, out_frame(s));
     for (size_t i = 0; i < n_out; i++)

@@ -167,7 +167,7 @@ static void compare(struct check *check, const struct generator_case *c, const c
         for (size_t j = i; j < i + frame; j++)
             check_value(check, name, j, (double)c->out.values[j], (double)expected[j],
                         (tolerance_factor("transformed_convolution") * sqrt(terms) +
-                         (check->operands == OPERANDS_TF32 ? tolerance_factor("tf32") : 0)) *
+                         check_operand_error(check, terms)) *
                                 0x1p-24 * (double)largest +
                             (terms + 1) * 0x1p-149);
     }

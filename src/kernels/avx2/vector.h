@@ -19,9 +19,6 @@ enum {
     FEW_ROWS = 2
 };
 
-#define VECTOR_SET_NAME    "avx2"
-#define VECTOR_SET_KERNELS kernels_avx2
-
 typedef __m256 vector;
 typedef __m256i int_vector;
 typedef __m256i vector_mask; /**< all bits of a lane */

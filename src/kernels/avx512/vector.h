@@ -22,9 +22,6 @@ enum {
     FEW_ROWS = 4
 };
 
-#define VECTOR_SET_NAME    "avx512"
-#define VECTOR_SET_KERNELS kernels_avx512
-
 typedef __m512 vector;
 typedef __m512i int_vector;
 typedef __mmask16 vector_mask; /**< a bit a lane */

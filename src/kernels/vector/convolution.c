@@ -6,15 +6,17 @@
 #include "../reference/elementwise.h"
 #include "elementwise.h"
 #include "product.h"
+#include "set.h"
 #include "spikes.h"
 #include "ways.h"
 
 /* ---- convolutions ---- */
 
 /** The first that fits is taken; the last one always does where nothing is around a convolution. */
-static const struct convolution_way *const ways[] = {&way_events,      &way_image,    &way_upsampled,
-                                                     &way_few_outputs, &way_winograd, &way_points,
-                                                     &way_shifted,     &way_gathered};
+static const struct convolution_way *const ways[] = {&way_events,    VECTOR_SET_WAYS &way_image,
+                                                     &way_upsampled, &way_few_outputs,
+                                                     &way_winograd,  &way_points,
+                                                     &way_shifted,   &way_gathered};
 enum { N_WAYS = sizeof ways / sizeof *ways };
 
 static bool is_alone(const struct generator_convolution *call)
