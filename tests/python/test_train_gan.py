@@ -263,6 +263,35 @@ def test_both_networks_learn(undisturbed: Path) -> None:
     assert any(name.endswith("original") for name in changed) and any(name.endswith("_u") for name in changed)
 
 
+@pytest.mark.usefixtures("no_curves")
+def test_start_with_another_trainings_networks(folder: Path, undisturbed: Path, tmp_path: Path) -> None:
+    """All three go on from there; the schedule is a new one, and a resumed training does not begin again."""
+    start = ["--start", str(undisturbed / "checkpoint.pt"), "--learning-rate", "1e-12"]
+    code, said = train(folder, tmp_path, *start)
+    assert code == 0, said
+    first, then = (load_checkpoint(path / "checkpoint.pt") for path in (undisturbed, tmp_path))
+    for name in ("generator", "average"):
+        for key, tensor in first[name].items():
+            if tensor.is_floating_point() and "running" not in key:
+                torch.testing.assert_close(then[name][key], tensor, rtol=0, atol=1e-2 * (name == "average") + 1e-9)
+    assert not torch.equal(first["discriminator"]["l5.bias"], then["discriminator"]["l5.bias"])
+    assert then["step_number"] == 6 and then["average"]["n_averaged"] == 12
+    assert str(undisturbed / "checkpoint.pt") in json.loads((tmp_path / "settings.json").read_text())["inputs"]
+    code, said = train(folder, tmp_path, *start, "--resume")
+    assert code == 0 and "going on after step 6" in said
+    assert load_checkpoint(tmp_path / "checkpoint.pt")["average"]["n_averaged"] == 12
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--discriminator-width", "16"], "does not hold these networks; --width and --discriminator-width have to be"),
+    (["--start", str(WEIGHTS / "vq_vae.safetensors")], "vq_vae.safetensors: not a checkpoint of a training")])
+def test_start_that_does_not_fit_is_refused(folder: Path, undisturbed: Path, tmp_path: Path, options: list[str],
+                                            message: str) -> None:
+    code, said = train(folder, tmp_path / "other", "--start", str(undisturbed / "checkpoint.pt"), *options)
+    assert code == 3 and message in said
+    assert not (tmp_path / "other" / "checkpoint.pt").exists()
+
+
 @pytest.mark.parametrize("options, message", [
     ([], "add --resume"),
     (["--resume", "--learning-rate", "0.1"], "--learning-rate was 0.0002, now 0.1"),

@@ -39,7 +39,10 @@ class Adversarial(Recipe):
 
     def training(self, network: Generator, images: Images, given: argparse.Namespace) -> AdversarialTraining:
         discriminator = untrained(lambda: Discriminator(given.discriminator_width), given.seed + 1)
-        return AdversarialTraining(network, discriminator, images, given, self.measure)
+        training = AdversarialTraining(network, discriminator, images, given, self.measure)
+        if given.start:
+            training.begin_with(given.start)
+        return training
 
     def finish(self, network: Generator, training_images: Images, test_images: Images,
                given: argparse.Namespace) -> None:
@@ -59,6 +62,8 @@ def add_recipe(group: argparse._ArgumentGroup) -> None:
                        help="channels of the generator; 256 as published")
     group.add_argument("--discriminator-width", type=options.positive, metavar="N",
                        help="channels of the discriminator")
+    group.add_argument("--start", type=Path, metavar="FILE",
+                       help="checkpoint.pt of an earlier training whose networks this one begins with")
     group.add_argument("--steps", type=options.positive, metavar="N", help="steps of the generator")
     group.add_argument("--discriminator-steps", type=options.positive, metavar="N",
                        help="steps of the discriminator for each of the generator's")
@@ -86,7 +91,8 @@ def add_measurement(group: argparse._ArgumentGroup) -> None:
 def recipe(given: argparse.Namespace) -> Recipe:
     name = "sn_gan" if given.width == PUBLISHED_WIDTH else "sn_gan_light"
     measure = Measure(frechet.resnet_features(given.features, given.device))
-    return Adversarial(name, lambda: Generator(given.width), inputs=[given.features], measure=measure)
+    inputs = [given.features, *([given.start] if given.start else [])]
+    return Adversarial(name, lambda: Generator(given.width), inputs=inputs, measure=measure)
 
 
 if __name__ == "__main__":

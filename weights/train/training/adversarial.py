@@ -13,8 +13,10 @@ from torch import nn
 from torch.optim.lr_scheduler import PolynomialLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
+from importer.refusal import Refused
+
 from . import frechet
-from .checkpoint import kept_epochs, save_network
+from .checkpoint import kept_epochs, load_checkpoint, save_network
 from .data import Images
 from .image_files import draw_sheet
 from .progress import Progress
@@ -24,6 +26,7 @@ from .sn_gan import LATENT_SIZE, Discriminator, Generator
 
 BETAS = (0.0, 0.9)
 SHEET_IMAGES = 100
+NETWORKS = ("generator", "discriminator", "average")
 SUMS = ("discriminator_loss", "generator_loss", "score_real", "score_generated")
 
 
@@ -45,8 +48,8 @@ class Measure:
 class AdversarialTraining(Resumable):
     """Both networks being trained; the result is the moving average of the generator's weights."""
 
-    modules = ("generator", "discriminator", "average", "generator_optimizer", "discriminator_optimizer",
-               "generator_scheduler", "discriminator_scheduler")
+    modules = (*NETWORKS, "generator_optimizer", "discriminator_optimizer", "generator_scheduler",
+               "discriminator_scheduler")
     generators = ("random",)
     place = ("step_number", "seconds", "sums", "history")
     panels = (Panel("Frechet distance", {"frechet_distance": "Frechet distance"}, logarithmic=True),
@@ -73,6 +76,16 @@ class AdversarialTraining(Resumable):
         """Adam, its rate falling in a line to 0."""
         optimizer = torch.optim.Adam(network.parameters(), rate, BETAS, fused=True)
         return optimizer, PolynomialLR(optimizer, self.options.steps, power=1.0)
+
+    def begin_with(self, path: Path) -> None:
+        """The networks of another training's checkpoint; Adam's moments, which reach ten steps back, are made anew."""
+        state = load_checkpoint(path)
+        try:
+            for name in NETWORKS:
+                getattr(self, name).load_state_dict(state[name])
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            raise Refused(f"{path}: does not hold these networks; --width and --discriminator-width have to be those "
+                          f"of its training ({' '.join(str(error).split())})") from error
 
     @property
     def finished(self) -> bool:

@@ -33,9 +33,9 @@ def load_checkpoint(path: Path) -> dict:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many kinds for a bad file
-        raise Refused(f"{path}: not a checkpoint of a training ({type(error).__name__}); remove it to start again") from error
+        raise Refused(f"{path}: not a checkpoint of a training ({type(error).__name__})") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise Refused(f"{path}: not a checkpoint of a training; remove it to start again")
+        raise Refused(f"{path}: not a checkpoint of a training")
     return state
 
 
