@@ -8,6 +8,9 @@ lies within 10 % of (package's median - random search's median); "different": it
 --units: also the real loop, three units of the shipped network (build/tests/score_unit), a third of the seeds.
 What is in --output is not run again: the same command goes on where it was stopped. Ours is run again where the
 program's first seed does something else than in --output. The hours are those of all tasks, also of earlier commands.
+The packages take hours: what they did is kept in tests/fidelity/packages.csv, and not run again either.
+
+keep: prints packages.csv anew, what is in --output beside what was there.
 
 quantiles: prints tests/fidelity/quantiles.csv, with which `make check` compares a few runs of ours.
 
@@ -16,6 +19,7 @@ codes are asked as with the packages as they are.
 """
 import argparse
 import csv
+import functools
 import hashlib
 import importlib.metadata
 import itertools
@@ -48,6 +52,7 @@ WIDE_NEVERGRAD = ("RandomSearch", "CMA", "Portfolio")
 PATCHED = ("RandomSearch", "OnePlusOne", "CMA", "DiagonalCMA", "DE", "Portfolio", "NoisyBandit", "SPSA")
 PATCH_BUDGET, PATCH_SPACES = 300, [(16, 64), (6, 512)]
 HOURS = "seconds.csv"
+KEPT = Path(__file__).with_name("packages.csv")
 VERSIONED = ("nevergrad", "cma", "protes", "ttopt", "teneva", "numpy", "scipy", "jax")
 
 
@@ -165,11 +170,57 @@ def tasks(options: argparse.Namespace) -> list[Task]:
     return result
 
 
+# ---- what the packages did ----
+
+@dataclass
+class Kept:
+    """packages.csv: [method, function, d, n, queries] -> values behind the best scores, one a seed."""
+
+    versions: dict[str, str]
+    values: dict[tuple[str, ...], np.ndarray]
+
+    def of(self, task: Task, checkpoint: int) -> np.ndarray | None:
+        return self.values.get((task.method, task.function, str(task.d), str(task.n), str(checkpoint)))
+
+
+@functools.cache
+def read_kept() -> Kept:
+    if not KEPT.exists():
+        return Kept({}, {})
+    lines = KEPT.read_text().splitlines()
+    rows = csv.reader(line for line in lines if not line.startswith("#"))
+    next(rows)
+    return Kept(json.loads(lines[1].removeprefix("# ")),
+                {tuple(row[:5]): np.array(row[5].split(), float) for row in rows})
+
+
+def keep(options: argparse.Namespace) -> None:
+    kept = read_kept()
+    versions = json.loads((options.output / "versions.json").read_text())
+    if kept.versions and kept.versions != versions:
+        sys.exit(f"{KEPT} is of {kept.versions}, {options.output} of {versions}: remove the former to run all again")
+    for task, checkpoint in itertools.product(tasks(options), CHECKPOINTS):
+        sample = values(task, options.output, checkpoint) if task.side == "package" else None
+        if sample is not None:
+            kept.values[task.method, task.function, str(task.d), str(task.n), str(checkpoint)] = sample
+    print("# Written by `fidelity.py keep`: values behind the best scores of the packages' runs, one a seed.")
+    print("# " + json.dumps(versions))
+    print("method,function,d,n,queries,values")
+    for key in sorted(kept.values):
+        print(",".join(key), " ".join(f"{value:.7g}" for value in kept.values[key]), sep=",")
+
+
+def is_left(task: Task, options: argparse.Namespace, kept: Kept) -> bool:
+    return task.side == "ours" or not (task.path(options.output).exists() or
+                                       kept.of(task, BUDGET) is not None)
+
+
 def run_all(options: argparse.Namespace) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     versions = {name: importlib.metadata.version(name) for name in VERSIONED if _is_installed(name)}
     (options.output / "versions.json").write_text(json.dumps(versions, indent=1) + "\n")
-    left = [task for task in tasks(options) if task.side == "ours" or not task.path(options.output).exists()]
+    kept = read_kept()
+    left = [task for task in tasks(options) if is_left(task, options, kept)]
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         for number, (task, spent) in enumerate(pool.imap_unordered(run_task, [(task, options) for task in left]), 1):
             with (options.output / HOURS).open("a") as file:
@@ -231,7 +282,7 @@ def values(task: Task, output: Path, checkpoint: int) -> np.ndarray | None:
     """Value behind the best score after so many queries, one a seed."""
     path = task.path(output)
     if not path.exists():
-        return None
+        return read_kept().of(task, checkpoint) if task.side == "package" else None
     with path.open() as file:  # the last row up to the checkpoint is what counts
         return np.array(list({row["seed"]: float(row["value"]) for row in csv.DictReader(file)
                               if int(row["queries"]) <= checkpoint}.values()))
@@ -280,7 +331,7 @@ def table(options: argparse.Namespace) -> None:
 
 def quantiles(options: argparse.Namespace) -> None:
     """What tests/modules/test_fidelity.c compares with: of each package's values, at each checkpoint."""
-    versions = json.loads((options.output / "versions.json").read_text())
+    versions = read_kept().versions
     print("# Written by `fidelity.py quantiles` from the packages' runs: quantiles of the value behind the best score.")
     print("# " + ", ".join(f"{name} {version}" for name, version in versions.items()))
     print("method,grid,function,d,n,queries,seeds," + ",".join(f"q{percent}" for percent in PERCENTS))
@@ -295,7 +346,7 @@ def quantiles(options: argparse.Namespace) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "table", "check-patch", "quantiles"])
+    parser.add_argument("what", choices=["run", "keep", "table", "check-patch", "quantiles"])
     parser.add_argument("--output", type=Path, default=Path("results/fidelity"), help="folder of the runs")
     parser.add_argument("--program", default="build/meicensus")
     parser.add_argument("--methods", nargs="*")
@@ -310,7 +361,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.what == "check-patch":
         return 0 if check_patch() else 1
-    {"run": run_all, "table": table, "quantiles": quantiles}[options.what](options)
+    {"run": run_all, "keep": keep, "table": table, "quantiles": quantiles}[options.what](options)
     return 0
 
 
