@@ -280,7 +280,8 @@ enum status campaign_status(const char *folder, struct error *error);
 
 /**
  * Show `n_runs` MEIs of a results file again, by the reference kernels, and print the largest difference of
- * an activation (in spikes, too). The model files must be where the job names them. Not collective.
+ * an activation (in spikes, too), how many differ, and the mean activations. The model files must be where
+ * the job names them. Not collective.
  */
 enum status campaign_recompute(const char *path, int64_t n_runs, struct error *error);
 

@@ -18,7 +18,8 @@ struct comparison {
     struct evaluator **evaluators; /**< [group], made when first needed */
     float largest, largest_spikes;
     int64_t largest_run;
-    int64_t n_compared, n_passed_over;
+    int64_t n_compared, n_passed_over, n_different;
+    double stored, found; /**< sums of activations */
 };
 
 static enum status read_field(const struct comparison *comparison, const struct plan_group *group,
@@ -59,10 +60,13 @@ static enum status compare(struct comparison *comparison, int64_t run, const flo
     TRY(MEMORY_ALLOCATE(code, (size_t)group->layout.sizes.dimensions, error));
     for (int64_t i = 0; i < group->layout.sizes.dimensions; i++)
         code[i] = (int32_t)latent[i];
-    const float difference =
-        fabsf(evaluator_activation(evaluator, unit, evaluator_image(evaluator, code)) - stored);
+    const float found = evaluator_activation(evaluator, unit, evaluator_image(evaluator, code));
+    const float difference = fabsf(found - stored);
     free(code);
     comparison->n_compared++;
+    comparison->n_different += found != stored;
+    comparison->found += (double)found;
+    comparison->stored += (double)stored;
     if (!(difference > comparison->largest) && comparison->largest_run >= 0)
         return STATUS_OK;
     comparison->largest = difference;
@@ -118,14 +122,16 @@ static enum status compare_some(struct comparison *comparison, int64_t n_wanted,
 
 static void print_comparison(const struct comparison *comparison)
 {
+    const double n = (double)(comparison->n_compared > 0 ? comparison->n_compared : 1);
     char name[RUN_NAME_CAPACITY] = "";
     if (comparison->largest_run >= 0)
         plan_run_name(comparison->plan, comparison->largest_run, name);
     printf("%s: %lld runs recomputed by the reference kernels (%lld without a result passed over): largest "
-           "difference of "
-           "an activation %g, %.2f spikes (%s)\n",
+           "difference of an activation %g, %.2f spikes (%s); %lld differ, mean activation %.6g instead of "
+           "%.6g\n",
            comparison->path, (long long)comparison->n_compared, (long long)comparison->n_passed_over,
-           (double)comparison->largest, (double)comparison->largest_spikes, name);
+           (double)comparison->largest, (double)comparison->largest_spikes, name,
+           (long long)comparison->n_different, comparison->found / n, comparison->stored / n);
 }
 
 static enum status check_subjects(const struct job *job, const char *path, struct error *error)

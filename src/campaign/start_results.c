@@ -68,15 +68,30 @@ static enum status read_units(struct earlier *earlier, struct error *error)
     return read_values(earlier, earlier->units, RESULTS_X, RECORD_INT32, 1, shape, &earlier->x, error);
 }
 
-static enum status check_place(const struct earlier *earlier, struct error *error)
+static enum status check_format(const char *path, struct error *error)
 {
-    const struct job_start *start = &earlier->codes->group->start;
-    char dataset[320], *format = NULL;
-    TRY(hdf5_attribute_text(earlier->path, "/", "format", &format, error));
+    char *format = NULL;
+    double version;
+    TRY(hdf5_attribute_text(path, "/", "format", &format, error));
     const bool is_results = strcmp(format, RESULTS_FORMAT) == 0;
     free(format);
     if (!is_results)
-        return error_set(error, STATUS_BAD_INPUT, "%s: no results file of a census", earlier->path);
+        return error_set(error, STATUS_BAD_INPUT, "%s: no results file of a census", path);
+    TRY(hdf5_attribute_number(path, "/", "format_version", &version, error));
+    if (version != RESULTS_FORMAT_VERSION)
+        return error_set(
+            error, STATUS_BAD_INPUT,
+            "%s: format_version is %g, this program reads version %d; gather its folder again with "
+            "this program, or start without it",
+            path, version, RESULTS_FORMAT_VERSION);
+    return STATUS_OK;
+}
+
+static enum status check_place(const struct earlier *earlier, struct error *error)
+{
+    const struct job_start *start = &earlier->codes->group->start;
+    char dataset[320];
+    TRY(check_format(earlier->path, error));
     snprintf(dataset, sizeof dataset, "%s/latent", earlier->group);
     if (hdf5_dataset_exists(earlier->path, dataset))
         return STATUS_OK;
