@@ -73,9 +73,12 @@ static void write_group(FILE *file, const struct subject *subject, const struct 
     json_text(file, subject->methods[group->method]);
     fputs(",\"noise\":", file);
     json_text(file, group->noise);
-    fprintf(file, ",\"replicates\":%zu,\"trials\":%lld,\"latent_points\":%lld,\"minimise\":%s",
+    fprintf(file,
+            ",\"replicates\":%zu,\"trials\":%lld,\"latent_points\":%lld,\"minimise\":%s,\"shared\":%s,"
+            "\"chained\":%s",
             group->n_replicates, (long long)group->sizes.trials, (long long)group->latent_points,
-            group->minimise ? "true" : "false");
+            group->minimise ? "true" : "false", group->is_shared ? "true" : "false",
+            group->is_chained ? "true" : "false");
     write_sheet(file, input_row_elements(group, FIELD_MEI_RGB8), group->sizes.height, group->sizes.width, "");
     fputs(",\"history_queries\":[", file);
     for (int64_t i = 0; i < group->sizes.history; i++)

@@ -303,7 +303,8 @@ function searches(data, entry, chosen) {
   return cards.length < 2 ? [] : section('All searches of this unit', `${cards.length}`, make('div', {className: 'row'}, ...cards));
 }
 
-function convergence(run, group) {
+// Replicates that have to be unlike those before look for activation less closeness.
+function convergence(run, group, replicate) {
   if (run.status !== 1 || run.history.length < 2) return [];
   const width = 420, height = 120, left = 44, bottom = 18, top = 8;
   const queries = group.history_queries, last = queries[queries.length - 1];
@@ -316,7 +317,8 @@ function convergence(run, group) {
     const px = x(queries[run.history[i]]).toFixed(1), py = y(run.history[i + 1]).toFixed(1);
     path += i === 0 ? `M${px},${py}` : `H${px}V${py}`;
   }
-  const label = `best activation so far: from ${number(values[0])} to ${number(values[values.length - 1])} after ${run.best_query} queries`;
+  const searched = group.chained && replicate > 0 ? 'best activation less closeness so far' : 'best activation so far';
+  const label = `${searched}: from ${number(values[0])} to ${number(values[values.length - 1])} after ${run.best_query} queries`;
   const svg = draw('svg', {viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label});
   svg.append(
     draw('path', {class: 'axis', d: `M${left},${top}V${height - bottom}H${width - 8}`}),
@@ -324,9 +326,9 @@ function convergence(run, group) {
     draw('text', {x: left - 4, y: y(high) + 4, 'text-anchor': 'end'}, number(high)),
     draw('text', {x: left - 4, y: y(low) + 4, 'text-anchor': 'end'}, number(low)),
     draw('text', {x: left, y: height - 4}, '1'),
-    draw('text', {x: (left + width) / 2, y: height - 4, 'text-anchor': 'middle'}, 'queries (log)'),
+    draw('text', {x: (left + width) / 2, y: height - 4, 'text-anchor': 'middle'}, group.shared ? 'images shown to all units (log)' : 'queries (log)'),
     draw('text', {x: width - 8, y: height - 4, 'text-anchor': 'end'}, String(last)));
-  return section('Convergence', 'best activation so far', svg);
+  return section('Convergence', searched, svg);
 }
 
 function classProbabilities(run, group) {
@@ -413,7 +415,7 @@ async function drawUnit(data) {
     make('p', {}, `${subject.name}; generator ${group.generator}, method ${group.method}` +
       (group.replicates > 1 ? `, replicate ${replicate}` : '') + (group.minimise ? '; activation minimised' : '')),
     make('div', {className: 'top'}, mei(view.subject, view.group, view.layer, unit, row, replicate, 192), facts(row, run)),
-    ...natural(data, entry), ...others, ...searches(data, entry, replicate), ...convergence(run, group),
+    ...natural(data, entry), ...others, ...searches(data, entry, replicate), ...convergence(run, group, replicate),
     ...classProbabilities(run, group), ...latent(run, group));
   panel.scrollTop = 0;
 }

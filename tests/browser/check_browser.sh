@@ -65,7 +65,7 @@ if ! command -v chromium >/dev/null; then
     exit 0
 fi
 
-analyse usual subject "$hostile" && analyse silent && analyse gaps
+analyse usual subject "$hostile" && analyse silent && analyse gaps && analyse chained
 report 'the atlas is written' $?
 
 # ---- A unit ----
@@ -94,6 +94,9 @@ open silent 'show=silent' && shows '8 units: 8 silent'
 report 'silent units are found' $?
 open silent 'unit=0' && shows 'are not part of this file' 'without --no-images' && ! grep -q 'no pixels' "$folder/dom"
 report 'references without pixels say how to get them' $?
+open chained 'unit=0&replicate=1' && shows 'best activation less closeness so far' &&
+    open chained 'unit=0&replicate=0' && shows 'best activation so far' && ! grep -q 'less closeness' "$folder/dom"
+report 'the history of unlike replicates is not one of activations' $?
 open gaps 'show=failed' && shows 'failed' 'shown' && ! grep -q 'NaN\|undefined' "$folder/dom"
 report 'failed units are found' $?
 open usual 'subject=nobody&layer=none&sort=toString&unit=12345&replicate=x' && shows 'was not searched'
