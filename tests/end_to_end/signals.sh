@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/end_to_end/common/census.sh
 . tests/end_to_end/common/launch.sh
 
-runs=4 budget=1600 ask=25
+runs=4 budget=4000 ask=25
 cat >"$folder/job.yaml" <<END
 results: $folder/none
 batch: 2
