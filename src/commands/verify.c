@@ -8,7 +8,7 @@
 
 static const struct command_option options[] = {{"recompute", "N", NULL, false, false,
                                                  "show N of the MEIs again, by the reference kernels (some "
-                                                 "seconds each), and print the largest difference"},
+                                                 "seconds each), and print how they differ"},
                                                 {0}};
 
 static enum status run(const struct arguments *arguments, struct error *error)

@@ -3,9 +3,22 @@
 #ifndef MEICENSUS_AMX_OUTPUT_H
 #define MEICENSUS_AMX_OUTPUT_H
 
+#include "around.h"
 #include "kernels.h"
 #include "tiles.h"
 #include "vector.h"
+
+/** What a pass adds, rows [first_row, end_row) of its outputs from `first` on, to added
+ * [PASS_OUTPUTS][pixels]. */
+static inline void tile_read_added(const struct generator_convolution *call, size_t image, size_t first,
+                                   int first_row, int end_row, float *added)
+{
+    const struct convolution_shape *s = call->shape;
+    const size_t width = (size_t)s->out_width, left = (size_t)s->out_channels - first;
+    for (size_t i = 0; call->adds && i < PASS_OUTPUTS && i < left; i++)
+        generator_read_added(call, first + i, image, first_row, end_row,
+                             added + (i * (size_t)s->out_height + (size_t)first_row) * width);
+}
 
 /** Sixteen outputs of one image, at most, from `first` on. */
 struct tile_output {

@@ -4,7 +4,7 @@
  * F(2, 3) in one dimension; Lavin & Gray 2016, arXiv 1509.09308). Four inputs become values at four points,
  * in each of which the convolution is one of 3 taps along columns.
  *
- * The weight is arranged [pass of PASS_OUTPUTS outputs][point], each as by tiles_arrange.
+ * The weight is arranged [pass of PASS_OUTPUTS outputs][point], each as by tiles_put_weight.
  */
 #include "set.h"
 
@@ -198,8 +198,7 @@ static void read_step(const struct generator_convolution *call, const struct wor
     const struct convolution_shape *s = call->shape;
     const size_t n_pairs = (size_t)pairs_of_row(s), n = (size_t)(work->n_rows + 2) * n_pairs;
     const size_t point = TILE_CHANNELS * work->n_positions;
-    const int left = s->in_channels - (int)step * TILE_CHANNELS;
-    const int n_channels = left < TILE_CHANNELS ? left : TILE_CHANNELS;
+    const int n_channels = tiles_channels(s->in_channels, step);
     for (size_t c = 0; c < (size_t)n_channels; c++) {
         read_rows(call, work, image, step * TILE_CHANNELS + c);
         for (size_t y = 0; y < (size_t)work->n_rows + 2; y++)
@@ -245,16 +244,6 @@ static void multiply_point(const struct convolution_shape *s, const struct work 
                    work->sums + point * point_sums(s));
 }
 
-static void read_added(const struct generator_convolution *call, const struct work *work, size_t image,
-                       size_t first_output)
-{
-    const struct convolution_shape *s = call->shape;
-    const size_t left = (size_t)s->out_channels - first_output;
-    for (size_t i = 0; call->adds && i < PASS_OUTPUTS && i < left; i++)
-        generator_read_added(call, first_output + i, image, work->first_row, work->first_row + work->n_rows,
-                             work->added + i * pixels(s) + (size_t)(work->first_row * s->out_width));
-}
-
 static void convolve_pass(const struct generator_convolution *call, const struct work *work, size_t image,
                           size_t pass, float *out)
 {
@@ -264,7 +253,7 @@ static void convolve_pass(const struct generator_convolution *call, const struct
     size_t output = pass * PASS_OUTPUTS;
     for (size_t point = 0; point < POINTS; point++)
         multiply_point(s, work, point, call->weight + pass * POINTS * point_floats(s));
-    read_added(call, work, image, output);
+    tile_read_added(call, image, output, work->first_row, work->first_row + work->n_rows, work->added);
     for (size_t j = 0; j < PASS_TILES && output < (size_t)s->out_channels; j++, output += TILE_SIDE) {
         const struct tile_output to = tile_output(call, image, output, work->added, out);
         for (size_t tile = 0; tile < n_pairs / TILE_SIDE; tile++)

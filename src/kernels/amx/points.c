@@ -75,8 +75,7 @@ static void read_step(const struct generator_convolution *call, const struct wor
                       size_t step)
 {
     const struct convolution_shape *s = call->shape;
-    const int left = s->in_channels - (int)step * TILE_CHANNELS;
-    const int n_channels = left < TILE_CHANNELS ? left : TILE_CHANNELS;
+    const int n_channels = tiles_channels(s->in_channels, step);
     for (size_t c = 0; c < (size_t)n_channels; c++)
         generator_read_rows(call, step * TILE_CHANNELS + c, image, 0, s->in_height,
                             work->channels + c * pixels(s), (size_t)s->in_width);
@@ -106,8 +105,7 @@ static void convolve_pass(const struct generator_convolution *call, const struct
                                          .weight =
                                              call->weight + pass * tiles_pass_floats(s->in_channels, 1)};
     size_t output = pass * PASS_OUTPUTS;
-    for (size_t i = 0; call->adds && i < (size_t)tiles_outputs(s->out_channels, pass); i++)
-        generator_read_added(call, output + i, image, 0, s->out_height, work->added + i * pixels(s));
+    tile_read_added(call, image, output, 0, s->out_height, work->added);
     tiles_multiply(&product, 0, pixels(s) / PASS_POSITIONS, work->sums);
     for (size_t j = 0; j < PASS_TILES && output < (size_t)s->out_channels; j++, output += TILE_SIDE) {
         const struct tile_output to = tile_output(call, image, output, work->added, out);

@@ -17,6 +17,12 @@ size_t tiles_steps(int n_channels)
     return ((size_t)n_channels + TILE_CHANNELS - 1) / TILE_CHANNELS;
 }
 
+int tiles_channels(int n_channels, size_t step)
+{
+    const int left = n_channels - (int)step * TILE_CHANNELS;
+    return left < TILE_CHANNELS ? left : TILE_CHANNELS;
+}
+
 /** Values of one part; two of them are as large as a float. */
 static size_t part_values(int n_channels, size_t n_positions)
 {
@@ -81,12 +87,6 @@ void split_maps_write(const struct split_maps *maps, size_t step, size_t positio
 size_t tiles_passes(int n_outputs)
 {
     return ((size_t)n_outputs + PASS_OUTPUTS - 1) / PASS_OUTPUTS;
-}
-
-int tiles_outputs(int n_outputs, size_t pass)
-{
-    const int left = n_outputs - (int)pass * PASS_OUTPUTS;
-    return left < PASS_OUTPUTS ? left : PASS_OUTPUTS;
 }
 
 size_t tiles_pass_floats(int n_inputs, int n_taps)

@@ -23,8 +23,9 @@ struct split_maps {
     uint16_t *high, *low;
 };
 
-/** Steps that so many channels take. */
+/** Steps that so many channels take; how many of them are in one. */
 size_t tiles_steps(int n_channels);
+int tiles_channels(int n_channels, size_t step);
 
 /** Floats of memory that the maps take; those maps, all 0, of it. */
 size_t split_maps_floats(int n_channels, size_t n_positions);
@@ -35,9 +36,8 @@ struct split_maps split_maps_make(int n_channels, size_t n_positions, float *mem
 void split_maps_write(const struct split_maps *maps, size_t step, size_t position, const float *from,
                       size_t stride, int n_channels, size_t n);
 
-/** Passes that so many outputs take; how many of them are in one; floats of the weights of one. */
+/** Passes that so many outputs take; floats of the weights of one. */
 size_t tiles_passes(int n_outputs);
-int tiles_outputs(int n_outputs, size_t pass);
 size_t tiles_pass_floats(int n_inputs, int n_taps);
 
 /** One weight of a pass, which lies as [step][tap][low, low, high, high] tiles [pair of channels][output][2]

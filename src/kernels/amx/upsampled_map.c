@@ -192,8 +192,7 @@ static void read_step(const struct generator_convolution *call, const struct wor
                       size_t step)
 {
     const size_t n = work->height * work->width, n_edge = edge_positions(work);
-    const int left = call->shape->in_channels - (int)step * TILE_CHANNELS;
-    const int n_channels = left < TILE_CHANNELS ? left : TILE_CHANNELS;
+    const int n_channels = tiles_channels(call->shape->in_channels, step);
     for (size_t c = 0; c < (size_t)n_channels; c++) {
         read_channel(call, work, image, step * TILE_CHANNELS + c, work->channels + c * n);
         make_lines(work, work->channels + c * n, work->lines + c * n_edge);
@@ -322,13 +321,11 @@ static void convolve_pass(const struct generator_convolution *call, const struct
 {
     const struct convolution_shape *s = call->shape;
     const float *weight = call->weight + pass * tiles_pass_floats(s->in_channels, TAPS);
-    const size_t pixels = (size_t)s->out_height * (size_t)s->out_width;
     size_t output = pass * PASS_OUTPUTS;
     for (size_t kind = 0; kind < KINDS; kind++)
         multiply_kind(work, weight, kind);
     multiply_edges(work, weight);
-    for (size_t i = 0; call->adds && i < (size_t)tiles_outputs(s->out_channels, pass); i++)
-        generator_read_added(call, output + i, image, 0, s->out_height, work->added + i * pixels);
+    tile_read_added(call, image, output, 0, s->out_height, work->added);
     for (size_t tile = 0; tile < PASS_TILES && output < (size_t)s->out_channels;
          tile++, output += TILE_SIDE) {
         const struct tile_output to = tile_output(call, image, output, work->added, out);
