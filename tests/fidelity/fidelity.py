@@ -172,8 +172,7 @@ def tasks(options: argparse.Namespace) -> list[Task]:
                   if not options.spaces or f"{space[0]}x{space[1]}" in options.spaces]
         places = [*itertools.product(options.functions, spaces), *((unit, units.SPACE) for unit in options.units)]
         for (function, (d, n)), side in itertools.product(places, options.sides):
-            if side == "ours" or known[method].run:
-                result.append(Task(method, function, d, n, side))
+            result.append(Task(method, function, d, n, side))
     return result
 
 
@@ -217,17 +216,18 @@ def keep(options: argparse.Namespace) -> None:
         print(",".join(key), " ".join(f"{value:.7g}" for value in kept.values[key]), sep=",")
 
 
-def is_left(task: Task, options: argparse.Namespace, kept: Kept) -> bool:
-    return task.side == "ours" or not (task.path(options.output).exists() or
-                                       kept.of(task, BUDGET) is not None)
+def is_left(task: Task, options: argparse.Namespace) -> bool:
+    if task.side == "ours":
+        return True
+    can_run = matches(options.xdream, options.actmax)[task.method].run is not None
+    return can_run and not task.path(options.output).exists() and read_kept().of(task, BUDGET) is None
 
 
 def run_all(options: argparse.Namespace) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     versions = {name: importlib.metadata.version(name) for name in VERSIONED if _is_installed(name)}
     (options.output / "versions.json").write_text(json.dumps(versions, indent=1) + "\n")
-    kept = read_kept()
-    left = [task for task in tasks(options) if is_left(task, options, kept)]
+    left = [task for task in tasks(options) if is_left(task, options)]
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         for number, (task, spent) in enumerate(pool.imap_unordered(run_task, [(task, options) for task in left]), 1):
             with (options.output / HOURS).open("a") as file:
