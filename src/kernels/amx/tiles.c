@@ -7,8 +7,8 @@
 #include "vector.h"
 
 enum { ROW_BYTES = 64, PARTS = 2, WEIGHT_TILES = PARTS * PASS_TILES };
-/* Taps of which the weights take a third of the first-level cache. */
-enum { CACHED_TAPS = 4 };
+/* Taps of which the weights take two thirds of the first-level cache. */
+enum { CACHED_TAPS = 8 };
 
 /* ---- maps ---- */
 
